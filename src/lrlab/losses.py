@@ -1,0 +1,207 @@
+"""The catalogue of losses, each a function of the logit z and the label y in {0, 1}.
+
+Every loss is given per example, so that it can be averaged, weighted or differentiated for
+many models at once. Where torch has a criterion of its own, `mean` holds it: its backward
+pass rounds differently in the last bit, and the tutorial's program uses it.
+Below, s = 2y - 1 is the label as a sign and p = sigmoid(z) the probability of class 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from lrlab.catalogue import Catalogue, Hyperparameter
+
+PerExample = Callable[..., Tensor]
+
+
+@dataclass(frozen=True)
+class Loss:
+    """One entry of the catalogue.
+
+    Args:
+        name: The name a spec uses.
+        per_example: `(z, y, **hyperparameters) -> values`, elementwise: `z`, `y` and the
+            result have one shape and dtype. Differentiable by autograd.
+        formula: The value for one example, as text.
+        when: When it is the right choice, in a sentence.
+        source: Paper or documentation of the formula.
+        hyperparameters: Its own numbers; a spec writes them `name.hyperparameter`.
+        mean: Torch's own mean reduction of the same loss, where there is one.
+    """
+
+    name: str
+    per_example: PerExample
+    formula: str
+    when: str
+    source: str
+    hyperparameters: tuple[Hyperparameter, ...] = ()
+    mean: PerExample | None = None
+
+    def criterion(self, z: Tensor, y: Tensor, **hyperparameters: float) -> Tensor:
+        """Mean loss over the batch, a scalar tensor with the graph attached."""
+        if self.mean is not None:
+            return self.mean(z, y, **hyperparameters)
+        return self.per_example(z, y, **hyperparameters).mean()
+
+
+def _margin(z: Tensor, y: Tensor) -> Tensor:
+    return (2 * y - 1) * z
+
+
+def _bce(z: Tensor, y: Tensor) -> Tensor:
+    return F.binary_cross_entropy(torch.sigmoid(z), y, reduction="none")
+
+
+def _bce_mean(z: Tensor, y: Tensor) -> Tensor:
+    return F.binary_cross_entropy(torch.sigmoid(z), y)
+
+
+def _bce_logits(z: Tensor, y: Tensor) -> Tensor:
+    return F.binary_cross_entropy_with_logits(z, y, reduction="none")
+
+
+def _bce_logits_mean(z: Tensor, y: Tensor) -> Tensor:
+    return F.binary_cross_entropy_with_logits(z, y)
+
+
+def _mse(z: Tensor, y: Tensor) -> Tensor:
+    return (torch.sigmoid(z) - y) ** 2
+
+
+def _mse_mean(z: Tensor, y: Tensor) -> Tensor:
+    return F.mse_loss(torch.sigmoid(z), y)
+
+
+def _hinge(z: Tensor, y: Tensor) -> Tensor:
+    return torch.clamp(1 - _margin(z, y), min=0)
+
+
+def _squared_hinge(z: Tensor, y: Tensor) -> Tensor:
+    return torch.clamp(1 - _margin(z, y), min=0) ** 2
+
+
+def _focal(z: Tensor, y: Tensor, gamma: float) -> Tensor:
+    m = _margin(z, y)
+    # (1 - p_t)^gamma as an exponential: a power of an underflowed base has a NaN gradient.
+    return -torch.exp(gamma * F.logsigmoid(-m)) * F.logsigmoid(m)
+
+
+def _label_smoothing(z: Tensor, y: Tensor, eps: float) -> Tensor:
+    target = y * (1 - eps) + eps / 2
+    return F.softplus(z) - target * z
+
+
+def _weighted_bce(z: Tensor, y: Tensor, pos_weight: float) -> Tensor:
+    return -(pos_weight * y * F.logsigmoid(z) + (1 - y) * F.logsigmoid(-z))
+
+
+def _weighted_bce_mean(z: Tensor, y: Tensor, pos_weight: float) -> Tensor:
+    return F.binary_cross_entropy_with_logits(z, y, pos_weight=z.new_tensor(pos_weight))
+
+
+def _modified_huber(z: Tensor, y: Tensor) -> Tensor:
+    m = _margin(z, y)
+    return torch.where(m < -1, -4 * m, torch.clamp(1 - m, min=0) ** 2)
+
+
+LOSSES: Catalogue[Loss] = Catalogue("loss", Loss, group="lrlab.losses")
+
+for _loss in (
+    Loss(
+        "bce",
+        _bce,
+        formula="-[y log p + (1-y) log(1-p)]",
+        when="The tutorial's choice: the likelihood of the labels, probabilities calibrated. "
+        "Saturates where p rounds to 0 or 1; prefer bce_logits for large weights.",
+        source="torch.nn.BCELoss on the sigmoid; log p clamped at -100",
+        mean=_bce_mean,
+    ),
+    Loss(
+        "bce_logits",
+        _bce_logits,
+        formula="log(1 + exp(-s z))",
+        when="The default: the same value as bce, computed so that it neither overflows nor "
+        "loses its gradient.",
+        source="torch.nn.BCEWithLogitsLoss",
+        mean=_bce_logits_mean,
+    ),
+    Loss(
+        "mse",
+        _mse,
+        formula="(p - y)^2",
+        when="The Brier score: bounded, so mislabelled points pull little; not convex in the "
+        "weights, and flat where the model is wrong and sure.",
+        source="Brier 1950, Monthly Weather Review 78(1)",
+        mean=_mse_mean,
+    ),
+    Loss(
+        "hinge",
+        _hinge,
+        formula="max(0, 1 - s z)",
+        when="Only the decision counts: a linear support vector machine. Its scores are no "
+        "probabilities.",
+        source="Cortes & Vapnik 1995, Machine Learning 20(3)",
+    ),
+    Loss(
+        "squared_hinge",
+        _squared_hinge,
+        formula="max(0, 1 - s z)^2",
+        when="As hinge, but smooth, so that gradient methods converge faster; outliers weigh "
+        "more, and a large lr diverges.",
+        source="Chang, Hsieh & Lin 2008, JMLR 9",
+    ),
+    Loss(
+        "focal",
+        _focal,
+        formula="-(1-p_t)^gamma log p_t,  p_t = sigmoid(s z)",
+        when="Many easy examples, often of a large majority class, drown the few hard ones.",
+        source="Lin et al. 2017, Focal Loss for Dense Object Detection, eq. 4",
+        hyperparameters=(
+            Hyperparameter(
+                "gamma", 2.0, low=0, high=20, meaning="focus on hard examples; 0 is bce"
+            ),
+        ),
+    ),
+    Loss(
+        "label_smoothing",
+        _label_smoothing,
+        formula="bce with target y(1-eps) + eps/2",
+        when="Labels are noisy, or the classes separable: the weights stay finite without l2.",
+        source="Szegedy et al. 2016, Rethinking the Inception Architecture, section 7",
+        hyperparameters=(
+            Hyperparameter(
+                "eps", 0.1, low=0, high=1, high_open=True, meaning="share of the target smoothed"
+            ),
+        ),
+    ),
+    Loss(
+        "weighted_bce",
+        _weighted_bce,
+        formula="-[w y log p + (1-y) log(1-p)],  w = pos_weight",
+        when="Missing a positive costs w times a false alarm, or positives are rare. Shifts "
+        "the probabilities on purpose.",
+        source="pos_weight of torch.nn.BCEWithLogitsLoss",
+        hyperparameters=(
+            Hyperparameter(
+                "pos_weight", 1.0, low=0, low_open=True, meaning="weight of class 1; 1 is bce"
+            ),
+        ),
+        mean=_weighted_bce_mean,
+    ),
+    Loss(
+        "modified_huber",
+        _modified_huber,
+        formula="max(0, 1 - s z)^2 if s z >= -1, else -4 s z",
+        when="Squared hinge that is linear far on the wrong side: smooth, and robust against "
+        "outliers.",
+        source="Zhang 2004, Statistical behavior and consistency of classification methods, "
+        "Annals of Statistics 32(1)",
+    ),
+):
+    LOSSES.register(_loss)

@@ -1,0 +1,363 @@
+"""Tables: a CSV or Parquet file, or a data set of scikit-learn, as a Problem."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, NoReturn
+
+import numpy as np
+import pandas as pd
+import torch
+
+from lrlab.catalogue import did_you_mean
+from lrlab.errors import UserError
+from lrlab.problem.problem import Problem
+from lrlab.spec import CsvData, ParquetData, SklearnData
+
+MAX_CATEGORIES = 1000
+
+
+def load_csv(data: CsvData, seed: int, dtype: torch.dtype) -> Problem:
+    """Read a CSV file with a header line.
+
+    Raises:
+        UserError: If the file or a column cannot be used; the message names it.
+    """
+
+    def read() -> pd.DataFrame:
+        return pd.read_csv(data.path, sep=data.separator)
+
+    return _from_file(data, read, seed, dtype)
+
+
+def load_parquet(data: ParquetData, seed: int, dtype: torch.dtype) -> Problem:
+    """Read a Parquet file.
+
+    Raises:
+        UserError: If the file or a column cannot be used; the message names it.
+    """
+    return _from_file(data, lambda: pd.read_parquet(data.path), seed, dtype)
+
+
+def load_sklearn(data: SklearnData, seed: int, dtype: torch.dtype) -> Problem:
+    """Load a classification data set that scikit-learn ships.
+
+    Raises:
+        UserError: If it has more than two classes and `positive` names none of them.
+    """
+    import sklearn.datasets
+
+    bunch = getattr(sklearn.datasets, f"load_{data.dataset}")(as_frame=True)
+    names = np.asarray(bunch.target_names)
+    frame = bunch.data.copy()
+    target = pd.Series(names[bunch.target.to_numpy()], name="target")
+    # scikit-learn's order of the classes decides which one is 1.
+    positive = str(names[1]) if data.positive is None and len(names) == 2 else data.positive
+    where = f"sklearn {data.dataset}"
+    y, classes = encode_target(target, positive, where)
+    return _split(
+        frame, y, classes, (list(frame.columns), []), data, seed, dtype, where, impute=False
+    )
+
+
+def _from_file(
+    data: CsvData | ParquetData, read: Any, seed: int, dtype: torch.dtype
+) -> Problem:
+    where = str(data.path)
+    frame = _read(data.path, read)
+    frame.columns = frame.columns.astype(str)
+    if not frame.columns.is_unique:
+        twice = frame.columns[frame.columns.duplicated()][0]
+        raise UserError(f"{where}: column {twice!r} stands twice; rename one")
+    numeric, categorical = _choose_columns(frame, data, where)
+    frame = frame[[*numeric, *categorical, data.target]]
+    frame = _without_missing(frame, data, where)
+    y, classes = encode_target(frame[data.target], data.positive, where)
+    return _split(
+        frame.drop(columns=data.target),
+        y,
+        classes,
+        (numeric, categorical),
+        data,
+        seed,
+        dtype,
+        where,
+        impute=data.missing == "impute",
+    )
+
+
+def _read(path: Path, read: Any) -> pd.DataFrame:
+    try:
+        frame: pd.DataFrame = read()
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file (data.path)") from None
+    except OSError as error:
+        raise UserError(f"{path}: cannot read: {error.strerror or error} (data.path)") from error
+    except (ValueError, UnicodeError) as error:  # pandas' and pyarrow's parse errors
+        text = str(error).strip().splitlines()[0]
+        raise UserError(f"{path}: is not a table that can be read: {text}") from error
+    if frame.empty:
+        raise UserError(f"{path}: has no rows")
+    return frame
+
+
+def _choose_columns(
+    frame: pd.DataFrame, data: CsvData | ParquetData, where: str
+) -> tuple[list[str], list[str]]:
+    """Numeric and categorical columns: as the spec says, else by what they hold."""
+    columns = tuple(frame.columns)
+    listed = {
+        "target": (data.target,),
+        "drop": data.drop,
+        "numeric": data.numeric or (),
+        "categorical": data.categorical or (),
+    }
+    for key, named in listed.items():
+        for name in named:
+            if name not in columns:
+                raise UserError(
+                    f"{where}: no column {name!r} (data.{key}){did_you_mean(name, columns)}"
+                )
+    chosen = {*listed["numeric"], *listed["categorical"]}
+    for name in chosen & {data.target, *data.drop}:
+        raise UserError(f"{where}: column {name!r} is a feature, but also the target or dropped")
+    rest = [c for c in columns if c not in chosen and c not in (data.target, *data.drop)]
+    kinds = {column: _kind(frame[column]) for column in rest}
+    numeric = list(data.numeric or [c for c in rest if kinds[c] == "numeric"])
+    categorical = list(data.categorical or [c for c in rest if kinds[c] == "categorical"])
+    for column in rest:
+        if kinds[column] not in ("numeric", "categorical"):
+            raise UserError(
+                f"{where}: column {column!r} holds {kinds[column]}; list it under data.drop "
+                "or convert it"
+            )
+    for column in numeric:
+        frame[column] = _as_numbers(frame[column], where)
+    if not numeric and not categorical:
+        raise UserError(f"{where}: no column is left to learn from")
+    return numeric, categorical
+
+
+def _kind(column: pd.Series) -> str:
+    if pd.api.types.is_bool_dtype(column) or pd.api.types.is_numeric_dtype(column):
+        return "categorical" if pd.api.types.is_complex_dtype(column) else "numeric"
+    if isinstance(column.dtype, pd.CategoricalDtype) or pd.api.types.is_string_dtype(column):
+        return "categorical"
+    if column.isna().all():
+        return "numeric"
+    if pd.api.types.is_object_dtype(column):
+        return "categorical"
+    return f"{column.dtype} values"
+
+
+def _as_numbers(column: pd.Series, where: str) -> pd.Series:
+    try:
+        return column.astype("float64")
+    except (ValueError, TypeError):
+        numbers = pd.to_numeric(column, errors="coerce")
+        row = int(np.flatnonzero(numbers.isna() & column.notna())[0])
+        raise UserError(
+            f"{where}: column {column.name!r} is not numeric: row {row + 1} holds "
+            f"{str(column.iloc[row])[:40]!r}; list it under data.categorical or data.drop"
+        ) from None
+
+
+def _without_missing(
+    frame: pd.DataFrame, data: CsvData | ParquetData, where: str
+) -> pd.DataFrame:
+    missing = frame.isna().sum()
+    if data.missing == "drop":
+        frame = frame.dropna().reset_index(drop=True)
+        if frame.empty:
+            worst = missing.idxmax()
+            raise UserError(
+                f"{where}: no row is complete (column {worst!r} lacks {missing[worst]:,} values); "
+                "drop that column (data.drop) or impute (data.missing: impute)"
+            )
+        return frame
+    if missing[data.target]:
+        raise UserError(
+            f"{where}: the target {data.target!r} is missing in {missing[data.target]:,} rows; "
+            "remove them or set data.missing: drop"
+        )
+    if data.missing == "error" and missing.any():
+        column = missing.idxmax()
+        raise UserError(
+            f"{where}: column {column!r} has {missing[column]:,} missing values (NaN or empty); "
+            "set data.missing to drop or impute, or list the column under data.drop"
+        )
+    return frame
+
+
+def encode_target(
+    target: pd.Series, positive: Any, where: str
+) -> tuple[np.ndarray, tuple[str, str]]:
+    """Labels 0 and 1, [n] float64, and the names of class 0 and class 1.
+
+    Class 1 is `positive` if given, against all the rest; else the larger of two values.
+
+    Raises:
+        UserError: If there are not two classes, or `positive` is none of them.
+    """
+    found = sorted(target.unique().tolist(), key=lambda value: (str(type(value)), value))
+    shown = ", ".join(str(value) for value in found[:6]) + (", ..." if len(found) > 6 else "")
+    if len(found) < 2:
+        raise UserError(f"{where}: the target {target.name!r} has one class ({shown}); need two")
+    if positive is None and len(found) > 2:
+        raise UserError(
+            f"{where}: the target {target.name!r} has {len(found):,} classes ({shown}); name one "
+            "as data.positive to set it against the rest"
+        )
+    if positive is None:
+        positive = found[1]
+    matches = [value for value in found if value == positive or str(value) == str(positive)]
+    if not matches:
+        raise UserError(
+            f"{where}: the target {target.name!r} has no class {positive!r} (data.positive); "
+            f"it has {shown}"
+        )
+    others = [str(value) for value in found if value != matches[0]]
+    negative = others[0] if len(others) == 1 else "rest"
+    return (target == matches[0]).to_numpy(np.float64), (negative, str(matches[0]))
+
+
+def _split(
+    frame: pd.DataFrame,
+    y: np.ndarray,
+    classes: tuple[str, str],
+    columns: tuple[list[str], list[str]],
+    data: CsvData | ParquetData | SklearnData,
+    seed: int,
+    dtype: torch.dtype,
+    where: str,
+    *,
+    impute: bool,
+) -> Problem:
+    """Stratified split; then whatever is learnt from data is learnt from the training rows."""
+    from sklearn.model_selection import train_test_split
+
+    _check_finite(frame, columns[0], where)
+    try:
+        train, val = train_test_split(
+            np.arange(len(y)), test_size=data.val_fraction, random_state=seed, stratify=y
+        )
+    except ValueError:
+        fewest = int(min(y.sum(), len(y) - y.sum()))
+        raise UserError(
+            f"{where}: {len(y):,} rows, {fewest:,} of the rarer class, are too few for a "
+            f"stratified split with data.val_fraction = {data.val_fraction:g}"
+        ) from None
+    train, val = np.sort(train), np.sort(val)
+    x, names, mean, scale = _design_matrix(frame, train, columns, where, impute)
+    x, names, mean, scale = _without_constant(x, train, names, mean, scale, data, where)
+    x = (x - mean) / scale
+    n, d = len(train), len(names)
+    return Problem(
+        x_train=torch.from_numpy(x[train]).to(dtype),
+        y_train=torch.from_numpy(y[train]).to(dtype),
+        x_val=torch.from_numpy(x[val]).to(dtype),
+        y_val=torch.from_numpy(y[val]).to(dtype),
+        feature_names=tuple(names),
+        classes=classes,
+        mean=mean,
+        scale=scale,
+        description=f"{Path(where).name}: {n:,} rows x {d} columns, {len(val):,} held out, "
+        f"class 1 is {classes[1]}",
+    )
+
+
+def _check_finite(frame: pd.DataFrame, numeric: list[str], where: str) -> None:
+    for column in numeric:
+        infinite = np.flatnonzero(np.isinf(frame[column].to_numpy(np.float64)))
+        if len(infinite):
+            raise UserError(
+                f"{where}: column {column!r} is infinite in row {infinite[0] + 1}; mend the value "
+                "or list the column under data.drop"
+            )
+
+
+def _design_matrix(
+    frame: pd.DataFrame,
+    train: np.ndarray,
+    columns: tuple[list[str], list[str]],
+    where: str,
+    impute: bool,
+) -> tuple[np.ndarray, list[str], np.ndarray, np.ndarray]:
+    """Raw columns [n, d] float64, their names, and each one's mean and scale on training rows.
+
+    One-hot columns keep mean 0 and scale 1.
+    """
+    from sklearn.impute import SimpleImputer
+
+    numeric, categorical = columns
+    x = frame[numeric].to_numpy(np.float64)
+    if impute and numeric:
+        imputer = SimpleImputer(strategy="median", keep_empty_features=True)
+        x = imputer.fit(x[train]).transform(x)
+    mean, scale = x[train].mean(axis=0), x[train].std(axis=0)
+    names = list(numeric)
+    if categorical:
+        hot, hot_names = _one_hot(frame[categorical], train, where, impute)
+        x = np.hstack([x, hot])
+        names += hot_names
+        mean = np.concatenate([mean, np.zeros(len(hot_names))])
+        scale = np.concatenate([scale, np.ones(len(hot_names))])
+    return x, names, mean, scale
+
+
+def _one_hot(
+    frame: pd.DataFrame, train: np.ndarray, where: str, impute: bool
+) -> tuple[np.ndarray, list[str]]:
+    """One column a category seen in training; a category met only later is all zeros."""
+    from sklearn.preprocessing import OneHotEncoder
+
+    text = frame.astype("string")
+    if impute:
+        text = text.fillna(text.iloc[train].mode().iloc[0])
+    for column in text:
+        count = text[column].nunique()
+        if count > MAX_CATEGORIES:
+            raise UserError(
+                f"{where}: column {column!r} has {count:,} different values, too many for one "
+                "column each; list it under data.drop"
+            )
+    encoder = OneHotEncoder(
+        handle_unknown="ignore", drop="if_binary", sparse_output=False, dtype=np.float64
+    )
+    values = text.astype(object)
+    encoder.fit(values.iloc[train])
+    return encoder.transform(values), [str(name) for name in encoder.get_feature_names_out()]
+
+
+def _without_constant(
+    x: np.ndarray,
+    train: np.ndarray,
+    names: list[str],
+    mean: np.ndarray,
+    scale: np.ndarray,
+    data: CsvData | ParquetData | SklearnData,
+    where: str,
+) -> tuple[np.ndarray, list[str], np.ndarray, np.ndarray]:
+    constant = x[train].min(axis=0) == x[train].max(axis=0)
+    if not constant.any():
+        return x, names, mean, scale
+    if data.constant == "error":
+        column = names[int(np.flatnonzero(constant)[0])]
+        _refuse_constant(where, column, int(constant.sum()))
+    if constant.all():
+        raise UserError(f"{where}: every column is constant on the training rows")
+    kept = ~constant
+    return (
+        x[:, kept],
+        [name for name, keep in zip(names, kept, strict=True) if keep],
+        mean[kept],
+        scale[kept],
+    )
+
+
+def _refuse_constant(where: str, column: str, count: int) -> NoReturn:
+    others = f" (and {count - 1} more)" if count > 1 else ""
+    raise UserError(
+        f"{where}: column {column!r}{others} is constant on the training rows, so nothing can be "
+        "learnt from it; list it under data.drop or set data.constant: drop"
+    )

@@ -1,0 +1,281 @@
+"""From YAML text to a SweepSpec, with errors that name file, line and key."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from lrlab.catalogue import did_you_mean
+from lrlab.errors import SpecError, UserError
+from lrlab.spec.model import (
+    DOMAIN_TAGS,
+    BlobsData,
+    CsvData,
+    ParquetData,
+    SearchSpec,
+    Section,
+    SklearnData,
+    SweepSpec,
+    TrainSpec,
+)
+from lrlab.spec.space import Range
+
+MAX_BYTES = 1_000_000
+Path_ = tuple[str, ...]
+Lines = dict[Path_, int]
+
+_DATA = {"blobs": BlobsData, "csv": CsvData, "parquet": ParquetData, "sklearn": SklearnData}
+
+
+def load_spec(path: str | Path, overrides: Iterable[str] = ()) -> SweepSpec:
+    """Read a sweep's spec from a YAML file.
+
+    Args:
+        path: The file. A relative `data.path` in it is taken from the file's folder.
+        overrides: `key=value` texts, such as `search.trials=50`, that win over the file.
+
+    Raises:
+        SpecError: If the file cannot be read or is not a valid spec; the message names file,
+            line and key, one problem a line.
+    """
+    path = Path(path)
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise SpecError(f"{path}: cannot read the spec: {error.strerror or error}") from error
+    except ValueError as error:  # a NUL byte in the name
+        raise SpecError(f"{str(path)!r}: is not a file name") from error
+    if len(raw) > MAX_BYTES:
+        raise SpecError(f"{path}: {len(raw):,} bytes is too large for a spec; is it one?")
+    try:
+        text = raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise SpecError(f"{path}: is not UTF-8 text (byte {error.start}); is it a spec?") from error
+    tree, lines = parse_yaml(text, str(path))
+    return make_spec(tree, overrides, where=str(path), lines=lines, folder=path.parent)
+
+
+def make_spec(
+    tree: Mapping[str, Any],
+    overrides: Iterable[str] = (),
+    *,
+    where: str = "spec",
+    lines: Lines | None = None,
+    folder: Path | None = None,
+) -> SweepSpec:
+    """Validate a spec given as nested dicts.
+
+    Args:
+        tree: The content of the YAML file.
+        overrides: As for `load_spec`.
+        where: What messages call the spec.
+        lines: Line number of each key path, for messages.
+        folder: Where a relative `data.path` starts; the working folder if None.
+
+    Raises:
+        SpecError: If it is not valid.
+    """
+    if not isinstance(tree, Mapping):
+        raise SpecError(f"{where}: should be a mapping of keys, such as `name: my-sweep`")
+    content = _deep_copy(tree)
+    for override in overrides:
+        apply_override(content, override)
+    if isinstance(content.get("data"), dict):
+        content["data"].setdefault("source", "blobs")
+    try:
+        spec = SweepSpec.model_validate(content)
+    except ValidationError as error:
+        problems = [_message(item, where, lines or {}) for item in error.errors()]
+        raise SpecError("\n".join(dict.fromkeys(problems[:10]))) from None
+    except RecursionError:
+        raise SpecError(f"{where}: is nested too deeply to be a spec") from None
+    if folder is not None and isinstance(spec.data, CsvData | ParquetData):
+        path = folder / spec.data.path
+        data = spec.data.model_copy(update={"path": path})
+        spec = spec.model_copy(update={"data": data})
+    return spec
+
+
+def parse_yaml(text: str, where: str = "spec") -> tuple[Any, Lines]:
+    """Parse YAML safely; returns the content and the line of every key path.
+
+    Raises:
+        SpecError: If it is not YAML, names a key twice, or uses aliases.
+    """
+    try:
+        loader = _Loader(text)
+        node = loader.get_single_node()
+        if node is None:
+            return {}, {}
+        lines: Lines = {}
+        _note_lines(node, (), lines, where)
+        return loader.construct_document(node), lines
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line = f":{mark.line + 1}" if mark else ""
+        raise SpecError(f"{where}{line}: is not valid YAML: {error.problem or error}") from None
+    except yaml.YAMLError as error:
+        raise SpecError(f"{where}: is not valid YAML: {str(error).splitlines()[0]}") from None
+    except RecursionError:
+        raise SpecError(f"{where}: is nested too deeply to be a spec") from None
+    except (ValueError, OverflowError, TypeError, AttributeError, LookupError) as error:
+        # What PyYAML's constructors let through: impossible dates, numbers of 5,000 digits.
+        raise SpecError(f"{where}: holds a value that YAML cannot represent: {error}") from None
+
+
+class _Loader(yaml.SafeLoader):
+    """SafeLoader that reads 1e-4 as a number, as YAML 1.2 does, and refuses aliases."""
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        if self.check_event(yaml.AliasEvent):
+            event = self.peek_event()
+            raise yaml.composer.ComposerError(
+                None, None, "aliases (*name) are not supported in a spec", event.start_mark
+            )
+        return super().compose_node(parent, index)
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+"),
+    list("-+.0123456789"),
+)
+
+
+def _note_lines(node: yaml.Node, path: Path_, lines: Lines, where: str) -> None:
+    lines[path] = node.start_mark.line + 1
+    if isinstance(node, yaml.SequenceNode):
+        for index, item in enumerate(node.value):
+            _note_lines(item, (*path, str(index)), lines, where)
+    if not isinstance(node, yaml.MappingNode):
+        return
+    for key, value in node.value:
+        below = (*path, str(key.value))
+        if below in lines:
+            raise SpecError(
+                f"{where}:{key.start_mark.line + 1}: {'.'.join(below)}: the key stands twice "
+                f"(first in line {lines[below]}); drop one"
+            )
+        _note_lines(value, below, lines, where)
+        lines[below] = key.start_mark.line + 1
+
+
+def apply_override(tree: dict[str, Any], override: str) -> None:
+    """Set one `key=value` in a nested dict, in place; the value is read as YAML.
+
+    What follows `search.space.` is one key, dots included.
+
+    Raises:
+        SpecError: If the text has no `=`, or the path runs through something that is no section.
+    """
+    key, equals, text = override.partition("=")
+    where = f"--set {override}"
+    if not equals or not key.strip():
+        raise SpecError(f"{where}: should read key=value, such as search.trials=50")
+    parts = key.strip().split(".")
+    if parts[:2] == ["search", "space"] and len(parts) > 2:
+        parts = ["search", "space", ".".join(parts[2:])]
+    value, _ = parse_yaml(text, where) if text.strip() else (None, {})
+    for part in parts[:-1]:
+        tree = tree.setdefault(part, {})
+        if not isinstance(tree, dict):
+            raise SpecError(f"{where}: {part!r} is not a section with keys")
+    if value is None:
+        tree.pop(parts[-1], None)
+    else:
+        tree[parts[-1]] = value
+
+
+def _deep_copy(tree: Any) -> Any:
+    if isinstance(tree, Mapping):
+        return {key: _deep_copy(value) for key, value in tree.items()}
+    return tree
+
+
+def _message(error: ErrorDetails, where: str, lines: Lines) -> str:
+    """One pydantic error as `file:line: key: what is wrong`."""
+    path, text = _path(error), _text(error)
+    line = next(
+        (lines[path[:n]] for n in range(len(path), 0, -1) if path[:n] in lines), None
+    )
+    place = f"{where}:{line}" if line else where
+    return f"{place}: {'.'.join(path)}: {text}" if path else f"{place}: {text}"
+
+
+def _path(error: ErrorDetails) -> Path_:
+    """The key path of an error, without the tags that pydantic adds for unions."""
+    if error["type"] == "lrlab":
+        return tuple(error["ctx"]["path"])
+    path = [str(part) for part in error["loc"]]
+    if path[:1] == ["data"] and path[1:2] and path[1] in _DATA:
+        del path[1]
+    if path[:2] == ["search", "space"] and len(path) > 3:
+        path = path[:3] + ([] if path[3] in DOMAIN_TAGS else [path[3]]) + path[4:]
+        path = [part for part in path if not part.startswith(("constrained-", "function-"))]
+        while path[-1] in ("float", "str"):
+            path.pop()
+    return tuple(path)
+
+
+def _text(error: ErrorDetails) -> str:
+    kind, given = error["type"], error.get("input")
+    if kind == "lrlab":
+        return str(error["ctx"]["message"])
+    if kind == "extra_forbidden":
+        path = _path(error)
+        return f"unknown key{did_you_mean(path[-1], _known_keys(path[:-1], error))}"
+    if kind == "missing":
+        return "is missing; add this key"
+    if kind == "union_tag_invalid":
+        known = tuple(_DATA)
+        return f"unknown source {given.get('source')!r}{did_you_mean(str(given.get('source')), known)}"
+    if kind == "literal_error":
+        options = re.findall(r"'([^']*)'", str(error["ctx"]["expected"]))
+        return f"unknown value {_shown(given)}{did_you_mean(str(given), options)}"
+    text = error["msg"].removeprefix("Value error, ").removeprefix("Input ")
+    text = text[:1].lower() + text[1:]
+    return text if kind == "value_error" else f"{text}; got {_shown(given)}"
+
+
+def _shown(value: Any) -> str:
+    try:
+        text = repr(value)
+    except ValueError:  # an int of more than 4,300 digits
+        text = "a huge number"
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _known_keys(path: Path_, error: ErrorDetails) -> tuple[str, ...]:
+    sections: dict[Path_, type[Section]] = {
+        (): SweepSpec,
+        ("train",): TrainSpec,
+        ("search",): SearchSpec,
+    }
+    if path in sections:
+        return tuple(sections[path].model_fields)
+    if path == ("data",):
+        return tuple(_DATA[str(error["loc"][1])].model_fields)
+    return tuple(Range.model_fields)
+
+
+def dump_spec(spec: SweepSpec) -> str:
+    """The resolved spec as YAML text that `load_spec` reads back to the same spec."""
+    return yaml.safe_dump(spec.resolved(), sort_keys=False, allow_unicode=True)
+
+
+def parse_dumped_spec(text: str) -> SweepSpec:
+    """A spec from what `dump_spec` wrote.
+
+    Raises:
+        SpecError: If the text is no valid spec (written by an incompatible lrlab).
+    """
+    tree, lines = parse_yaml(text, "recorded spec")
+    return make_spec(tree, where="recorded spec", lines=lines)
+
+

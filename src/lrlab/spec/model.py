@@ -1,0 +1,285 @@
+"""SweepSpec: what to run, validated, before anything is loaded or trained."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
+
+from lrlab.catalogue import did_you_mean
+from lrlab.measures import MEASURES, Measure
+from lrlab.spec.space import Domain, Range, check_space, default_space, size_of_grid
+
+T = TypeVar("T")
+
+Sampler = Literal["tpe", "random", "qmc", "grid", "cmaes", "gp"]
+
+
+def _not_bool(value: T) -> T:
+    if isinstance(value, bool | str):
+        raise ValueError(f"should be a number, not {value!r}")
+    return value
+
+
+def _one_line(text: str) -> str:
+    if not text.strip() or not text.isprintable():
+        raise ValueError("should be one line of printable text")
+    return text
+
+
+def _known_objective(name: str) -> str:
+    if name not in MEASURES:
+        raise ValueError(f"unknown measure {name!r}{did_you_mean(name, tuple(MEASURES))}")
+    return name
+
+
+Int = Annotated[int, BeforeValidator(_not_bool)]
+Number = Annotated[float, BeforeValidator(_not_bool), Field(allow_inf_nan=False)]
+Count = Annotated[Int, Field(ge=1, le=10_000_000)]
+Seed = Annotated[Int, Field(ge=0, lt=2**31)]
+Fraction = Annotated[Number, Field(gt=0, lt=1)]
+Line = Annotated[str, Field(max_length=200), AfterValidator(_one_line)]
+Cell = bool | int | float | str
+Missing = Literal["error", "drop", "impute"]
+Constant = Literal["error", "drop"]
+
+
+class Section(BaseModel):
+    """A part of the spec: frozen, and no key that it does not know."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+
+
+class BlobsData(Section):
+    """Two Gaussian classes, drawn as the tutorial draws them."""
+
+    source: Literal["blobs"] = "blobs"
+    sizes: tuple[Count, Count] = (100, 100)
+    features: Annotated[Count, Field(le=100_000)] = 2
+    means: tuple[Number, Number] = (1.7, -1.7)
+    shift: Number = 1.0
+    spread: Annotated[Number, Field(gt=0, le=1e6)] = 1.0
+    noise: Annotated[Number, Field(ge=0, lt=0.5)] = 0.0
+    val_sizes: tuple[Count, Count] = (500, 500)
+    seed: Seed | None = None
+
+
+class TableData(Section):
+    """What csv and parquet share: a table with a target column."""
+
+    path: Path
+    target: str
+    positive: Cell | None = None
+    numeric: tuple[str, ...] | None = None
+    categorical: tuple[str, ...] | None = None
+    drop: tuple[str, ...] = ()
+    missing: Missing = "error"
+    constant: Constant = "error"
+    val_fraction: Fraction = 0.25
+    seed: Seed | None = None
+
+
+class CsvData(TableData):
+    """A comma-separated file with a header line."""
+
+    source: Literal["csv"] = "csv"
+    separator: Annotated[str, Field(min_length=1, max_length=1)] = ","
+
+
+class ParquetData(TableData):
+    """A Parquet file."""
+
+    source: Literal["parquet"] = "parquet"
+
+
+class SklearnData(Section):
+    """A classification data set that scikit-learn ships inside its package."""
+
+    source: Literal["sklearn"] = "sklearn"
+    dataset: Literal["breast_cancer", "digits", "iris", "wine"]
+    positive: Cell | None = None
+    constant: Constant = "drop"
+    val_fraction: Fraction = 0.25
+    seed: Seed | None = None
+
+
+Data = Annotated[
+    BlobsData | CsvData | ParquetData | SklearnData, Field(discriminator="source")
+]
+
+
+class TrainSpec(Section):
+    """How one run trains.
+
+    `l2` adds (l2 / 2) ||w||^2 to the loss; the bias is not penalised. `l2` in the search
+    space overrides it.
+    """
+
+    steps: Annotated[Count, Field(le=1_000_000)] = 1000
+    batch_size: Count | None = None
+    l2: Annotated[Number, Field(ge=0, le=1e30)] = 0.0
+    dtype: Literal["float32", "float64"] = "float32"
+    engine: Literal["loop"] = "loop"
+
+
+def _domain_kind(value: Any) -> str:
+    if isinstance(value, dict | Range):
+        return "range"
+    return "choices" if isinstance(value, list | tuple) else "fixed"
+
+
+_Value = (
+    Annotated[float, BeforeValidator(_not_bool), Field(allow_inf_nan=False)]
+    | Annotated[str, Field(max_length=200)]
+)
+_Domain = Annotated[
+    Annotated[Range, Tag("range")]
+    | Annotated[tuple[_Value, ...], Tag("choices")]
+    | Annotated[_Value, Tag("fixed")],
+    Discriminator(_domain_kind),
+]
+DOMAIN_TAGS = ("range", "choices", "fixed")
+
+
+class SearchSpec(Section):
+    """What Optuna searches, and how.
+
+    `batch` trials are asked for together and trained together; it is part of the result (a
+    sampler learns only between batches), so it never depends on the machine.
+    """
+
+    trials: Annotated[Count, Field(le=1_000_000)] | None = None
+    sampler: Sampler = "tpe"
+    batch: Annotated[Count, Field(le=4096)] = 32
+    replicates: Annotated[Count, Field(le=10_000)] = 1
+    space: dict[str, _Domain] = Field(default_factory=default_space)
+
+    @field_validator("space")
+    @classmethod
+    def _fill_in(cls, space: dict[str, Domain]) -> dict[str, Domain]:
+        return default_space() | space if space else space
+
+
+class SweepSpec(Section):
+    """A whole sweep: data, training, search and objective.
+
+    Build one with `lrlab.load_spec(path)` or `lrlab.make_spec({...})`, whose errors name file,
+    line and key.
+    """
+
+    name: Line
+    description: Annotated[str, Field(max_length=5000)] = ""
+    experiment: Line | None = None
+    data: Data = BlobsData()
+    train: TrainSpec = TrainSpec()
+    search: SearchSpec = SearchSpec()
+    objective: Annotated[str, AfterValidator(_known_objective)] = "val_log_loss"
+    seed: Seed = 1
+    register_model: Line | None = None
+
+    @model_validator(mode="after")
+    def _check_across_sections(self) -> SweepSpec:
+        for path, message in self._problems():
+            raise PydanticCustomError(
+                "lrlab", "{message}", {"path": path, "message": message}
+            )
+        return self
+
+    def _problems(self) -> Iterator[tuple[tuple[str, ...], str]]:
+        yield from (
+            (("search", "space", *path), message)
+            for path, message in check_space(self.search.space)
+        )
+        grid = size_of_grid(self.search.space)
+        if self.search.sampler != "grid" and grid == 1 and (self.search.trials or 2) > 1:
+            yield (
+                ("search", "space"),
+                "nothing to search: every key has one value; give one a range or a list, "
+                "or set search.trials to 1",
+            )
+        if self.search.sampler == "grid" and self.search.trials is None and grid > 1_000_000:
+            yield (
+                ("search", "space"),
+                f"the grid has {grid:,} points; use fewer points or set search.trials",
+            )
+
+    @property
+    def n_trials(self) -> int:
+        """Trials to run: as asked, 100 by default; a grid never has more than its points."""
+        if self.search.sampler == "grid":
+            grid = size_of_grid(self.search.space)
+            return min(grid, self.search.trials or grid)
+        return self.search.trials or 100
+
+    @property
+    def n_runs(self) -> int:
+        """Runs to train: trials times replicates."""
+        return self.n_trials * self.search.replicates
+
+    @property
+    def experiment_name(self) -> str:
+        """The MLflow experiment that holds the sweep."""
+        return self.experiment or self.name
+
+    @property
+    def measure(self) -> Measure:
+        """The objective's direction and meaning."""
+        return MEASURES[self.objective]
+
+    @property
+    def data_seed(self) -> int:
+        """Seed of the data's draw or split."""
+        return self.seed if self.data.seed is None else self.data.seed
+
+    def resolved(self) -> dict[str, Any]:
+        """The spec with every default filled in, as plain YAML types."""
+        return self.model_dump(mode="json", exclude_none=True)
+
+    def digest(self) -> str:
+        """SHA-256 (hex) of what decides the numbers: all but `trials` and the description."""
+        content = self.resolved()
+        content.pop("description", None)
+        content["search"].pop("trials", None)
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def flatten(tree: dict[str, Any], prefix: str = "") -> dict[str, str]:
+    """A nested spec as `section.key -> text`, for MLflow params and tables."""
+    flat: dict[str, str] = {}
+    for key, value in tree.items():
+        if isinstance(value, dict) and not (set(value) <= set(Range.model_fields) and value):
+            flat |= flatten(value, f"{prefix}{key}.")
+        elif isinstance(value, dict):
+            flat[f"{prefix}{key}"] = describe(Range(**value))
+        else:
+            flat[f"{prefix}{key}"] = describe(value)
+    return flat
+
+
+def describe(domain: Domain | Any) -> str:
+    """A domain of the space, or any value of the spec, as short text."""
+    if isinstance(domain, Range):
+        scale = " log" if domain.log else ""
+        step = f" step {domain.step:g}" if domain.step else ""
+        return f"{domain.low:g} .. {domain.high:g}{scale}{step}"
+    if isinstance(domain, list | tuple):
+        return ", ".join(describe(value) for value in domain)
+    if isinstance(domain, float) and math.isfinite(domain):
+        return f"{domain:g}" if float(f"{domain:g}") == domain else repr(domain)
+    return str(domain)

@@ -1,0 +1,188 @@
+"""The search space: which keys there are, and what each may be.
+
+Keys are `optimizer`, `loss`, `lr`, `l2`, and `owner.hyperparameter` for a hyperparameter of
+one optimizer or loss, which exists only in the trials that use its owner. `owner.lr` gives one
+optimizer a learning-rate domain of its own.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from lrlab.catalogue import Hyperparameter, did_you_mean
+from lrlab.errors import UserError
+from lrlab.losses import LOSSES
+from lrlab.optimizers import OPTIMIZERS
+
+Value = float | str
+LR = Hyperparameter("lr", 0.01, low=0, low_open=True, high=1e30, meaning="learning rate")
+L2 = Hyperparameter("l2", 0.0, low=0, high=1e30, meaning="weight of ||w||^2 / 2")
+SHARED = {"lr": LR, "l2": L2}
+
+
+class Range(BaseModel):
+    """An interval of numbers, both ends included.
+
+    `points` is how many values the grid sampler takes from it, evenly spaced (on a log scale
+    if `log`); the other samplers ignore it. `step` rounds to low, low + step, ...
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    low: float = Field(allow_inf_nan=False)
+    high: float = Field(allow_inf_nan=False)
+    log: bool = False
+    step: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    points: int = Field(default=10, ge=2, le=100_000)
+
+    @model_validator(mode="after")
+    def _check(self) -> Range:
+        if not self.low < self.high:
+            raise ValueError(f"low = {self.low:g} should be below high = {self.high:g}")
+        if self.log and self.low <= 0:
+            raise ValueError(f"a log range needs low above 0, not {self.low:g}")
+        if self.log and self.step is not None:
+            raise ValueError("log and step exclude each other; drop one")
+        if self.step is not None and self.step > self.high - self.low:
+            raise ValueError(f"step = {self.step:g} is wider than the range")
+        if not math.isfinite(self.high - self.low):
+            raise ValueError("the range is too wide for floating point")
+        return self
+
+    def grid(self) -> tuple[float, ...]:
+        """The values that the grid sampler takes."""
+        if self.step is not None:
+            count = math.floor((self.high - self.low) / self.step + 1e-9) + 1
+            return tuple(float(self.low + i * self.step) for i in range(count))
+        space = np.geomspace if self.log else np.linspace
+        return tuple(float(value) for value in space(self.low, self.high, self.points))
+
+
+Domain = Range | tuple[Value, ...] | Value
+Space = Mapping[str, Domain]
+Problem = tuple[tuple[str, ...], str]
+
+
+def default_space() -> dict[str, Domain]:
+    """What is searched where `search.space` does not say."""
+    return {
+        "optimizer": ("sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam"),
+        "lr": Range(low=1e-4, high=10, log=True),
+        "loss": ("bce_logits", "mse", "hinge"),
+    }
+
+
+def values(domain: Domain) -> tuple[Value, ...]:
+    """Every value of a domain on the grid; one for a fixed key."""
+    if isinstance(domain, Range):
+        return domain.grid()
+    return domain if isinstance(domain, tuple) else (domain,)
+
+
+def names(space: Space, key: str) -> tuple[str, ...]:
+    """The names that `optimizer` or `loss` may take."""
+    return tuple(str(value) for value in values(space[key]))
+
+
+def domain_of_lr(space: Space, optimizer: str) -> tuple[str, Domain]:
+    """Key and domain of the learning rate in trials of one optimizer."""
+    own = f"{optimizer}.lr"
+    return (own, space[own]) if own in space else ("lr", space["lr"])
+
+
+def active_keys(space: Space, optimizer: str, loss: str) -> dict[str, Domain]:
+    """The numeric keys of a trial with this optimizer and loss, lr first, in a fixed order."""
+    lr_key, lr = domain_of_lr(space, optimizer)
+    keys: dict[str, Domain] = {lr_key: lr}
+    if "l2" in space:
+        keys["l2"] = space["l2"]
+    for owner, entry in ((optimizer, OPTIMIZERS[optimizer]), (loss, LOSSES[loss])):
+        for hyperparameter in entry.hyperparameters:
+            key = f"{owner}.{hyperparameter.name}"
+            if key in space:
+                keys[key] = space[key]
+    return keys
+
+
+def size_of_grid(space: Space) -> int:
+    """How many points the grid has; a conditional key multiplies only where it exists."""
+    return sum(
+        math.prod(_count(domain) for domain in active_keys(space, optimizer, loss).values())
+        for optimizer in names(space, "optimizer")
+        for loss in names(space, "loss")
+    )
+
+
+def _count(domain: Domain) -> int:
+    if isinstance(domain, Range) and domain.step is None:
+        return domain.points
+    if isinstance(domain, Range):
+        return math.floor((domain.high - domain.low) / (domain.step or 1) + 1e-9) + 1
+    return len(domain) if isinstance(domain, tuple) else 1
+
+
+def check_space(space: Space) -> Iterator[Problem]:
+    """What is wrong with a space: pairs of the key's path below `search.space` and a message."""
+    if not space:
+        yield (), "is empty; name at least one of optimizer, lr, loss, or leave `space` out"
+        return
+    for key, domain in space.items():
+        if isinstance(domain, tuple) and not domain:
+            yield (key,), "is an empty list; name at least one value"
+            return
+        if isinstance(domain, tuple) and len(set(domain)) < len(domain):
+            yield (key,), "names a value twice"
+            return
+    for key, catalogue in (("optimizer", OPTIMIZERS), ("loss", LOSSES)):
+        if isinstance(space.get(key), Range):
+            yield (key,), f"should be a list of names, such as [{', '.join(catalogue.names()[:3])}]"
+            return
+        for name in names(space, key):
+            try:
+                catalogue[name]
+            except UserError as error:
+                yield (key,), f"{error} (`lrlab {catalogue.kind}{_plural(key)}` lists them)"
+                return
+    for key, domain in space.items():
+        if key not in ("optimizer", "loss"):
+            yield from _check_numeric_key(space, key, domain)
+
+
+def _plural(key: str) -> str:
+    return "es" if key == "loss" else "s"
+
+
+def _check_numeric_key(space: Space, key: str, domain: Domain) -> Iterator[Problem]:
+    known = known_keys(space)
+    if key not in known:
+        owner, dot, _ = key.partition(".")
+        if dot and (owner in OPTIMIZERS or owner in LOSSES):
+            kind = "optimizer" if owner in OPTIMIZERS else "loss"
+            if owner not in names(space, kind):
+                yield (key,), f"{owner!r} is not in search.space.{kind}; add it there or drop this key"
+                return
+        yield (key,), f"unknown key{did_you_mean(key, tuple(known))}"
+        return
+    ends = (domain.low, domain.high) if isinstance(domain, Range) else values(domain)
+    for value in ends:
+        if isinstance(value, str):
+            yield (key,), f"should be a number, a list of numbers or a range, not {value!r}"
+            return
+        if not known[key].permits(value):
+            yield (key,), f"{value:g} is outside the permitted {known[key].interval}"
+            return
+
+
+def known_keys(space: Space) -> dict[str, Hyperparameter]:
+    """The numeric keys that the space's optimizers and losses allow."""
+    keys = dict(SHARED)
+    for optimizer in names(space, "optimizer"):
+        keys[f"{optimizer}.lr"] = LR
+        keys |= {f"{optimizer}.{h.name}": h for h in OPTIMIZERS[optimizer].hyperparameters}
+    for loss in names(space, "loss"):
+        keys |= {f"{loss}.{h.name}": h for h in LOSSES[loss].hyperparameters}
+    return keys

@@ -1,0 +1,195 @@
+"""How a sweep and its runs look in MLflow: names, tags, params, metrics, artifacts.
+
+Writers of any kind log exactly what this module says, and readers rely on it.
+"""
+
+from __future__ import annotations
+
+import getpass
+import json
+import platform
+import subprocess
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from mlflow.entities import Metric, Param, RunTag
+from mlflow.entities.dataset import Dataset
+from mlflow.entities.dataset_input import DatasetInput
+from mlflow.entities.input_tag import InputTag
+
+from lrlab.problem import Problem
+from lrlab.spec import SweepSpec, flatten
+from lrlab.train import Trajectory
+from lrlab.trial import Run
+
+KIND = "lrlab.kind"
+SPEC_DIGEST = "lrlab.spec_digest"
+DATA_DIGEST = "lrlab.data_digest"
+STATE = "lrlab.state"
+TRIALS = "lrlab.trials"
+OWNER = "lrlab.owner"
+HEARTBEAT = "lrlab.heartbeat"
+BEST_RUN = "lrlab.best_run"
+MODEL = "lrlab.model_of"
+TRIAL = "lrlab.trial"
+REPLICATE = "lrlab.replicate"
+OUTCOME = "lrlab.outcome"
+DIVERGED_AT = "lrlab.diverged_at"
+PARENT = "mlflow.parentRunId"
+
+RUNNING, FINISHED, FAILED, CANCELLED = "running", "finished", "failed", "cancelled"
+
+SPEC_FILE = "sweep.yaml"
+CURVES_FOLDER = "curves"
+REPORT_FOLDER = "report"
+WEIGHTS_FILE = "weights.pt"
+HISTORY_FILE = "history.parquet"
+
+
+def sweep_tags(spec: SweepSpec, problem: Problem) -> dict[str, str]:
+    """Tags of a new parent run."""
+    tags = {
+        KIND: "sweep",
+        SPEC_DIGEST: spec.digest(),
+        DATA_DIGEST: problem.digest(),
+        STATE: RUNNING,
+        TRIALS: str(spec.n_trials),
+        "lrlab.objective": spec.objective,
+        "lrlab.version": version("lrlab"),
+        "lrlab.torch": torch.__version__,
+        "lrlab.optuna": version("optuna"),
+        "lrlab.python": platform.python_version(),
+        "mlflow.user": user(),
+        "mlflow.source.name": "lrlab sweep",
+        "mlflow.source.type": "LOCAL",
+        "mlflow.note.content": spec.description or f"Sweep over {problem.description}.",
+    }
+    commit = _git_commit()
+    return tags | ({"mlflow.source.git.commit": commit} if commit else {})
+
+
+def sweep_params(spec: SweepSpec) -> list[Param]:
+    """The spec, flattened; not `search.trials`, which an extension may raise."""
+    flat = flatten(spec.resolved())
+    return [
+        Param(_permitted(key), value)
+        for key, value in flat.items()
+        if key not in ("search.trials", "description") and value
+    ]
+
+
+def _permitted(key: str) -> str:
+    return "".join(c if c.isalnum() or c in "_-. /" else "_" for c in key)
+
+
+def run_name(run: Run) -> str:
+    """Such as `0007 adam bce lr=0.0123`, sorted as text by trial."""
+    config = run.config
+    replicate = f" #{run.replicate}" if run.replicate else ""
+    return f"{run.trial:04d} {config.optimizer} {config.loss} lr={config.lr:.3g}{replicate}"
+
+
+def run_tags(run: Run, parent: str, user: str) -> dict[str, str]:
+    """Tags that a child run is created with: enough to tell which run of the sweep it is."""
+    return {
+        PARENT: parent,
+        KIND: "run",
+        TRIAL: str(run.trial),
+        REPLICATE: str(run.replicate),
+        "mlflow.user": user,
+        "mlflow.source.name": "lrlab sweep",
+        "mlflow.source.type": "LOCAL",
+    }
+
+
+def run_params(run: Run) -> list[Param]:
+    """Params of a child run; a number's text reads back to the same number."""
+    params: dict[str, Any] = {**run.config.params(), "seed": run.seed}
+    return [Param(key, str(value)) for key, value in params.items()]
+
+
+def run_metrics(trajectory: Trajectory, timestamp: int) -> list[Metric]:
+    """Thinned curves, and each final measure at the last step.
+
+    Args:
+        trajectory: What the run left behind.
+        timestamp: Milliseconds since the epoch, one for all points.
+    """
+    curves: dict[str, Mapping[int, float]] = {
+        "train_loss": {
+            int(step): float(trajectory.train_loss[step - 1]) for step in trajectory.evaluated
+        }
+    }
+    for name, values in trajectory.stepped.items():
+        curves[name] = dict(zip(trajectory.evaluated.tolist(), values.tolist(), strict=True))
+    for name, value in trajectory.final.items():
+        curves[name] = {**curves.get(name, {}), trajectory.steps: value}
+    return [
+        Metric(name, value, timestamp, step)
+        for name, points in curves.items()
+        for step, value in points.items()
+    ]
+
+
+def outcome_tags(trajectory: Trajectory) -> list[RunTag]:
+    """How the run ended."""
+    tags = [RunTag(OUTCOME, trajectory.outcome)]
+    if trajectory.diverged_at is not None:
+        tags.append(RunTag(DIVERGED_AT, str(trajectory.diverged_at)))
+    return tags
+
+
+def write_run_files(trajectory: Trajectory, folder: Path) -> None:
+    """A run's artifacts: weights as a state dict of LogisticRegression, and the history."""
+    weight = torch.from_numpy(np.asarray(trajectory.weight))[None]
+    bias = torch.tensor([trajectory.bias], dtype=weight.dtype)
+    torch.save({"features.weight": weight, "features.bias": bias}, folder / WEIGHTS_FILE)
+    trajectory.history().to_parquet(folder / HISTORY_FILE, index=False)
+
+
+def curves_file(batch: int) -> str:
+    """Name of the file with all histories of one cohort."""
+    return f"cohort-{batch:05d}.parquet"
+
+
+def dataset_input(spec: SweepSpec, problem: Problem) -> DatasetInput:
+    """The data as an MLflow dataset input, with a digest over every row."""
+    source = spec.data.model_dump(mode="json", exclude_none=True)
+    profile = {
+        "rows": len(problem.y_train),
+        "held_out_rows": len(problem.y_val),
+        "columns": problem.n_features,
+        "class_0": problem.classes[0],
+        "class_1": problem.classes[1],
+        "share_of_class_1": round(float(problem.y_train.double().mean()), 6),
+    }
+    dataset = Dataset(
+        name=problem.description.partition(":")[0],
+        digest=problem.digest(),
+        source_type=spec.data.source,
+        source=json.dumps(source),
+        profile=json.dumps(profile),
+    )
+    return DatasetInput(dataset, tags=[InputTag("mlflow.data.context", "training")])
+
+
+def user() -> str:
+    """The login name, for `mlflow.user`."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's user without a passwd entry
+        return "unknown"
+
+
+def _git_commit() -> str | None:
+    try:
+        done = subprocess.run(
+            ["git", "rev-parse", "HEAD"], capture_output=True, text=True, timeout=5, check=False
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip() or None if done.returncode == 0 else None

@@ -1,0 +1,252 @@
+"""The tracking store: where it is, whether it can be used, and what its failures mean."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import sqlite3
+import time
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+# Before MLflow is imported: lrlab makes no connection that the user did not ask for.
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
+os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
+
+import requests
+import sqlalchemy.exc
+from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
+
+from lrlab.errors import LrlabError, UserError
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Engine
+
+PROBE_TIMEOUT = 5.0  # seconds
+
+
+@dataclass(frozen=True)
+class Store:
+    """A tracking store that answered.
+
+    Args:
+        uri: Its tracking URI, as MLflow resolves it.
+        client: MLflow's client on it.
+    """
+
+    uri: str
+    client: MlflowClient
+
+    @property
+    def is_server(self) -> bool:
+        """Whether it is reached over HTTP."""
+        return self.uri.startswith(("http://", "https://"))
+
+    @property
+    def shown(self) -> str:
+        """The URI without credentials."""
+        return without_password(self.uri)
+
+
+def quiet(verbose: bool = False) -> None:
+    """Keep MLflow, Alembic, Optuna and SQLAlchemy from talking, unless `verbose`."""
+    level = logging.INFO if verbose else logging.ERROR
+    for name in ("mlflow", "alembic", "sqlalchemy", "optuna", "urllib3", "git"):
+        logging.getLogger(name).setLevel(level)
+    if not verbose:
+        warnings.filterwarnings("ignore")
+
+
+def resolve_uri(uri: str | None = None) -> str:
+    """The tracking URI: as given, else MLFLOW_TRACKING_URI, else MLflow's default here."""
+    import mlflow
+
+    if uri:
+        return uri.rstrip("/") if uri.startswith("http") else uri
+    return str(mlflow.get_tracking_uri())
+
+
+def connect(uri: str | None = None) -> Store:
+    """Open the tracking store, creating an SQLite one that does not exist yet.
+
+    Raises:
+        LrlabError: If it cannot be reached, or its schema is another MLflow version's.
+        UserError: If the URI is malformed, or the server refuses the credentials.
+    """
+    uri = resolve_uri(uri)
+    if uri.startswith(("http://", "https://")):
+        _probe_server(uri)
+    elif "://" in uri and not uri.startswith("file:"):
+        _check_schema(uri)
+    with explained(uri):
+        client = MlflowClient(tracking_uri=uri)
+        client.search_experiments(max_results=1)
+    return Store(uri, client)
+
+
+def schema_revisions(uri: str) -> tuple[str | None, str]:
+    """The database's schema revision (None if it has no tables yet) and the installed MLflow's.
+
+    Raises:
+        LrlabError: If the database cannot be opened.
+    """
+    from mlflow.store.db.utils import _get_latest_schema_revision, create_sqlalchemy_engine
+
+    head = str(_get_latest_schema_revision())
+    path = sqlite_path(uri)
+    if path is not None and (not path.exists() or path.stat().st_size == 0):
+        return None, head
+    with explained(uri):
+        return _revision(create_sqlalchemy_engine(uri)), head
+
+
+def _revision(engine: Engine) -> str | None:
+    tables = set(sqlalchemy.inspect(engine).get_table_names())
+    if "alembic_version" not in tables:
+        if tables:
+            raise LrlabError(
+                f"{without_password(str(engine.url))} is a database, but not MLflow's; "
+                "choose another with --tracking-uri or MLFLOW_TRACKING_URI"
+            )
+        return None
+    with engine.connect() as connection:
+        query = sqlalchemy.text("SELECT version_num FROM alembic_version")
+        revision = connection.execute(query).scalar()
+    engine.dispose()
+    return None if revision is None else str(revision)
+
+
+def _check_schema(uri: str) -> None:
+    """Refuse a schema that is not the installed MLflow's; MLflow would migrate some silently."""
+    import mlflow
+
+    found, expected = schema_revisions(uri)
+    if found is None or found == expected:
+        return
+    known = _known_revisions()
+    shown = without_password(uri)
+    if found in known:
+        raise LrlabError(
+            f"the tracking store {shown} was made by an older MLflow (schema {found}; MLflow "
+            f"{mlflow.__version__} needs {expected}). Back it up, then run: "
+            f"mlflow db upgrade {shown}"
+        )
+    raise LrlabError(
+        f"the tracking store {shown} was made by another, probably newer MLflow (schema {found} "
+        f"is unknown to MLflow {mlflow.__version__}). Use the MLflow that made it, or another "
+        "store: --tracking-uri sqlite:///other.db"
+    )
+
+
+def _known_revisions() -> set[str]:
+    from alembic.script import ScriptDirectory
+    from mlflow.store.db.utils import _get_alembic_config
+
+    script = ScriptDirectory.from_config(_get_alembic_config(db_url=""))
+    return {revision.revision for revision in script.walk_revisions()}
+
+
+def _probe_server(uri: str) -> None:
+    """One quick request, so that a wrong address fails in seconds and not after all retries."""
+    try:
+        answer = requests.get(f"{uri}/health", timeout=PROBE_TIMEOUT)
+    except requests.exceptions.InvalidURL as error:
+        raise UserError(f"{without_password(uri)} is not a valid address: {error}") from None
+    except requests.exceptions.RequestException as error:
+        reason = type(error).__name__
+        raise LrlabError(
+            f"the tracking server {without_password(uri)} does not answer ({reason}). Is it "
+            "running, and is the address right? It comes from --tracking-uri or "
+            "MLFLOW_TRACKING_URI; without either, a local SQLite file is used"
+        ) from None
+    if answer.status_code >= 400:
+        raise LrlabError(
+            f"{without_password(uri)} answers, but /health says {answer.status_code}; is it an "
+            "MLflow server?"
+        )
+
+
+def sqlite_path(uri: str) -> Path | None:
+    """The file of an SQLite URI; None for any other."""
+    if not uri.startswith("sqlite:///"):
+        return None
+    return Path(uri.removeprefix("sqlite:///").partition("?")[0])
+
+
+def without_password(uri: str) -> str:
+    """The URI with its password, if any, replaced by `***`."""
+    scheme, separator, rest = uri.partition("://")
+    credentials, at, host = rest.rpartition("@")
+    if not at:
+        return uri
+    user = credentials.partition(":")[0]
+    return f"{scheme}{separator}{user}:***@{host}"
+
+
+@contextmanager
+def explained(uri: str) -> Iterator[None]:
+    """Turn the failures of a store into an LrlabError that says what to do."""
+    try:
+        yield
+    except LrlabError:
+        raise
+    except (
+        MlflowException,
+        sqlalchemy.exc.SQLAlchemyError,
+        sqlite3.Error,
+        requests.exceptions.RequestException,
+        OSError,
+    ) as error:
+        raise _explain(error, without_password(uri)) from error
+
+
+def _explain(error: Exception, uri: str) -> LrlabError:
+    text = str(error)
+    low = text.lower()
+    if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT) or (
+        "database or disk is full" in low or "no space left" in low
+    ):
+        return LrlabError(
+            f"the disk is full while writing to {uri}. Free some space and run the same command "
+            "again: it continues where it stopped"
+        )
+    if getattr(error, "errno", None) in (errno.EACCES, errno.EPERM, errno.EROFS):
+        where = getattr(error, "filename", None) or uri
+        return LrlabError(
+            f"no permission to write {where}. Change the permissions, run from another folder, "
+            "or choose another store with --tracking-uri"
+        )
+    if "readonly database" in low or "unable to open database file" in low:
+        return LrlabError(
+            f"cannot write the tracking store {uri}: no permission for the file or its folder. "
+            "Change the permissions or choose another store with --tracking-uri"
+        )
+    if "not a database" in low or "malformed" in low:
+        return LrlabError(
+            f"the tracking store {uri} is damaged or no SQLite database. Restore a backup, or "
+            "choose another store with --tracking-uri"
+        )
+    if "401" in text or "unauthorized" in low or "unauthenticated" in low:
+        return UserError(
+            f"the tracking server {uri} refuses the login. Set MLFLOW_TRACKING_USERNAME and "
+            "MLFLOW_TRACKING_PASSWORD"
+        )
+    if "403" in text or "permission_denied" in low or "permission denied" in low:
+        return UserError(f"the tracking server {uri} does not permit this: {_first_line(text)}")
+    return LrlabError(f"the tracking store {uri} failed: {_first_line(text)}")
+
+
+def _first_line(text: str) -> str:
+    return next((line for line in text.splitlines() if line.strip()), "no reason given")[:300]
+
+
+def now_ms() -> int:
+    """Milliseconds since the epoch, MLflow's unit of time."""
+    return int(time.time() * 1000)

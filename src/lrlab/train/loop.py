@@ -1,0 +1,191 @@
+"""The reference engine: one run at a time, the tutorial's five steps, any torch.optim."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from lrlab.losses import LOSSES
+from lrlab.optimizers import OPTIMIZERS
+from lrlab.problem import LogisticRegression, Problem
+from lrlab.spec import TrainSpec
+from lrlab.train.trajectory import (
+    Trajectory,
+    evaluation_steps,
+    final_measures,
+    outcome_of,
+    stepped_measures,
+)
+from lrlab.trial import Run, TrialConfig
+
+Objective = Callable[[Tensor, Tensor], Tensor]
+
+
+def train(
+    problem: Problem,
+    config: TrialConfig,
+    settings: TrainSpec,
+    seed: int,
+    on_step: Callable[[int, float], None] | None = None,
+) -> Trajectory:
+    """Train one run.
+
+    Args:
+        problem: Data to train and evaluate on.
+        config: Optimizer, loss and their numbers.
+        settings: Steps, batch size; `settings.l2` is not read, `config.l2` is.
+        seed: Seed of the initial weights and of the order of mini-batches.
+        on_step: Called with step (from 1) and loss after each step, for progress.
+
+    Returns:
+        The trajectory; a run whose loss is no longer finite ends there as `diverged`.
+    """
+    model = problem.initial_model(seed)
+    optimizer = OPTIMIZERS[config.optimizer].build(
+        model.parameters(), lr=config.lr, **config.optimizer_params
+    )
+    objective = objective_of(config, model)
+    recorder = _Recorder(problem, model, objective, settings.steps)
+    for step, (x, y) in enumerate(batches(problem, settings, seed), start=1):
+        logits = model(x)  # forward
+        loss = objective(logits, y)  # loss
+        if not recorder.take_loss(step, loss.item()):
+            break
+        loss.backward()  # backward: adds to .grad of every leaf
+        optimizer.step()  # step: moves the leaves
+        optimizer.zero_grad()  # zero_grad: or the next backward would add to these
+        if not recorder.evaluate(step):
+            break
+        if on_step is not None:
+            on_step(step, recorder.train_loss[-1])
+    return recorder.trajectory()
+
+
+def objective_of(config: TrialConfig, model: LogisticRegression) -> Objective:
+    """What a run minimises, as a function of logits [b] and labels [b]: loss + l2 penalty."""
+    loss, params = LOSSES[config.loss], config.loss_params
+    weight = model.features.weight
+
+    def objective(logits: Tensor, y: Tensor) -> Tensor:
+        value = loss.criterion(logits, y, **params)
+        return value + 0.5 * config.l2 * weight.square().sum() if config.l2 else value
+
+    return objective
+
+
+def batches(
+    problem: Problem, settings: TrainSpec, seed: int
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """One (x, y) a step: all rows, or mini-batches that pass over shuffled rows in turn.
+
+    The order depends on the seed alone, so runs of one seed see the same mini-batches. The
+    last batch of a pass may be smaller.
+    """
+    x, y = problem.x_train, problem.y_train
+    size = settings.batch_size
+    if size is None or size >= len(y):
+        for _ in range(settings.steps):
+            yield x, y
+        return
+    words = np.random.SeedSequence([seed, *b"batches"]).generate_state(1, np.uint32)
+    stream = torch.Generator().manual_seed(int(words[0]))
+    done = 0
+    while True:
+        for rows in torch.randperm(len(y), generator=stream).split(size):
+            if done == settings.steps:
+                return
+            done += 1
+            yield x[rows], y[rows]
+
+
+def train_cohort(
+    problem: Problem, runs: Sequence[Run], settings: TrainSpec
+) -> Iterator[tuple[Run, Trajectory]]:
+    """Train runs one after another; yields each as it ends."""
+    for run in runs:
+        with one_thread():
+            trajectory = train(problem, run.config, settings, run.seed)
+        yield run, trajectory
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Keep torch to one thread: sums split over threads round by the number of cores."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+class _Recorder:
+    """Keeps what a run leaves behind, and notices when it leaves the finite range."""
+
+    def __init__(
+        self, problem: Problem, model: LogisticRegression, objective: Objective, steps: int
+    ) -> None:
+        self.problem, self.model, self.objective = problem, model, objective
+        self.due = set(evaluation_steps(steps).tolist())
+        self.train_loss: list[float] = []
+        self.evaluated: list[int] = []
+        self.stepped: dict[str, list[float]] = {}
+        self.diverged_at: int | None = None
+
+    def take_loss(self, step: int, loss: float) -> bool:
+        """Note the loss of a step; False if it is not finite."""
+        if not math.isfinite(loss):
+            self.diverged_at = step
+            return False
+        self.train_loss.append(loss)
+        return True
+
+    @torch.no_grad()
+    def evaluate(self, step: int) -> bool:
+        """Take the stepped measures if they are due; False if they are not finite."""
+        if step not in self.due:
+            return True
+        z_val = self.model(self.problem.x_val).double().numpy()
+        measures = stepped_measures(z_val, self.problem)
+        measures["train_objective"] = self._train_objective()
+        if not all(math.isfinite(value) for value in measures.values()):
+            self.diverged_at = step
+            return False
+        self.evaluated.append(step)
+        for name, value in measures.items():
+            self.stepped.setdefault(name, []).append(value)
+        return True
+
+    def _train_objective(self) -> float:
+        return self.objective(self.model(self.problem.x_train), self.problem.y_train).item()
+
+    @torch.no_grad()
+    def trajectory(self) -> Trajectory:
+        """The whole run as a frozen value."""
+        stepped = {name: np.array(values) for name, values in self.stepped.items()}
+        evaluated = np.array(self.evaluated, dtype=np.int64)
+        if self.diverged_at is None:
+            z_train = self.model(self.problem.x_train).double().numpy()
+            z_val = self.model(self.problem.x_val).double().numpy()
+            end = stepped["train_objective"]
+            final = final_measures(
+                z_train, z_val, float(end[-1]), self.train_loss[-1], self.problem
+            )
+            outcome = outcome_of(self.train_loss[0], evaluated, end)
+        else:
+            final, outcome = {}, "diverged"
+        return Trajectory(
+            train_loss=np.array(self.train_loss),
+            evaluated=evaluated,
+            stepped=stepped,
+            final=final,
+            outcome=outcome,
+            weight=self.model.features.weight[0].double().numpy().copy(),
+            bias=float(self.model.features.bias[0]),
+            diverged_at=self.diverged_at,
+        )

@@ -1,0 +1,109 @@
+"""Trajectory: what a training leaves behind."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from lrlab.measures import HELD_OUT, accuracy, log_loss
+from lrlab.problem import Problem
+
+EVALUATIONS = 60
+TAIL = 0.1  # share of the steps, counted from the end, in which a converged run stands still
+STILL = 1e-3  # ... which means: moves by less than this share of its whole descent
+
+
+@dataclass(frozen=True)
+class Trajectory:
+    """History, final measures and weights of one run.
+
+    Args:
+        train_loss: Loss of each step's batch before that step's update, [steps] float64;
+            finite.
+        evaluated: Steps after which the stepped measures were taken, [e] int64, increasing.
+        stepped: Stepped measures by name, each [e] float64; finite.
+        final: Final measures by name; those that are not finite are left out.
+        outcome: `converged`, `slow` or `diverged`.
+        weight: Weights, [d] float64.
+        bias: Bias.
+        diverged_at: The step at which the loss left the finite range, if it did.
+    """
+
+    train_loss: np.ndarray
+    evaluated: np.ndarray
+    stepped: Mapping[str, np.ndarray]
+    final: Mapping[str, float]
+    outcome: str
+    weight: np.ndarray
+    bias: float
+    diverged_at: int | None = None
+
+    @property
+    def steps(self) -> int:
+        """Steps whose loss was finite."""
+        return len(self.train_loss)
+
+    def history(self) -> pd.DataFrame:
+        """One row a step: `step`, `train_loss`, and the stepped measures where taken."""
+        steps = np.arange(1, self.steps + 1)
+        frame = pd.DataFrame({"step": steps, "train_loss": self.train_loss})
+        for name, values in self.stepped.items():
+            frame[name] = pd.Series(values, index=self.evaluated - 1).reindex(frame.index)
+        return frame
+
+
+def evaluation_steps(steps: int, count: int = EVALUATIONS) -> np.ndarray:
+    """About `count` log-spaced steps from 1 to `steps`, both included, [e] int64."""
+    return np.unique(np.geomspace(1, steps, count).round().astype(np.int64))
+
+
+def stepped_measures(z_val: np.ndarray, problem: Problem) -> dict[str, float]:
+    """The held-out measures that are taken along the way, from held-out logits [m]."""
+    y = problem.y_val.numpy()
+    return {"val_log_loss": log_loss(z_val, y), "val_accuracy": accuracy(z_val, y)}
+
+
+def final_measures(
+    z_train: np.ndarray, z_val: np.ndarray, train_objective: float, train_loss: float,
+    problem: Problem,
+) -> dict[str, float]:
+    """Every measure of `lrlab.measures`, those that are finite.
+
+    Args:
+        z_train: Logits on the training rows, [n] float64.
+        z_val: Logits on the held-out rows, [m] float64.
+        train_objective: Loss + l2 on all training rows.
+        train_loss: Loss + l2 of the last batch.
+        problem: For the labels.
+    """
+    y_train, y_val = problem.y_train.numpy(), problem.y_val.numpy()
+    measures = {name: measure(z_val, y_val) for name, measure in HELD_OUT.items()}
+    measures |= {
+        "train_objective": train_objective,
+        "train_loss": train_loss,
+        "train_log_loss": log_loss(z_train, y_train),
+        "train_accuracy": accuracy(z_train, y_train),
+    }
+    return {name: value for name, value in measures.items() if np.isfinite(value)}
+
+
+def outcome_of(first_loss: float, evaluated: np.ndarray, objective: np.ndarray) -> str:
+    """`converged` or `slow`, for a run that stayed finite.
+
+    Converged: the objective ended below where it began, and over the last tenth of the steps
+    it moved by less than a thousandth of its whole descent. All else is slow, a run that stands
+    still where it began included.
+
+    Args:
+        first_loss: Loss at the initial weights.
+        evaluated: Steps of `objective`, [e].
+        objective: Loss + l2 on all training rows, [e].
+    """
+    descent = first_loss - objective[-1]
+    start = np.searchsorted(evaluated, evaluated[-1] * (1 - TAIL), side="right") - 1
+    tail = objective[max(start, 0) :]
+    still = tail.max() - tail.min() < STILL * descent
+    return "converged" if descent > 0 and len(tail) > 1 and still else "slow"
