@@ -123,6 +123,20 @@ class TrialResult:
     last_step: int = 0
 
 
+def combine(results: Sequence[TrialResult]) -> TrialResult:
+    """A trial's result from its replicates: the mean; diverged if any of them diverged."""
+    ended = [result.value for result in results if result.value is not None]
+    if len(ended) == len(results):
+        return TrialResult(math.fsum(ended) / len(ended))
+    diverged = [result for result in results if result.value is None]
+    last = [result.last_value for result in diverged if result.last_value is not None]
+    return TrialResult(
+        None,
+        math.fsum(last) / len(last) if last else None,
+        min(result.last_step for result in diverged),
+    )
+
+
 def batches(spec: SweepSpec) -> Iterator[Batch]:
     """The sweep's batches; only the last may be short."""
     for index, start in enumerate(range(0, spec.n_trials, spec.search.batch)):

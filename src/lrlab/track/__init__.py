@@ -1,0 +1,39 @@
+"""Tracking: sweeps and runs in MLflow, written and read back."""
+
+from lrlab.track.read import (
+    RecordedRun,
+    SweepInfo,
+    curves_frame,
+    find_sweep,
+    list_sweeps,
+    load_curves,
+    load_histories,
+    load_runs,
+    load_sweep_spec,
+    recorded_runs,
+    runs_frame,
+)
+from lrlab.track.recorder import Recorder, open_sweep
+from lrlab.track.store import Store, connect, quiet
+from lrlab.track.study import load_study, trial_result
+
+__all__ = [
+    "RecordedRun",
+    "Recorder",
+    "Store",
+    "SweepInfo",
+    "connect",
+    "curves_frame",
+    "find_sweep",
+    "list_sweeps",
+    "load_curves",
+    "load_histories",
+    "load_runs",
+    "load_study",
+    "load_sweep_spec",
+    "open_sweep",
+    "quiet",
+    "recorded_runs",
+    "runs_frame",
+    "trial_result",
+]

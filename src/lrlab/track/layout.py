@@ -29,6 +29,7 @@ from lrlab.trial import Run
 KIND = "lrlab.kind"
 SPEC_DIGEST = "lrlab.spec_digest"
 DATA_DIGEST = "lrlab.data_digest"
+DATA = "lrlab.data"
 STATE = "lrlab.state"
 TRIALS = "lrlab.trials"
 OWNER = "lrlab.owner"
@@ -38,6 +39,7 @@ MODEL = "lrlab.model_of"
 TRIAL = "lrlab.trial"
 REPLICATE = "lrlab.replicate"
 OUTCOME = "lrlab.outcome"
+STEPS = "lrlab.steps"
 DIVERGED_AT = "lrlab.diverged_at"
 PARENT = "mlflow.parentRunId"
 
@@ -56,6 +58,7 @@ def sweep_tags(spec: SweepSpec, problem: Problem) -> dict[str, str]:
         KIND: "sweep",
         SPEC_DIGEST: spec.digest(),
         DATA_DIGEST: problem.digest(),
+        DATA: problem.description,
         STATE: RUNNING,
         TRIALS: str(spec.n_trials),
         "lrlab.objective": spec.objective,
@@ -137,7 +140,7 @@ def run_metrics(trajectory: Trajectory, timestamp: int) -> list[Metric]:
 
 def outcome_tags(trajectory: Trajectory) -> list[RunTag]:
     """How the run ended."""
-    tags = [RunTag(OUTCOME, trajectory.outcome)]
+    tags = [RunTag(OUTCOME, trajectory.outcome), RunTag(STEPS, str(trajectory.steps))]
     if trajectory.diverged_at is not None:
         tags.append(RunTag(DIVERGED_AT, str(trajectory.diverged_at)))
     return tags

@@ -1,0 +1,89 @@
+"""What the commands share: options, tables, JSON."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeVar
+
+import click
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def tracking_option(function: F) -> F:
+    """`--tracking-uri`."""
+    return click.option(
+        "--tracking-uri",
+        metavar="URI",
+        help="MLflow store or server. Default: MLFLOW_TRACKING_URI, else mlflow.db in this folder.",
+    )(function)
+
+
+def verbose_option(function: F) -> F:
+    """`-v`."""
+    return click.option(
+        "-v", "--verbose", is_flag=True, help="Show what MLflow and Optuna say, and tracebacks."
+    )(function)
+
+
+def json_option(function: F) -> F:
+    """`--json`."""
+    return click.option(
+        "--json", "as_json", is_flag=True, help="Print JSON on standard output, for scripts."
+    )(function)
+
+
+def print_json(value: Any) -> None:
+    """Print a value as JSON; what is not finite becomes null."""
+    click.echo(json.dumps(_plain(value), indent=2, default=str))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if hasattr(value, "item"):  # a NumPy number
+        value = value.item()
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    """Columns aligned for a terminal: numbers right, text left."""
+    cells = [[cell(value) for value in row] for row in rows]
+    numeric = [
+        all(_is_number(row[i]) for row in cells) and bool(cells) for i in range(len(header))
+    ]
+    widths = [max(len(line[i]) for line in [list(header), *cells]) for i in range(len(header))]
+    lines = []
+    for line in [list(header), *cells]:
+        parts = [
+            text.rjust(width) if right else text.ljust(width)
+            for text, width, right in zip(line, widths, numeric, strict=True)
+        ]
+        lines.append("  ".join(parts).rstrip())
+    return "\n".join(lines)
+
+
+def cell(value: Any) -> str:
+    """A value in a table: four significant digits, `-` for what is missing."""
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return "-"
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return str(value)
+
+
+def _is_number(text: str) -> bool:
+    return text == "-" or text.replace(",", "").lstrip("-").replace(".", "", 1)[:1].isdigit()
+
+
+def quote(text: str) -> str:
+    """A word as the shell needs it."""
+    import shlex
+
+    return shlex.quote(text)

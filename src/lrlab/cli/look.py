@@ -1,0 +1,274 @@
+"""`lrlab ls`, `show`, `report`, `ui`: looking at what is recorded."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from lrlab.cli.common import (
+    cell,
+    json_option,
+    print_json,
+    table,
+    tracking_option,
+    verbose_option,
+)
+
+if TYPE_CHECKING:
+    from lrlab.track import Store
+
+UI_START = 60.0  # seconds to wait for the MLflow server
+
+
+@click.command()
+@tracking_option
+@json_option
+@verbose_option
+def ls(tracking_uri: str | None, as_json: bool, verbose: bool) -> int:
+    """List the sweeps in the store, the latest first."""
+    from lrlab import track
+
+    track.quiet(verbose)
+    store = track.connect(tracking_uri)
+    sweeps = track.list_sweeps(store)
+    if as_json:
+        print_json(
+            [
+                {
+                    "name": s.name,
+                    "run_id": s.run_id,
+                    "experiment": s.experiment,
+                    "state": s.state,
+                    "trials": s.trials,
+                    "objective": s.objective,
+                    "best": s.best,
+                    "started": s.started.isoformat(),
+                }
+                for s in sweeps
+            ]
+        )
+        return 0
+    if not sweeps:
+        click.echo(f"No sweeps in {store.shown}. Start one: lrlab sweep SPEC.yaml")
+        return 0
+    rows = [
+        (
+            s.name,
+            s.state,
+            s.trials,
+            f"{s.objective} {cell(s.best)}",
+            f"{s.started.astimezone():%Y-%m-%d %H:%M}",
+            s.run_id[:8],
+        )
+        for s in sweeps
+    ]
+    click.echo(table(("sweep", "state", "trials", "best", "started", "id"), rows))
+    return 0
+
+
+@click.command(
+    epilog="""
+\b
+Examples:
+  lrlab show                 the latest sweep
+  lrlab show quickstart
+  lrlab show 3f2a91c0 --top 20
+"""
+)
+@click.argument("sweep", required=False)
+@click.option("--top", type=click.IntRange(min=0), default=10, show_default=True, help="Runs shown.")
+@tracking_option
+@json_option
+@verbose_option
+def show(
+    sweep: str | None, top: int, tracking_uri: str | None, as_json: bool, verbose: bool
+) -> int:
+    """Show one sweep: its state, and its best runs. SWEEP is a name or run id."""
+    from lrlab import track
+    from lrlab.report import rank_runs
+    from lrlab.spec import flatten
+
+    track.quiet(verbose)
+    store = track.connect(tracking_uri)
+    info = track.find_sweep(store, sweep)
+    spec = track.load_sweep_spec(store, info)
+    runs = track.runs_frame(track.recorded_runs(store, info))
+    best = rank_runs(runs, objective=spec.objective, direction=spec.measure.direction).head(top)
+    outcomes = {str(name): int(count) for name, count in runs["outcome"].value_counts().items()}
+    if as_json:
+        print_json(
+            {
+                "name": info.name,
+                "run_id": info.run_id,
+                "experiment": info.experiment,
+                "state": info.state,
+                "runs": len(runs),
+                "of": spec.n_runs,
+                "outcomes": outcomes,
+                "objective": spec.objective,
+                "spec": spec.resolved(),
+                "best_runs": [row.dropna().to_dict() for _, row in best.iterrows()],
+            }
+        )
+        return 0
+    ended = f"{', '.join(f'{count} {name}' for name, count in sorted(outcomes.items()))}"
+    click.echo(f"{info.name}: {info.state}, {len(runs):,} of {spec.n_runs:,} runs ({ended})")
+    click.echo(f"experiment {info.experiment}, run {info.run_id}, in {store.shown}\n")
+    for key, value in flatten(spec.resolved()).items():
+        if value:
+            click.echo(f"  {key}: {value}")
+    rows = [
+        (
+            int(row["trial"]), row["optimizer"], row["loss"], float(row["lr"]),
+            float(row[spec.objective]), row["outcome"], row["run_id"][:8],
+        )
+        for _, row in best.iterrows()
+    ]
+    header = ("trial", "optimizer", "loss", "lr", spec.objective, "outcome", "run")
+    click.echo("\n" + table(header, rows) if rows else "\nNo finite run yet.")
+    return 0
+
+
+@click.command(
+    epilog="""
+\b
+Examples:
+  lrlab report                     the latest sweep
+  lrlab report quickstart -o out/
+"""
+)
+@click.argument("sweep", required=False)
+@click.option(
+    "-o",
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder to write to. Default: lrlab-report-SWEEP.",
+)
+@tracking_option
+@json_option
+@verbose_option
+def report(
+    sweep: str | None, out: Path | None, tracking_uri: str | None, as_json: bool, verbose: bool
+) -> int:
+    """Write a sweep's report: HTML page, tables and figures. SWEEP is a name or run id."""
+    from lrlab import track
+    from lrlab.cli.sweep import summary_text
+    from lrlab.errors import LrlabError
+    from lrlab.report import write_report
+    from lrlab.report.recorded import report_on
+
+    track.quiet(verbose)
+    store = track.connect(tracking_uri)
+    info = track.find_sweep(store, sweep)
+    made = report_on(store, info)
+    safe = "".join(c if c.isalnum() or c in "-_" else "-" for c in info.name)
+    folder = out or Path(f"lrlab-report-{safe}")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        paths = write_report(made, folder)
+    except OSError as error:
+        raise LrlabError(f"{folder}: cannot write the report: {error.strerror or error}") from error
+    page = (folder / "report.html").resolve()
+    if as_json:
+        print_json(
+            {
+                "sweep": info.name,
+                "run_id": info.run_id,
+                "files": [str(path.resolve()) for path in paths],
+                "summary": made.summary.to_dict("records"),
+            }
+        )
+        return 0
+    if info.state != "finished":
+        click.echo(f"Note: {info.name} is {info.state}; this is what it has so far.\n")
+    click.echo(summary_text(made.summary, info.objective))
+    click.echo(f"\nReport: {page.as_uri()}")
+    return 0
+
+
+@click.command(
+    epilog="""
+\b
+Examples:
+  lrlab ui                   the store of this folder, at http://127.0.0.1:5000
+  lrlab ui --port 8080
+"""
+)
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to serve on.")
+@click.option("--port", type=click.IntRange(1, 65535), default=5000, show_default=True)
+@tracking_option
+@verbose_option
+def ui(host: str, port: int, tracking_uri: str | None, verbose: bool) -> int:
+    """Open the MLflow UI on the store; Ctrl-C stops it."""
+    from lrlab import track
+
+    track.quiet(verbose)
+    store = track.connect(tracking_uri)
+    if store.is_server:
+        click.echo(f"The store is a server: open {store.shown}")
+        return 0
+    _refuse_taken_port(host, port)
+    command = [
+        sys.executable, "-m", "mlflow", "server", "--backend-store-uri", store.uri,
+        "--host", host, "--port", str(port), "--workers", "1",
+    ]
+    # The job runner serves features that a sweep does not use, and takes 2 GB.
+    environment = os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    output = None if verbose else subprocess.DEVNULL
+    with subprocess.Popen(command, env=environment, stdout=output, stderr=output) as server:
+        try:
+            _wait_until_up(server, host, port)
+            click.echo(f"MLflow UI: {_first_page(store, host, port)}\nCtrl-C stops it.")
+            return server.wait()
+        except KeyboardInterrupt:
+            return 0
+        finally:
+            server.terminate()
+
+
+def _refuse_taken_port(host: str, port: int) -> None:
+    import socket
+
+    from lrlab.errors import UserError
+
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise UserError(
+                f"cannot serve on {host}:{port}: {error.strerror}; choose another with "
+                f"--port {port + 1}"
+            ) from None
+
+
+def _wait_until_up(server: subprocess.Popen[bytes], host: str, port: int) -> None:
+    import requests
+
+    from lrlab.errors import LrlabError
+
+    deadline = time.monotonic() + UI_START
+    while time.monotonic() < deadline and server.poll() is None:
+        try:
+            if requests.get(f"http://{host}:{port}/health", timeout=2).ok:
+                return
+        except requests.RequestException:
+            time.sleep(0.2)
+    raise LrlabError("the MLflow server did not start; `lrlab ui -v` shows what it says")
+
+
+def _first_page(store: Store, host: str, port: int) -> str:
+    """The latest sweep's experiment, or the start page of an empty store."""
+    from lrlab import track
+
+    sweeps = track.list_sweeps(store)
+    page = f"/#/experiments/{sweeps[0].experiment_id}" if sweeps else ""
+    return f"http://{host}:{port}{page}"
+
+

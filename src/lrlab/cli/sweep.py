@@ -1,0 +1,291 @@
+"""`lrlab sweep`."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import time
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from lrlab.cli.common import (
+    cell,
+    json_option,
+    print_json,
+    quote,
+    table,
+    tracking_option,
+    verbose_option,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from lrlab.spec import SweepSpec
+    from lrlab.sweep import Progress, SweepResult
+
+TOP = 10
+PLAIN_EVERY = 10.0  # seconds between lines where there is no terminal
+
+
+@click.command(
+    epilog="""
+\b
+Examples:
+  lrlab sweep sweeps/quickstart.yaml
+  lrlab sweep sweeps/quickstart.yaml --trials 600             extend it by 300 trials
+  lrlab sweep my.yaml --set search.space.lr=0.1 --set train.steps=200
+  lrlab sweep my.yaml --dry-run
+Stopped by Ctrl-C or a crash, the same command continues where it was.
+"""
+)
+@click.argument("spec_file", metavar="SPEC")
+@click.option("--trials", type=click.IntRange(min=1), help="Override search.trials.")
+@click.option(
+    "--set",
+    "overrides",
+    metavar="KEY=VALUE",
+    multiple=True,
+    help="Override any key of the spec, such as train.steps=200. Repeatable.",
+)
+@click.option("--new", is_flag=True, help="Begin another sweep, even if this spec has one.")
+@click.option(
+    "--dry-run", is_flag=True, help="Show the resolved spec, the space and the cost; run nothing."
+)
+@click.option("-q", "--quiet", is_flag=True, help="No progress.")
+@tracking_option
+@json_option
+@verbose_option
+def sweep(
+    spec_file: str,
+    trials: int | None,
+    overrides: tuple[str, ...],
+    new: bool,
+    dry_run: bool,
+    quiet: bool,
+    tracking_uri: str | None,
+    as_json: bool,
+    verbose: bool,
+) -> int:
+    """Run the sweep that SPEC (a YAML file) describes, or continue it."""
+    from lrlab.spec import load_spec
+
+    more = (f"search.trials={trials}",) if trials else ()
+    spec = load_spec(spec_file, (*overrides, *more))
+    if dry_run:
+        show_plan(spec, as_json)
+        return 0
+    return run(spec, tracking_uri, new, quiet, as_json, verbose)
+
+
+def run(
+    spec: SweepSpec,
+    tracking_uri: str | None,
+    new: bool,
+    quiet: bool,
+    as_json: bool,
+    verbose: bool,
+) -> int:
+    """Run a sweep with progress on standard error and the outcome on standard output."""
+    from lrlab import track
+    from lrlab.search import cautions
+    from lrlab.sweep import run_sweep
+
+    track.quiet(verbose)
+    signal.signal(signal.SIGTERM, _interrupt)
+    for caution in cautions(spec):
+        click.echo(f"Note: {caution}.", err=True)
+    shown = _Shown(spec, silent=quiet)
+    try:
+        result = run_sweep(spec, tracking_uri=tracking_uri, new=new, on_progress=shown.update)
+    except KeyboardInterrupt:
+        shown.close()
+        click.echo(
+            f"Interrupted: {shown.done} of {spec.n_runs} runs are recorded. "
+            "The same command continues.",
+            err=True,
+        )
+        return 130
+    finally:
+        shown.close()
+    show_outcome(spec, result, tracking_uri, as_json, shown.seconds)
+    return 0
+
+
+def _interrupt(signum: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+class _Shown:
+    """Progress: a bar on a terminal, a line now and then elsewhere."""
+
+    def __init__(self, spec: SweepSpec, silent: bool) -> None:
+        self.spec, self.silent = spec, silent
+        self.done, self.bar, self.seconds = 0, None, 0.0
+        self._began = self._last = 0.0
+
+    def update(self, progress: Progress) -> None:
+        """Show where the sweep stands."""
+        now = time.monotonic()
+        self.done = progress.done
+        first = not self._began
+        self._began = self._began or now
+        self.seconds = now - self._began
+        if self.silent:
+            return
+        if sys.stderr.isatty():
+            self._bar(progress)
+        elif first or progress.done == progress.total or now - self._last >= PLAIN_EVERY:
+            self._last = now
+            click.echo(self._line(progress), err=True)
+
+    def close(self) -> None:
+        """Leave the terminal tidy."""
+        if self.bar is not None:
+            self.bar.close()
+            self.bar = None
+
+    def _bar(self, progress: Progress) -> None:
+        from tqdm import tqdm
+
+        if self.bar is None:
+            self.bar: Any = tqdm(
+                total=progress.total,
+                initial=progress.resumed,
+                desc=self.spec.name,
+                unit="run",
+                dynamic_ncols=True,
+                bar_format="{desc} {percentage:3.0f}% |{bar}| {n_fmt}/{total_fmt} runs "
+                "[{elapsed}<{remaining}, {rate_fmt}{postfix}]",
+            )
+        if progress.best is not None:
+            text = f"best {self.spec.objective} {progress.best:.4g}"
+            if progress.diverged:
+                text += f", {progress.diverged} diverged"
+            self.bar.set_postfix_str(text, refresh=False)
+        self.bar.update(progress.done - self.bar.n)
+
+    def _line(self, progress: Progress) -> str:
+        trained = progress.done - progress.resumed
+        line = f"{self.spec.name}: {progress.done}/{progress.total} runs"
+        if trained and self.seconds:
+            rate = trained / self.seconds
+            left = (progress.total - progress.done) / rate
+            line += f", {rate:.1f} runs/s, {left:.0f} s left"
+        elif progress.resumed:
+            line += " (continuing)"
+        if progress.best is not None:
+            line += f", best {self.spec.objective} {progress.best:.4g}"
+        return line
+
+
+def show_plan(spec: SweepSpec, as_json: bool) -> None:
+    """Print the resolved spec, the search space and the cost estimate."""
+    from lrlab.search import batches, cautions
+    from lrlab.spec import describe, dump_spec
+    from lrlab.spec.space import size_of_grid
+    from lrlab.sweep import estimate_seconds
+
+    seconds = estimate_seconds(spec)
+    if as_json:
+        print_json(
+            {
+                "spec": spec.resolved(),
+                "trials": spec.n_trials,
+                "runs": spec.n_runs,
+                "batches": len(list(batches(spec))),
+                "training_seconds": round(seconds, 1),
+            }
+        )
+        return
+    click.echo(dump_spec(spec).rstrip() + "\n")
+    rows = [(key, describe(domain), _only_where(key)) for key, domain in spec.search.space.items()]
+    click.echo(table(("search space", "values", ""), rows))
+    points = f", {size_of_grid(spec.search.space):,} points" if spec.search.sampler == "grid" else ""
+    click.echo(
+        f"\n{spec.n_trials:,} trials x {spec.search.replicates} replicates = {spec.n_runs:,} runs "
+        f"in {len(list(batches(spec))):,} batches ({spec.search.sampler}{points})"
+    )
+    for caution in cautions(spec):
+        click.echo(f"Note: {caution}.")
+    click.echo(
+        f"About {seconds:.0f} s of training (one configuration timed on this machine), plus the "
+        "writing to the store. Nothing was run."
+    )
+
+
+def _only_where(key: str) -> str:
+    owner, dot, _ = key.partition(".")
+    return f"only with {owner}" if dot else ""
+
+
+def show_outcome(
+    spec: SweepSpec,
+    result: SweepResult,
+    tracking_uri: str | None,
+    as_json: bool,
+    seconds: float,
+) -> None:
+    """Print the table, the best run and what to do next."""
+    from lrlab.report import summary_table
+    from lrlab.report.recorded import best_of, describe_best
+    from lrlab.track import curves_frame, runs_frame
+    from lrlab.track.read import no_histories
+
+    runs = runs_frame(result.runs)
+    best = best_of(runs, spec)
+    if as_json:
+        print_json(
+            {
+                "sweep": spec.name,
+                "run_id": result.run_id,
+                "already_finished": result.already_finished,
+                "runs": len(runs),
+                "resumed": result.resumed,
+                "diverged": int((runs["outcome"] == "diverged").sum()),
+                "objective": spec.objective,
+                "best": None if best is None else best.dropna().to_dict(),
+            }
+        )
+        return
+    if result.already_finished:
+        click.echo(
+            f"{spec.name} is finished: {len(runs):,} runs are recorded. "
+            "--trials N extends it, --new begins another.\n"
+        )
+    no_curves = curves_frame(no_histories())  # the terminal shows no steps to a threshold
+    aim = {"objective": spec.objective, "direction": spec.measure.direction}
+    click.echo(summary_text(summary_table(runs, no_curves, **aim), spec.objective))
+    trained = len(runs) - result.resumed
+    if not result.already_finished and seconds:
+        click.echo(f"\n{trained:,} runs in {seconds:.1f} s ({trained / seconds:.1f} runs/s).")
+    if best is None:
+        click.echo("\nEvery run diverged; try smaller learning rates.")
+    else:
+        click.echo(f"\nBest run: {describe_best(best, spec.objective)}")
+        click.echo(f"          trial {best['trial']}, run {best['run_id']}")
+    store = f" --tracking-uri {quote(tracking_uri)}" if tracking_uri else ""
+    click.echo(f"\nReport:   lrlab report {quote(spec.name)}{store}")
+    click.echo(f"MLflow:   lrlab ui{store}")
+
+
+def summary_text(summary: pd.DataFrame, objective: str) -> str:
+    """The head of the table optimizer x loss, for a terminal."""
+    rows = [
+        (
+            row.optimizer,
+            row.loss,
+            row.n_runs,
+            cell(float(row.best)),
+            cell(float(row.best_lr)),
+            cell(float(row.median)),
+            f"{row.diverged:.0%}",
+        )
+        for row in summary.head(TOP).itertuples()
+    ]
+    header = ("optimizer", "loss", "runs", f"best {objective}", "at lr", "median", "diverged")
+    more = len(summary) - len(rows)
+    rest = f"\n... and {more} more; the report has them all." if more > 0 else ""
+    return table(header, rows) + rest

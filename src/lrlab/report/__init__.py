@@ -1,0 +1,34 @@
+"""The report of a sweep: tables, figures and one self-contained HTML page.
+
+`build_report` makes it from two pandas frames, `runs` and `curves`, and `write_report` puts it
+into a folder. matplotlib is imported only when figures are drawn.
+"""
+
+from lrlab.report.build import build_report, write_report
+from lrlab.report.figure_data import (
+    convergence,
+    convergence_band,
+    heat_map,
+    history,
+    lr_medians,
+    lr_sensitivity,
+)
+from lrlab.report.model import Report, ReportContext
+from lrlab.report.tables import best_run, rank_runs, summary_table, threshold
+
+__all__ = [
+    "Report",
+    "ReportContext",
+    "best_run",
+    "build_report",
+    "convergence",
+    "convergence_band",
+    "heat_map",
+    "history",
+    "lr_medians",
+    "lr_sensitivity",
+    "rank_runs",
+    "summary_table",
+    "threshold",
+    "write_report",
+]

@@ -1,0 +1,298 @@
+"""Drawing of the figures from the frames of `figure_data`.
+
+Figures are made without pyplot: nothing global is touched, so that a report can be built in
+any thread and beside a user's own figures.
+"""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import matplotlib
+import numpy as np
+import pandas as pd
+from matplotlib.ticker import MaxNLocator
+from PIL import Image
+
+from lrlab.report import style
+from lrlab.report.style import Look
+from lrlab.report.tables import minimizes
+from lrlab.report.words import number
+
+MOST_VECTOR_POINTS = 2000
+HIGH_RESOLUTION = 200  # dots an inch: two for every pixel of the page
+
+
+def draw_lr_sensitivity(
+    points: pd.DataFrame, medians: pd.DataFrame, look: Look, *, objective: str, direction: str
+) -> Any:
+    """Objective against learning rate, one panel a loss, one colour an optimizer.
+
+    Diverged runs are crosses along the worse edge: the top, or the bottom if more is better.
+
+    Args:
+        points: What `lr_sensitivity` returns, not empty; panels are in its order of losses.
+        medians: What `lr_medians` returns.
+        look: What `style.styles` returns for all optimizers of the sweep.
+        objective: Name of the objective.
+        direction: `minimize` or `maximize`.
+    """
+    losses = list(points["loss"].unique())
+    figure = style.new_figure(_height(len(losses)))
+    axes = style.panels(figure, losses, sharey=True)
+    # The panels share their axes, so that scaling one scales all.
+    style.scale_axis(axes[0].xaxis, points["lr"], logarithmic=True)
+    _scale_objective(axes[0], points["value"], bool(points["diverged"].any()), direction)
+    for ax, loss in zip(axes, losses, strict=True):
+        inside = points[points["loss"] == loss]
+        _scatter(ax, inside, "lr", look, direction)
+        for optimizer, line in medians[medians["loss"] == loss].groupby("optimizer"):
+            key = str(optimizer)
+            ax.plot(
+                line["lr"],
+                line["value"],
+                color=look[key]["color"],
+                linestyle=look[key]["linestyle"],
+                linewidth=1.6,
+                alpha=0.9,
+            )
+    style.label(axes, x="learning rate", y=style.plain(objective))
+    style.legend(figure, _point_entries(look, bool(points["diverged"].any())))
+    return figure
+
+
+def draw_convergence(
+    lines: pd.DataFrame,
+    band: pd.DataFrame,
+    look: Look,
+    *,
+    metric: str,
+    direction: str,
+    shared: bool,
+    limit: float | None = None,
+) -> Any:
+    """Curves of the best runs over the median and quartiles of the rest, one panel a loss.
+
+    Args:
+        lines: What `convergence` returns, not empty; panels are in its order of losses.
+        band: What `convergence_band` returns.
+        look: What `style.styles` returns for all optimizers of the sweep.
+        metric: Name of the curve.
+        direction: `minimize` or `maximize`, of this metric.
+        shared: Whether values of different losses may be compared, on one y axis.
+        limit: A threshold to mark, in units of the metric.
+    """
+    losses = list(lines["loss"].unique())
+    figure = style.new_figure(_height(len(losses)))
+    axes = style.panels(figure, losses, sharey=shared)
+    style.scale_axis(axes[0].xaxis, lines["step"], logarithmic=True)
+    for ax, loss in zip(axes, losses, strict=True):
+        inside = lines if shared else lines[lines["loss"] == loss]
+        around = band if shared else band[band["loss"] == loss]
+        _scale_curves(ax, inside, around, direction)
+        _draw_band(ax, band[band["loss"] == loss])
+        for optimizer, line in lines[lines["loss"] == loss].groupby("optimizer"):
+            key = str(optimizer)
+            ax.plot(
+                line["step"],
+                line["value"],
+                color=look[key]["color"],
+                linestyle=look[key]["linestyle"],
+                linewidth=1.8,
+                marker="o" if len(line) == 1 else None,
+            )
+        if limit is not None and np.isfinite(limit):
+            ax.axhline(limit, color=style.INK, linewidth=0.9, linestyle=(0, (2, 2)))
+    style.label(axes, x="step", y=style.plain(metric))
+    drawn = set(lines["optimizer"])
+    look = {name: way for name, way in look.items() if name in drawn}
+    style.legend(figure, _curve_entries(look, band, limit))
+    return figure
+
+
+def draw_heat_map(table: pd.DataFrame, *, direction: str) -> Any:
+    """Best objective of every optimizer (rows) with every loss (columns).
+
+    Args:
+        table: What `heat_map` returns, not empty.
+        direction: `minimize` or `maximize`.
+    """
+    optimizers, losses = list(table["optimizer"].unique()), list(table["loss"].unique())
+    shape = (len(optimizers), len(losses))
+    values = table["best"].to_numpy(dtype=float).reshape(shape)
+    counts = table["n_runs"].to_numpy(dtype=int).reshape(shape)
+    figure = style.new_figure(1.5 + 0.42 * len(optimizers))
+    ax = figure.subplots()
+    low, high = _colour_range(values, minimizes(direction))
+    # Dark is good, whichever direction that is.
+    colours = matplotlib.colormaps["YlGnBu_r" if minimizes(direction) else "YlGnBu"]
+    colours = colours.with_extremes(bad="#f1f1f1")
+    image = ax.imshow(
+        np.ma.masked_invalid(values), cmap=colours, vmin=low, vmax=high, aspect="auto"
+    )
+    for (row, column), value in np.ndenumerate(values):
+        text = number(value) if np.isfinite(value) else "none" if counts[row, column] else ""
+        red, green, blue, _ = colours(image.norm(value)) if np.isfinite(value) else (1, 1, 1, 1)
+        dark = 0.299 * red + 0.587 * green + 0.114 * blue < 0.55
+        size = 9 if len(losses) <= 8 else 7.5
+        ink = "white" if dark else "#222222"
+        ax.text(column, row, text, ha="center", va="center", fontsize=size, color=ink)
+    ax.set_xticks(range(len(losses)), [style.plain(name, 16) for name in losses])
+    ax.set_yticks(range(len(optimizers)), [style.plain(name) for name in optimizers])
+    ax.tick_params(length=0, labelsize=9, labelcolor=style.INK)
+    ax.tick_params(axis="x", labelrotation=30 if len(losses) > 6 else 0)
+    ax.spines[:].set_visible(False)
+    ax.set_xticks(np.arange(0.5, len(losses) - 1), minor=True)
+    ax.set_yticks(np.arange(0.5, len(optimizers) - 1), minor=True)
+    ax.grid(which="minor", color="white", linewidth=2)
+    ax.tick_params(which="minor", length=0)
+    style.label([ax], x="loss", y="optimizer")
+    return figure
+
+
+def draw_history(table: pd.DataFrame, look: Look, *, objective: str, direction: str) -> Any:
+    """Objective by trial, and the best so far as a line.
+
+    Args:
+        table: What `history` returns, not empty.
+        look: What `style.styles` returns for all optimizers of the sweep.
+        objective: Name of the objective.
+        direction: `minimize` or `maximize`.
+    """
+    figure = style.new_figure(4.0)
+    (ax,) = style.panels(figure, [""], sharey=True)
+    ax.xaxis.set_major_locator(MaxNLocator(8, integer=True, steps=[1, 2, 5, 10]))
+    _scale_objective(ax, table["value"], bool(table["diverged"].any()), direction)
+    _scatter(ax, table, "trial", look, direction)
+    (line,) = ax.plot(
+        table["trial"], table["best_so_far"], color="black", linewidth=1.8, drawstyle="steps-post"
+    )
+    style.label([ax], x="trial", y=style.plain(objective))
+    entries = [(line, "best so far"), *_point_entries(look, bool(table["diverged"].any()))]
+    style.legend(figure, entries)
+    return figure
+
+
+def render(figure: Any, kind: str) -> bytes:
+    """The figure as a file, the same bytes each time.
+
+    Args:
+        figure: A figure of this module.
+        kind: `png` or `svg`.
+    """
+    if figure.get_layout_engine() is not None:
+        figure.draw_without_rendering()
+        figure.set_layout_engine("none")  # laid out once; the next rendering is cheaper
+    target = io.BytesIO()
+    metadata = {"Date": None} if kind == "svg" else {"Software": None}
+    with matplotlib.rc_context({"svg.hashsalt": "lrlab"}):
+        figure.savefig(target, format=kind, dpi=HIGH_RESOLUTION, metadata=metadata)
+    return _few_colours(target.getvalue()) if kind == "png" else target.getvalue()
+
+
+def _few_colours(png: bytes) -> bytes:
+    """The same picture with a palette of 256 colours: a third of the size, no visible loss."""
+    target = io.BytesIO()
+    with Image.open(io.BytesIO(png)) as picture:
+        small = picture.convert("RGB").quantize(256, dither=Image.Dither.NONE)
+        small.save(target, format="png", optimize=True)
+    return target.getvalue()
+
+
+def _height(panels: int) -> float:
+    rows, _ = style.grid_shape(panels)
+    return 4.4 if rows == 1 else 1.2 + 2.5 * rows
+
+
+def _scale_objective(ax: Any, values: pd.Series, diverged: bool, direction: str) -> None:
+    better_small = minimizes(direction)
+    style.scale_axis(ax.yaxis, values, logarithmic=better_small)
+    found = values.dropna()
+    if found.empty:
+        ax.set_yticks([])
+        return
+    style.limits(ax, float(found.min()), float(found.max()))
+    if diverged:  # a strip of its own along the worse edge
+        ends = ax.yaxis.get_transform().transform(ax.get_ylim())
+        strip = 0.12 * (ends[1] - ends[0])
+        ends = ends + np.array([0.0, strip] if better_small else [-strip, 0.0])
+        ax.set_ylim(*ax.yaxis.get_transform().inverted().transform(ends))
+
+
+def _scatter(ax: Any, points: pd.DataFrame, x: str, look: Look, direction: str) -> None:
+    size = 26 if len(points) <= 400 else 10
+    for optimizer, group in points.groupby("optimizer"):
+        way = look[str(optimizer)]
+        ax.scatter(
+            group[x],
+            group["value"],
+            s=size,
+            color=way["color"],
+            marker=way["marker"],
+            alpha=0.5,
+            linewidths=0,
+            rasterized=len(points) > MOST_VECTOR_POINTS,
+        )
+        lost = group.loc[group["diverged"], x]
+        edge = np.full(len(lost), 0.96 if minimizes(direction) else 0.04)
+        ax.scatter(
+            lost,
+            edge,
+            s=26,
+            color=way["color"],
+            marker="x",
+            linewidths=1.2,
+            alpha=0.8,
+            transform=ax.get_xaxis_transform(),
+            clip_on=False,
+        )
+
+
+def _scale_curves(ax: Any, lines: pd.DataFrame, band: pd.DataFrame, direction: str) -> None:
+    # The upper quartile of poor runs may be far away; the curves themselves set the view.
+    seen = pd.concat([lines["value"], band["median"]]).astype(float)
+    seen = seen[np.isfinite(seen)]
+    style.scale_axis(ax.yaxis, seen, logarithmic=minimizes(direction))
+    if not seen.empty:
+        style.limits(ax, float(seen.min()), float(seen.max()))
+
+
+def _draw_band(ax: Any, band: pd.DataFrame) -> None:
+    ax.fill_between(
+        band["step"], band["low"], band["high"], color=style.FAINT, alpha=0.2, linewidth=0
+    )
+    ax.plot(band["step"], band["median"], color=style.FAINT, linewidth=1.2)
+
+
+def _point_entries(look: Look, diverged: bool) -> list[tuple[Any, str]]:
+    entries = [
+        (style.marker_line(way, line=False), style.plain(name)) for name, way in look.items()
+    ]
+    if diverged:
+        cross = {"color": style.INK, "marker": "x"}
+        entries.append((style.marker_line(cross, line=False), "diverged"))
+    return entries
+
+
+def _curve_entries(look: Look, band: pd.DataFrame, limit: float | None) -> list[tuple[Any, str]]:
+    entries = [(style.marker_line(way), style.plain(name)) for name, way in look.items()]
+    if not band.empty:
+        rest = {"color": style.FAINT, "linestyle": "-"}
+        entries.append((style.marker_line(rest), "other runs, median and quartiles"))
+    if limit is not None and np.isfinite(limit):
+        dashes = {"color": style.INK, "linestyle": (0, (2, 2))}
+        entries.append((style.marker_line(dashes), "threshold"))
+    return entries
+
+
+def _colour_range(values: np.ndarray, better_small: bool) -> tuple[float, float]:
+    """From the best value to the worst that is not an outlier."""
+    found = values[np.isfinite(values)]
+    if found.size == 0:
+        return 0.0, 1.0
+    low, middle, high = np.quantile(found, [0.25, 0.5, 0.75])
+    reach = 1.5 * (high - low) or abs(middle) or 1.0
+    if better_small:
+        return float(found.min()), float(min(found.max(), high + reach))
+    return float(max(found.min(), low - reach)), float(found.max())

@@ -1,0 +1,224 @@
+"""The report's page: one file that needs nothing else and asks nobody for anything."""
+
+from __future__ import annotations
+
+import base64
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Any
+
+import pandas as pd
+from jinja2 import Environment, StrictUndefined
+
+from lrlab.report.model import ReportContext
+from lrlab.report.tables import TOLERANCE, minimizes
+from lrlab.report.words import Headline, number, percent
+
+TOP_RUNS = 20
+MEASURES = ("val_log_loss", "val_accuracy", "val_auc", "val_brier", "val_ece")
+TEXT_COLUMNS = ("run_id", "optimizer", "loss", "outcome")
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure on the page.
+
+    Args:
+        name: File name without ending.
+        title: Heading.
+        caption: What to see in it.
+        alt: What it shows, for those who cannot see it.
+        png: The picture.
+        size: Width and height on the page, in pixels.
+    """
+
+    name: str
+    title: str
+    caption: str
+    alt: str
+    png: bytes
+    size: tuple[int, int]
+
+    @property
+    def source(self) -> str:
+        """The picture as a data address."""
+        return "data:image/png;base64," + base64.b64encode(self.png).decode("ascii")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell of a table.
+
+    Args:
+        text: What is shown.
+        key: What it sorts by: a number or a text; empty means last.
+        link: Address, or None.
+        hint: The full text where `text` is cut.
+    """
+
+    text: str
+    key: str
+    link: str | None = None
+    hint: str | None = None
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a table.
+
+    Args:
+        title: Its heading.
+        numeric: Whether it sorts by number, and is set flush right.
+        sort: `ascending` or `descending` if the rows come sorted by it, else None.
+    """
+
+    title: str
+    numeric: bool
+    sort: str | None = None
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of the page."""
+
+    label: str
+    columns: tuple[Column, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+
+
+def render_page(
+    context: ReportContext,
+    headline: Headline,
+    summary: pd.DataFrame,
+    top: pd.DataFrame,
+    pictures: list[Picture],
+) -> str:
+    """The whole page.
+
+    Args:
+        context: Title, spec and facts.
+        headline: The answer at the top.
+        summary: What `summary_table` returns.
+        top: The runs to list, best first.
+        pictures: Figures in the order shown.
+    """
+    # Autoescape covers every value; the style and script are the package's own files.
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    template = environment.from_string(_asset("template.html"))
+    return template.render(
+        context=context,
+        headline=headline,
+        tolerance=percent(TOLERANCE),
+        summary=summary_rows(summary, context.direction),
+        top=top_rows(top, context),
+        pictures=pictures,
+        style=_asset("style.css"),
+        script=_asset("sort.js"),
+    )
+
+
+def summary_rows(summary: pd.DataFrame, direction: str) -> Table:
+    """The table optimizer x loss as it is shown."""
+    order = "ascending" if minimizes(direction) else "descending"
+    columns = (
+        Column("optimizer", False),
+        Column("loss", False),
+        Column("runs", True),
+        Column("best", True, order),
+        Column("best lr", True),
+        Column("median", True),
+        Column("spread", True),
+        Column("steps to threshold", True),
+        Column("diverged", True),
+    )
+    rows = tuple(
+        (
+            _text(row["optimizer"]),
+            _text(row["loss"]),
+            _count(row["n_runs"]),
+            _number(row["best"]),
+            _number(row["best_lr"], pad=False),
+            _number(row["median"]),
+            _number(row["spread"]),
+            _count(row["steps_to_threshold"]),
+            Cell(percent(row["diverged"]), repr(float(row["diverged"]))),
+        )
+        for row in summary.to_dict("records")
+    )
+    return Table("Optimizer by loss", columns, rows)
+
+
+def top_rows(top: pd.DataFrame, context: ReportContext) -> Table:
+    """The best runs as they are shown; a column is left out where it says nothing."""
+    measures = [
+        name
+        for name in dict.fromkeys((context.objective, *MEASURES))
+        if name in top.columns and top[name].notna().any()
+    ]
+    own = [name for name in map(str, top.columns) if "." in name and top[name].notna().any()]
+    order = "ascending" if minimizes(context.direction) else "descending"
+    columns = [Column("run", False), Column("trial", True)]
+    replicates = "replicate" in top.columns and bool((top["replicate"] > 0).any())
+    if replicates:
+        columns.append(Column("replicate", True))
+    columns += [Column("optimizer", False), Column("loss", False), Column("lr", True)]
+    if own:
+        columns.append(Column("hyperparameters", False))
+    columns += [Column(name, True, None if i else order) for i, name in enumerate(measures)]
+    columns += [Column("steps", True), Column("outcome", False)]
+    rows = tuple(
+        _top_row(row, context.run_links or {}, measures, own, replicates)
+        for row in top.to_dict("records")
+    )
+    return Table("Best runs", tuple(columns), rows)
+
+
+def _top_row(
+    row: Mapping[Any, Any],
+    links: Mapping[str, str | None],
+    measures: list[str],
+    own: list[str],
+    replicates: bool,
+) -> tuple[Cell, ...]:
+    run_id = str(row["run_id"])
+    cells = [Cell(run_id[:8], run_id, safe_link(links.get(run_id)), run_id)]
+    cells.append(_count(row["trial"]))
+    if replicates:
+        cells.append(_count(row["replicate"]))
+    cells += [_text(row["optimizer"]), _text(row["loss"]), _number(row["lr"], pad=False)]
+    if own:
+        given = [(name, float(row[name])) for name in own if not pd.isna(row[name])]
+        cells.append(_text(", ".join(f"{name} {number(v, pad=False)}" for name, v in given)))
+    cells += [_number(row[name]) for name in measures]
+    cells += [_count(row.get("steps", math.nan)), _text(row["outcome"])]
+    return tuple(cells)
+
+
+def safe_link(address: str | None) -> str | None:
+    """`address` if it is a web page's; a link must not run a script."""
+    if address is not None and address.lower().startswith(("http://", "https://")):
+        return address
+    return None
+
+
+def _text(value: object) -> Cell:
+    return Cell(str(value), str(value))
+
+
+def _number(value: float, *, pad: bool = True) -> Cell:
+    value = float(value)
+    return Cell(number(value, pad=pad), repr(value) if math.isfinite(value) else "")
+
+
+def _count(value: float) -> Cell:
+    if math.isnan(float(value)):
+        return Cell("–", "")
+    return Cell(f"{int(value):,}", str(int(value)))
+
+
+def _asset(name: str) -> str:
+    return files("lrlab.report").joinpath(name).read_text(encoding="utf-8")

@@ -1,0 +1,275 @@
+"""Tables of a sweep: ranking of the runs, and one row an optimizer x loss.
+
+Everything rests on two frames. `runs` has one row a run; `curves` is long, with the columns
+run_id, step, metric and value. A run competes when it did not diverge and its objective is
+finite; the others are counted, but have no value.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pandas as pd
+
+from lrlab.catalogue import did_you_mean
+from lrlab.errors import LrlabError, UserError
+
+PAIR = ["optimizer", "loss"]
+NEEDED = ("run_id", "trial", "replicate", "optimizer", "loss", "lr", "outcome")
+SUMMARY_COLUMNS = (
+    *PAIR,
+    "n_runs",
+    "best",
+    "best_lr",
+    "median",
+    "spread",
+    "steps_to_threshold",
+    "diverged",
+)
+FALLBACK_CURVE = "val_log_loss"
+TOLERANCE = 0.05
+
+
+def minimizes(direction: str) -> bool:
+    """Whether smaller is better.
+
+    Raises:
+        UserError: If `direction` is neither `minimize` nor `maximize`.
+    """
+    if direction not in ("minimize", "maximize"):
+        raise UserError(f"direction {direction!r}: use 'minimize' or 'maximize'")
+    return direction == "minimize"
+
+
+def prepare(runs: pd.DataFrame, objective: str, direction: str) -> pd.DataFrame:
+    """The columns that every table and figure needs, one row a run, in the order of `runs`.
+
+    Args:
+        runs: The runs frame; an empty one needs no columns.
+        objective: Name of a final measure.
+        direction: `minimize` or `maximize`.
+
+    Returns:
+        run_id, trial, replicate, optimizer, loss, lr, diverged (bool) and value: the objective,
+        NaN where the run diverged or the objective is not finite.
+
+    Raises:
+        UserError: If runs are there but a column is not, or the direction is unknown.
+    """
+    minimizes(direction)
+    if runs.empty:
+        runs = pd.DataFrame(columns=pd.Index([*NEEDED, objective]))
+    for column in (*NEEDED, objective):
+        if column not in runs.columns:
+            known = [str(name) for name in runs.columns]
+            raise UserError(f"the runs have no column {column!r}{did_you_mean(column, known)}")
+    value = pd.to_numeric(runs[objective]).astype(float)
+    diverged = (runs["outcome"] == "diverged").astype(bool)
+    return pd.DataFrame(
+        {
+            "run_id": runs["run_id"].astype(str),
+            "trial": runs["trial"].astype("int64"),
+            "replicate": runs["replicate"].astype("int64"),
+            "optimizer": runs["optimizer"].astype(str),
+            "loss": runs["loss"].astype(str),
+            "lr": pd.to_numeric(runs["lr"]).astype(float),
+            "diverged": diverged,
+            "value": value.where(np.isfinite(value) & ~diverged),
+        }
+    )
+
+
+def ranked(frame: pd.DataFrame, direction: str) -> pd.DataFrame:
+    """The competing runs of a prepared frame, best first; ties go to the earlier trial.
+
+    Args:
+        frame: What `prepare` returns.
+        direction: `minimize` or `maximize`.
+    """
+    return frame[frame["value"].notna()].sort_values(
+        ["value", "trial", "replicate", "run_id"],
+        ascending=[minimizes(direction), True, True, True],
+        kind="stable",
+    )
+
+
+def rank_runs(runs: pd.DataFrame, *, objective: str, direction: str) -> pd.DataFrame:
+    """The rows of `runs` that compete, best first.
+
+    Args:
+        runs: The runs frame.
+        objective: Name of a final measure.
+        direction: `minimize` or `maximize`.
+
+    Returns:
+        Rows of `runs` with all columns and their index; diverged runs and those without a
+        finite objective are left out. Ties go to the lowest trial, then replicate.
+    """
+    frame = prepare(runs, objective, direction).reset_index(drop=True)
+    return runs.iloc[ranked(frame, direction).index.to_numpy(dtype=int)]
+
+
+def best_run(runs: pd.DataFrame, *, objective: str, direction: str) -> pd.Series:
+    """The best run of the sweep, as a row of `runs`.
+
+    Args:
+        runs: The runs frame.
+        objective: Name of a final measure.
+        direction: `minimize` or `maximize`.
+
+    Raises:
+        LrlabError: If every run diverged or has no finite objective.
+    """
+    order = rank_runs(runs, objective=objective, direction=direction)
+    if order.empty:
+        raise LrlabError(
+            f"there is no best run: none of the {len(runs)} runs finished with a finite "
+            f"{objective}; try smaller learning rates"
+        )
+    return order.iloc[0]
+
+
+def threshold(
+    runs: pd.DataFrame, *, objective: str, direction: str, tolerance: float = TOLERANCE
+) -> float:
+    """The value that counts as nearly as good as the best of the sweep.
+
+    It is the best final value b made worse by `tolerance` x |b|, whatever the sign of b. Where
+    b is 0 a share of it says nothing: the median distance of the runs from b takes its place.
+
+    Args:
+        runs: The runs frame.
+        objective: Name of a final measure.
+        direction: `minimize` or `maximize`.
+        tolerance: Share by which a value may be worse than the best.
+
+    Returns:
+        The threshold in units of the objective; NaN if no run competes.
+    """
+    frame = prepare(runs, objective, direction)
+    value = ranked(frame, direction)["value"]
+    if value.empty:
+        return math.nan
+    best = float(value.iloc[0])
+    scale = abs(best) or float((value - best).abs().median())
+    return best + tolerance * scale * (1 if minimizes(direction) else -1)
+
+
+def stepped_curve(
+    runs: pd.DataFrame, curves: pd.DataFrame, objective: str, direction: str
+) -> tuple[str, str] | None:
+    """The metric whose curve says when a run became good, and its direction.
+
+    Returns:
+        The objective where it has a curve, else the validation log loss, else None.
+    """
+    if curves.empty or runs.empty:
+        return None
+    metrics = set(curves["metric"].unique())
+    if objective in metrics:
+        return objective, direction
+    if FALLBACK_CURVE in metrics and FALLBACK_CURVE in runs.columns:
+        return FALLBACK_CURVE, "minimize"
+    return None
+
+
+def steps_to_reach(
+    runs: pd.DataFrame, curves: pd.DataFrame, *, objective: str, direction: str
+) -> pd.Series:
+    """First step at which each run is as good as the threshold.
+
+    The threshold and the curve are those of the objective where it has a curve, else those of
+    the validation log loss. Curves are stepped, so the step is the first recorded one. A run
+    that diverged later does not count as having reached anything.
+
+    Args:
+        runs: The runs frame.
+        curves: The curves frame.
+        objective: Name of a final measure.
+        direction: `minimize` or `maximize`.
+
+    Returns:
+        Steps by run_id, of those runs that reach it.
+    """
+    nothing = pd.Series(dtype=float, name="step", index=pd.Index([], name="run_id", dtype=str))
+    stepped = stepped_curve(runs, curves, objective, direction)
+    if stepped is None:
+        return nothing
+    metric, metric_direction = stepped
+    limit = threshold(runs, objective=metric, direction=metric_direction)
+    curve = curves[curves["metric"] == metric]
+    good = curve["value"] <= limit if minimizes(metric_direction) else curve["value"] >= limit
+    finished = runs.loc[runs["outcome"] != "diverged", "run_id"]
+    reached = curve[good & curve["run_id"].isin(finished)]
+    if reached.empty:
+        return nothing
+    return reached.groupby("run_id", observed=True)["step"].min().astype(float)
+
+
+def summary_table(
+    runs: pd.DataFrame, curves: pd.DataFrame, *, objective: str, direction: str
+) -> pd.DataFrame:
+    """One row an optimizer x loss, best first; ties in alphabetical order.
+
+    Args:
+        runs: The runs frame.
+        curves: The curves frame.
+        objective: Name of a final measure.
+        direction: `minimize` or `maximize`.
+
+    Returns:
+        optimizer, loss; n_runs, all runs of the pair; best, its best objective, and best_lr,
+        the learning rate of that run; median; spread, the interquartile range of the objective
+        over the runs of the pair, that is over what the sweep varied within it, above all lr
+        (NaN for fewer than two); steps_to_threshold, the fewest steps after which one of its runs
+        is as good as the threshold, see `steps_to_reach`; diverged, the share of its runs
+        that diverged. best, best_lr, median and spread are over the competing runs only, so
+        read them together with diverged; what cannot be had is NaN.
+    """
+    frame = prepare(runs, objective, direction)
+    if frame.empty:
+        return pd.DataFrame({name: _empty_column(name) for name in SUMMARY_COLUMNS})
+    steps = steps_to_reach(runs, curves, objective=objective, direction=direction)
+    frame["steps"] = frame["run_id"].map(steps).astype(float)
+    groups = frame.groupby(PAIR, sort=True)
+    table = groups.agg(
+        n_runs=("run_id", "size"),
+        median=("value", "median"),
+        steps_to_threshold=("steps", "min"),
+        diverged=("diverged", "mean"),
+    )
+    spread = groups["value"].quantile(0.75) - groups["value"].quantile(0.25)
+    table["spread"] = spread.where(groups["value"].count() > 1)
+    best = ranked(frame, direction).drop_duplicates(PAIR).set_index(PAIR)
+    table["best"] = best["value"]
+    table["best_lr"] = best["lr"]
+    table = table.reset_index()[list(SUMMARY_COLUMNS)]
+    return table.sort_values(
+        "best", ascending=minimizes(direction), kind="stable", ignore_index=True
+    )
+
+
+def seed_range(runs: pd.DataFrame, *, objective: str, direction: str) -> tuple[float, int]:
+    """How much the objective differs between runs of the same trial, only the seed changed.
+
+    Args:
+        runs: The runs frame.
+        objective: Name of a final measure.
+        direction: `minimize` or `maximize`.
+
+    Returns:
+        The median over trials of largest minus smallest objective (NaN if there is none), and
+        the number of trials with at least two competing replicates.
+    """
+    frame = prepare(runs, objective, direction)
+    trials = frame.groupby("trial")["value"].agg(["min", "max", "count"])
+    repeated = trials[trials["count"] > 1]
+    if repeated.empty:
+        return math.nan, 0
+    return float((repeated["max"] - repeated["min"]).median()), len(repeated)
+
+
+def _empty_column(name: str) -> pd.Series:
+    kind = "str" if name in PAIR else "int64" if name == "n_runs" else "float64"
+    return pd.Series(dtype=kind)

@@ -1,0 +1,75 @@
+"""The best run's model, as an MLflow model that loads without lrlab and without pickle."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import tempfile
+
+import numpy as np
+import torch
+from torch import nn
+
+from lrlab.errors import LrlabError
+from lrlab.problem import Problem
+from lrlab.track import layout
+from lrlab.track.read import RecordedRun
+from lrlab.track.recorder import Recorder
+from lrlab.track.store import Store, explained
+
+EXAMPLE_ROWS = 8
+
+
+def load_weights(store: Store, run_id: str) -> dict[str, torch.Tensor]:
+    """The weights that a run logged: a state dict of LogisticRegression, float64."""
+    with explained(store.uri), tempfile.TemporaryDirectory(prefix="lrlab-") as folder:
+        path = store.client.download_artifacts(run_id, layout.WEIGHTS_FILE, folder)
+        state: dict[str, torch.Tensor] = torch.load(path, weights_only=True)
+    return state
+
+
+def log_best_model(recorder: Recorder, problem: Problem, best: RecordedRun) -> None:
+    """Log the best run's model to the parent run, registered if the spec asks.
+
+    The model takes raw columns, [n, d] float32, in the order of its `columns` metadata (one-hot
+    columns as 0 and 1), and returns p(y = 1), [n, 1].
+
+    Raises:
+        LrlabError: If MLflow cannot log it.
+    """
+    import mlflow
+    from mlflow.models import Model, infer_signature
+
+    store = recorder.store
+    state = load_weights(store, best.run_id)
+    raw = problem.raw_model(state["features.weight"][0].numpy(), float(state["features.bias"][0]))
+    model = nn.Sequential(raw.features, nn.Sigmoid()).eval()
+    rows = problem.x_val[:EXAMPLE_ROWS].double().numpy() * problem.scale + problem.mean
+    example = rows.astype(np.float32)
+    with torch.no_grad():
+        output = model(torch.from_numpy(example)).numpy()
+    before = mlflow.get_tracking_uri() if mlflow.is_tracking_uri_set() else None
+    mlflow.set_tracking_uri(store.uri)
+    try:
+        # Exporting the graph talks on standard error, whatever the log level.
+        with explained(store.uri), contextlib.redirect_stderr(io.StringIO()):
+            Model.log(
+                None,
+                mlflow.pytorch,
+                name="model",
+                run_id=recorder.info.run_id,
+                registered_model_name=recorder.spec.register_model,
+                pytorch_model=model,
+                signature=infer_signature(example, output),
+                input_example=example,
+                pip_requirements=[f"torch=={torch.__version__.partition('+')[0]}", "numpy"],
+                metadata={
+                    "columns": list(problem.feature_names),
+                    "classes": list(problem.classes),
+                    "run_id": best.run_id,
+                },
+            )
+    except (RuntimeError, ValueError, ImportError) as error:
+        raise LrlabError(f"MLflow cannot log the best model: {error}") from error
+    finally:
+        mlflow.set_tracking_uri(before or "")

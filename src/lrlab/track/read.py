@@ -1,0 +1,344 @@
+"""Reading back: sweeps, runs, curves and the study, from the tracking store alone."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from mlflow.entities import Run as MlflowRun
+from mlflow.entities import ViewType
+
+from lrlab.catalogue import did_you_mean
+from lrlab.errors import LrlabError, UserError
+from lrlab.measures import MEASURES, STEPPED
+from lrlab.spec import SweepSpec, parse_dumped_spec
+from lrlab.track import layout
+from lrlab.track.lock import is_alive
+from lrlab.track.store import Store, connect, explained
+from lrlab.trial import TrialConfig
+
+PAGE = 1000
+_NUMBERS = ("lr", "l2")
+_LABELS = ("optimizer", "loss")
+
+
+@dataclass(frozen=True)
+class SweepInfo:
+    """A sweep as its parent run describes it.
+
+    `state` is running, finished, failed, cancelled, or interrupted: running by its record,
+    with no process alive that runs it.
+    """
+
+    run_id: str
+    name: str
+    experiment_id: str
+    experiment: str
+    state: str
+    objective: str
+    best: float | None
+    trials: int
+    started: datetime
+    ended: datetime | None
+    tags: Mapping[str, str] = field(repr=False)
+
+
+@dataclass(frozen=True)
+class RecordedRun:
+    """A finished run as the store has it.
+
+    Args:
+        run_id: MLflow's.
+        trial: Number of its trial.
+        replicate: Which replicate of the trial.
+        params: As logged.
+        latest: Value of each metric at its last step.
+        outcome: `converged`, `slow` or `diverged`.
+        steps: Steps whose loss was finite.
+        diverged_at: The step at which it diverged, if it did.
+    """
+
+    run_id: str
+    trial: int
+    replicate: int
+    params: Mapping[str, str]
+    latest: Mapping[str, float]
+    outcome: str
+    steps: int
+    diverged_at: int | None = None
+
+    def config(self) -> TrialConfig:
+        """The configuration that the params describe.
+
+        Raises:
+            UserError: If its loss or optimizer is not in the catalogue (any more).
+        """
+        known = (*_LABELS, *_NUMBERS, "seed")
+        rest = {key: float(value) for key, value in self.params.items() if key not in known}
+        return TrialConfig.of(
+            self.params["optimizer"],
+            self.params["loss"],
+            float(self.params["lr"]),
+            float(self.params["l2"]),
+            rest,
+        )
+
+
+def list_sweeps(store: Store, filter_string: str = "") -> list[SweepInfo]:
+    """Every sweep in the store, the latest first."""
+    with explained(store.uri):
+        experiments = {e.experiment_id: e.name for e in store.client.search_experiments()}
+        condition = f"tags.`{layout.KIND}` = 'sweep'" + (filter_string and f" and {filter_string}")
+        runs = _search(store, list(experiments), condition, "attributes.start_time DESC")
+    return [sweep_info(run, experiments[run.info.experiment_id]) for run in runs]
+
+
+def find_sweep(store: Store, wanted: str | None = None) -> SweepInfo:
+    """The sweep of that name (the latest, if several), run id, or start of a run id.
+
+    Args:
+        store: Where to look.
+        wanted: Name or id; the latest sweep of all if None.
+
+    Raises:
+        UserError: If there is none.
+    """
+    found = list_sweeps(store)
+    if not found:
+        raise UserError(
+            f"no sweep in {store.shown}. Start one with `lrlab sweep SPEC.yaml`, or name the "
+            "right store with --tracking-uri"
+        )
+    if wanted is None:
+        return found[0]
+    named = [s for s in found if wanted in (s.name, s.run_id)]
+    named = named or [s for s in found if len(wanted) >= 4 and s.run_id.startswith(wanted)]
+    if not named:
+        names = tuple(dict.fromkeys(s.name for s in found))
+        raise UserError(f"no sweep {wanted!r} in {store.shown}{did_you_mean(wanted, names)}")
+    return named[0]
+
+
+def sweep_info(run: MlflowRun, experiment: str) -> SweepInfo:
+    """A parent run as SweepInfo."""
+    tags = run.data.tags
+    objective = tags.get("lrlab.objective", "val_log_loss")
+    ended = run.info.end_time
+    state = tags.get(layout.STATE, run.info.status.lower())
+    if state == layout.RUNNING and not is_alive(run.info.run_id, tags):
+        state = "interrupted"
+    return SweepInfo(
+        run_id=run.info.run_id,
+        name=run.info.run_name,
+        experiment_id=run.info.experiment_id,
+        experiment=experiment,
+        state=state,
+        objective=objective,
+        best=run.data.metrics.get(f"best_{objective}"),
+        trials=int(tags.get(layout.TRIALS, 0)),
+        started=datetime.fromtimestamp(run.info.start_time / 1000, UTC),
+        ended=datetime.fromtimestamp(ended / 1000, UTC) if ended else None,
+        tags=tags,
+    )
+
+
+def children(store: Store, parent: SweepInfo | str, experiment_id: str) -> list[MlflowRun]:
+    """Every run below a parent, whatever its status, oldest first."""
+    run_id = parent if isinstance(parent, str) else parent.run_id
+    condition = f"tags.`{layout.PARENT}` = '{run_id}'"
+    with explained(store.uri):
+        return _search(store, [experiment_id], condition, "attributes.start_time ASC")
+
+
+def _search(
+    store: Store, experiments: Sequence[str], condition: str, order: str
+) -> list[MlflowRun]:
+    runs: list[MlflowRun] = []
+    token = None
+    while experiments:
+        page = store.client.search_runs(
+            list(experiments),
+            condition,
+            run_view_type=ViewType.ACTIVE_ONLY,
+            max_results=PAGE,
+            order_by=[order],
+            page_token=token,
+        )
+        runs += page
+        token = page.token
+        if not token:
+            break
+    return runs
+
+
+def recorded_run(run: MlflowRun) -> RecordedRun:
+    """A child run as RecordedRun."""
+    tags = run.data.tags
+    diverged_at = tags.get(layout.DIVERGED_AT)
+    return RecordedRun(
+        run_id=run.info.run_id,
+        trial=int(tags[layout.TRIAL]),
+        replicate=int(tags[layout.REPLICATE]),
+        params=run.data.params,
+        latest=run.data.metrics,
+        outcome=tags[layout.OUTCOME],
+        steps=int(tags[layout.STEPS]),
+        diverged_at=int(diverged_at) if diverged_at else None,
+    )
+
+
+def recorded_runs(store: Store, info: SweepInfo) -> list[RecordedRun]:
+    """The finished runs of a sweep, by trial and replicate."""
+    finished = (
+        recorded_run(run)
+        for run in children(store, info, info.experiment_id)
+        if run.info.status == "FINISHED" and layout.OUTCOME in run.data.tags
+    )
+    return sorted(finished, key=lambda run: (run.trial, run.replicate))
+
+
+def runs_frame(runs: Sequence[RecordedRun]) -> pd.DataFrame:
+    """One row a run: ids, params as numbers, outcome, steps done and final measures.
+
+    A diverged run has no final measures (NaN); its curves end at its last finite values.
+    """
+    rows = []
+    for run in runs:
+        row: dict[str, Any] = {
+            "run_id": run.run_id, "trial": run.trial, "replicate": run.replicate,
+        }
+        row |= {k: v if k in _LABELS else float(v) for k, v in run.params.items()}
+        row["outcome"] = run.outcome
+        row["steps"] = run.steps
+        row["diverged_at"] = run.diverged_at
+        diverged = run.outcome == "diverged"
+        row |= {m: float("nan") if diverged else run.latest.get(m) for m in MEASURES}
+        rows.append(row)
+    first = ["run_id", "trial", "replicate", "seed", *_LABELS, *_NUMBERS]
+    last = ["outcome", "steps", "diverged_at", *MEASURES]
+    frame = pd.DataFrame(rows, columns=None if rows else [*first, *last])
+    middle = sorted(c for c in frame.columns if c not in first and c not in last)
+    frame = frame[[*first, *middle, *last]]
+    return frame.astype(
+        {"seed": "int64", "steps": "int64", "diverged_at": "Int64", **dict.fromkeys(MEASURES, float)}
+    )
+
+
+def load_runs(sweep: str | None = None, tracking_uri: str | None = None) -> pd.DataFrame:
+    """The runs of a sweep, one row each.
+
+    Args:
+        sweep: Name or run id; the latest sweep if None.
+        tracking_uri: The store; as MLflow resolves it if None.
+
+    Returns:
+        Columns run_id, trial, replicate, seed, optimizer, loss, lr, l2, the hyperparameters
+        (`momentum.beta`, NaN where they do not apply), outcome, diverged_at, and every final
+        measure of `lrlab.measures`.
+
+    Raises:
+        UserError: If there is no such sweep.
+    """
+    store = connect(tracking_uri)
+    return runs_frame(recorded_runs(store, find_sweep(store, sweep)))
+
+
+def load_curves(
+    sweep: str | None = None,
+    tracking_uri: str | None = None,
+    metrics: Sequence[str] | None = None,
+) -> pd.DataFrame:
+    """The curves of a sweep at full resolution, in long form.
+
+    Args:
+        sweep: Name or run id; the latest sweep if None.
+        tracking_uri: The store; as MLflow resolves it if None.
+        metrics: Which metrics; `train_loss` and the stepped measures if None.
+
+    Returns:
+        Columns run_id, step, metric, value. `train_loss` is the loss of a step's batch before
+        its update, the other measures are taken after it, at about 60 log-spaced steps.
+
+    Raises:
+        UserError: If there is no such sweep.
+    """
+    store = connect(tracking_uri)
+    info = find_sweep(store, sweep)
+    return curves_frame(load_histories(store, info, recorded_runs(store, info)), metrics)
+
+
+def curves_frame(histories: pd.DataFrame, metrics: Sequence[str] | None = None) -> pd.DataFrame:
+    """Long form (run_id, step, metric, value) of histories; values never NaN."""
+    wanted = list(metrics or ("train_loss", *STEPPED))
+    unknown = [name for name in wanted if name not in ("train_loss", *STEPPED)]
+    if unknown:
+        raise UserError(
+            f"no curve of {unknown[0]!r}{did_you_mean(unknown[0], ('train_loss', *STEPPED))}"
+        )
+    long = histories.melt(["run_id", "step"], wanted, var_name="metric", value_name="value")
+    return long.dropna(subset="value").reset_index(drop=True)
+
+
+def load_histories(
+    store: Store, info: SweepInfo, runs: Sequence[RecordedRun]
+) -> pd.DataFrame:
+    """Full histories, wide: run_id, step, train_loss and the stepped measures.
+
+    Whole cohorts come from the parent's files; runs of a cohort that is not complete yet, from
+    their own.
+    """
+    ids = {run.run_id for run in runs}
+    with tempfile.TemporaryDirectory(prefix="lrlab-") as folder:
+        frames = [
+            frame[frame["run_id"].isin(ids)]
+            for frame in _cohort_files(store, info.run_id, Path(folder))
+        ]
+    covered = {run_id for frame in frames for run_id in frame["run_id"].unique()}
+    frames += [
+        load_history(store, run.run_id) for run in runs if run.run_id not in covered
+    ]
+    columns = no_histories().columns
+    frames = [frame.reindex(columns=columns) for frame in frames]
+    return pd.concat(frames, ignore_index=True) if frames else no_histories()
+
+
+def no_histories() -> pd.DataFrame:
+    """The frame of histories, without rows."""
+    return pd.DataFrame(columns=["run_id", "step", "train_loss", *STEPPED])
+
+
+def load_history(store: Store, run_id: str) -> pd.DataFrame:
+    """The history of one run, with its run_id as first column."""
+    with explained(store.uri), tempfile.TemporaryDirectory(prefix="lrlab-") as folder:
+        path = store.client.download_artifacts(run_id, layout.HISTORY_FILE, folder)
+        frame = pd.read_parquet(path)
+    frame.insert(0, "run_id", run_id)
+    return frame
+
+
+def _cohort_files(store: Store, run_id: str, folder: Path) -> list[pd.DataFrame]:
+    with explained(store.uri):
+        files = store.client.list_artifacts(run_id, layout.CURVES_FOLDER)
+        return [
+            pd.read_parquet(store.client.download_artifacts(run_id, file.path, str(folder)))
+            for file in sorted(files, key=lambda file: str(file.path))
+        ]
+
+
+def load_sweep_spec(store: Store, info: SweepInfo) -> SweepSpec:
+    """The spec that a sweep recorded.
+
+    Raises:
+        LrlabError: If it cannot be read.
+    """
+    try:
+        with explained(store.uri), tempfile.TemporaryDirectory(prefix="lrlab-") as folder:
+            path = store.client.download_artifacts(info.run_id, layout.SPEC_FILE, folder)
+            return parse_dumped_spec(Path(path).read_text("utf-8"))
+    except UserError as error:
+        raise LrlabError(f"the recorded spec of {info.name!r} cannot be used: {error}") from error

@@ -1,0 +1,276 @@
+"""Recorder: one sweep's record in MLflow, from its first run to its report."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pandas as pd
+from mlflow.entities import Metric, RunTag
+
+from lrlab.errors import LrlabError, UserError
+from lrlab.problem import Problem
+from lrlab.spec import SweepSpec, dump_spec
+from lrlab.track import layout, lock
+from lrlab.track.read import (
+    RecordedRun,
+    SweepInfo,
+    children,
+    list_sweeps,
+    load_history,
+    recorded_run,
+    sweep_info,
+)
+from lrlab.track.store import Store, explained, now_ms
+from lrlab.track.writer import WRITERS, Writer, remove_run
+from lrlab.train import Trajectory
+from lrlab.trial import Run
+
+Key = tuple[int, int]
+
+
+@contextmanager
+def open_sweep(
+    store: Store, spec: SweepSpec, problem: Problem, *, new: bool = False
+) -> Iterator[Recorder]:
+    """Begin a sweep, or take up the one that this spec began, and hold its lock.
+
+    An exception marks the sweep as failed, Ctrl-C as cancelled; either can be taken up again.
+
+    Args:
+        store: Where to record.
+        spec: What to run; all but `search.trials` identifies the sweep.
+        problem: Its data; a sweep that began on other data is refused.
+        new: Begin another sweep even if there is one.
+
+    Raises:
+        LrlabError: If another process runs this sweep, or the store fails.
+        UserError: If the data are not those that the sweep began on.
+    """
+    with ExitStack() as stack:
+        with lock.turn(f"{store.uri}|{spec.experiment_name}|{spec.digest()}"):
+            info = None if new else _find(store, spec)
+            if info is not None:
+                _check_same(info, problem)
+            info = info or _create(store, spec, problem)
+            stack.enter_context(lock.only_one(info.run_id, spec.name))
+        recorder = Recorder(store, spec, info)
+        recorder.tidy_up()
+        try:
+            yield recorder
+        except KeyboardInterrupt:
+            recorder.mark(layout.CANCELLED, "KILLED")
+            raise
+        except BaseException:
+            recorder.mark(layout.FAILED, "FAILED")
+            raise
+
+
+def _find(store: Store, spec: SweepSpec) -> SweepInfo | None:
+    digest = f"tags.`{layout.SPEC_DIGEST}` = '{spec.digest()}'"
+    found = [s for s in list_sweeps(store, digest) if s.experiment == spec.experiment_name]
+    return found[0] if found else None
+
+
+def _check_same(info: SweepInfo, problem: Problem) -> None:
+    if info.tags.get(layout.DATA_DIGEST) != problem.digest():
+        raise UserError(
+            f"the data have changed since the sweep {info.name!r} began, so its runs could not be "
+            "compared; start another with --new"
+        )
+    age = lock.alive_elsewhere(info.tags)
+    if info.state == layout.RUNNING and age is not None:
+        raise LrlabError(
+            f"the sweep {info.name!r} is being run by {info.tags[layout.OWNER]} (last sign of life "
+            f"{age:.0f} s ago); wait for it, or start a second one with --new. If that process is "
+            f"gone, it can be taken up in {lock.STALE - age:.0f} s"
+        )
+
+
+def _create(store: Store, spec: SweepSpec, problem: Problem) -> SweepInfo:
+    with explained(store.uri):
+        experiment_id = _experiment(store, spec.experiment_name)
+        tags = layout.sweep_tags(spec, problem) | _sign_of_life()
+        run = store.client.create_run(experiment_id, tags=tags, run_name=spec.name)
+        run_id = run.info.run_id
+        store.client.log_batch(run_id, params=layout.sweep_params(spec))
+        store.client.log_inputs(run_id, [layout.dataset_input(spec, problem)])
+        return sweep_info(store.client.get_run(run_id), spec.experiment_name)
+
+
+def _experiment(store: Store, name: str) -> str:
+    experiment = store.client.get_experiment_by_name(name)
+    if experiment is None:
+        return str(store.client.create_experiment(name))
+    if experiment.lifecycle_stage != "active":
+        raise UserError(
+            f"the experiment {name!r} is deleted in MLflow; restore it, or name another with "
+            "`experiment:` in the spec"
+        )
+    return str(experiment.experiment_id)
+
+
+def _sign_of_life() -> dict[str, str]:
+    return {layout.OWNER: lock.this_process(), layout.HEARTBEAT: f"{time.time():.0f}"}
+
+
+class Recorder:
+    """Records runs of one sweep; made by `open_sweep`.
+
+    Attributes:
+        info: The parent run.
+        runs: What is recorded so far, by (trial, replicate).
+    """
+
+    def __init__(self, store: Store, spec: SweepSpec, info: SweepInfo) -> None:
+        self.store, self.spec, self.info = store, spec, info
+        self.runs: dict[Key, RecordedRun] = {}
+        self._histories: dict[str, pd.DataFrame] = {}
+        self._last_beat = time.monotonic()
+        self._writer: Writer = WRITERS["client"]
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether the sweep ended, with at least as many runs as the spec asks for."""
+        ended = self.info.state == layout.FINISHED
+        return ended and len(self.runs) >= self.spec.n_runs
+
+    def tidy_up(self) -> None:
+        """Read what is recorded; remove runs that were cut off, and repeated ones."""
+        for child in children(self.store, self.info, self.info.experiment_id):
+            if child.info.status != "FINISHED" or layout.OUTCOME not in child.data.tags:
+                remove_run(self.store, child.info.run_id)
+                continue
+            run = recorded_run(child)
+            if self.runs.setdefault((run.trial, run.replicate), run).run_id != run.run_id:
+                with explained(self.store.uri):
+                    self.store.client.delete_run(run.run_id)
+
+    def resume(self) -> None:
+        """Mark the sweep as running, by this process, with the spec's number of trials."""
+        tags = _sign_of_life() | {
+            layout.STATE: layout.RUNNING,
+            layout.TRIALS: str(max(self.spec.n_trials, self.info.trials)),
+        }
+        with explained(self.store.uri):
+            self.store.client.update_run(self.info.run_id, status="RUNNING")
+            self._set_tags(tags)
+            self.store.client.log_text(
+                self.info.run_id, dump_spec(self.spec), layout.SPEC_FILE
+            )
+
+    def record(self, run: Run, trajectory: Trajectory) -> RecordedRun:
+        """Write one finished run."""
+        self._beat()
+        [run_id] = self._writer(
+            self.store, self.info.experiment_id, self.info.run_id, [(run, trajectory)]
+        )
+        recorded = as_recorded(run, trajectory, run_id)
+        self.runs[run.key] = recorded
+        history = trajectory.history()
+        history.insert(0, "run_id", run_id)
+        self._histories[run_id] = history
+        return recorded
+
+    def close_batch(self, index: int, keys: Sequence[Key], best: Mapping[int, float]) -> None:
+        """Store a cohort's histories in one file, and the best objective after each trial.
+
+        Args:
+            index: The batch.
+            keys: Its runs.
+            best: Best objective so far by trial number.
+        """
+        ids = [self.runs[key].run_id for key in keys]
+        fresh = [run_id for run_id in ids if run_id in self._histories]
+        with explained(self.store.uri):
+            if not fresh and self._has_cohort_file(index):
+                return
+            frames = [
+                self._histories.pop(run_id)
+                if run_id in self._histories
+                else load_history(self.store, run_id)
+                for run_id in ids
+            ]
+            self._log_frame(pd.concat(frames, ignore_index=True), layout.curves_file(index))
+            name, now = f"best_{self.spec.objective}", now_ms()
+            points = [Metric(name, value, now, trial) for trial, value in best.items()]
+            for start in range(0, len(points), 1000):
+                self.store.client.log_batch(
+                    self.info.run_id, metrics=points[start : start + 1000]
+                )
+
+    def finish(self, folder: Path, note: str, best: RecordedRun | None) -> None:
+        """Log the report and mark the sweep as finished.
+
+        Args:
+            folder: Files of the report.
+            note: Markdown for the run's description in the MLflow UI.
+            best: The best run, if any run is finite.
+        """
+        with explained(self.store.uri):
+            self.store.client.log_artifacts(
+                self.info.run_id, str(folder), layout.REPORT_FOLDER
+            )
+            tags = {"mlflow.note.content": note}
+            if best is not None:
+                tags[layout.BEST_RUN] = best.run_id
+            self._set_tags(tags)
+        self.mark(layout.FINISHED, "FINISHED")
+
+    def log_text(self, text: str, name: str) -> None:
+        """Log a text file to the parent run."""
+        with explained(self.store.uri):
+            self.store.client.log_text(self.info.run_id, text, name)
+
+    def mark(self, state: str, status: str) -> None:
+        """Set the sweep's state and the parent run's status; a failing store is let be."""
+        try:
+            with explained(self.store.uri):
+                self._set_tags({layout.STATE: state, layout.OWNER: ""})
+                self.store.client.set_terminated(self.info.run_id, status)
+        except LrlabError:
+            if state == layout.FINISHED:
+                raise  # on the way out of another failure that one is the news
+
+    def _beat(self) -> None:
+        if time.monotonic() - self._last_beat > lock.BEAT:
+            self._last_beat = time.monotonic()
+            with explained(self.store.uri):
+                self._set_tags(_sign_of_life())
+
+    def _set_tags(self, tags: Mapping[str, str]) -> None:
+        self.store.client.log_batch(
+            self.info.run_id, tags=[RunTag(key, value) for key, value in tags.items()]
+        )
+
+    def _has_cohort_file(self, index: int) -> bool:
+        files = self.store.client.list_artifacts(self.info.run_id, layout.CURVES_FOLDER)
+        return any(file.path.endswith(layout.curves_file(index)) for file in files)
+
+    def _log_frame(self, frame: pd.DataFrame, name: str) -> None:
+        with tempfile.TemporaryDirectory(prefix="lrlab-") as folder:
+            path = Path(folder) / name
+            frame.to_parquet(path, index=False)
+            self.store.client.log_artifact(
+                self.info.run_id, str(path), layout.CURVES_FOLDER
+            )
+
+
+def as_recorded(run: Run, trajectory: Trajectory, run_id: str) -> RecordedRun:
+    """What reading the run back from the store will give."""
+    latest: dict[str, tuple[int, float]] = {}
+    for metric in layout.run_metrics(trajectory, 0):
+        latest[metric.key] = max(latest.get(metric.key, (-1, 0.0)), (metric.step, metric.value))
+    return RecordedRun(
+        run_id=run_id,
+        trial=run.trial,
+        replicate=run.replicate,
+        params={param.key: param.value for param in layout.run_params(run)},
+        latest={name: value for name, (_, value) in latest.items()},
+        outcome=trajectory.outcome,
+        steps=trajectory.steps,
+        diverged_at=trajectory.diverged_at,
+    )
