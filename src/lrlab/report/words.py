@@ -43,16 +43,13 @@ def number(value: float, digits: int = 4, *, pad: bool = True) -> str:
         return "∞" if value > 0 else "−∞"
     if value == 0:
         return "0"
-    if not 1e-4 <= abs(value) < 1e6:
-        mantissa, exponent = f"{value:.{digits - 1}e}".split("e")
-        if not pad and "." in mantissa:
-            mantissa = mantissa.rstrip("0").rstrip(".")
-        return f"{mantissa}e{int(exponent)}".replace("-", "−")
-    places = max(0, digits - 1 - math.floor(math.log10(abs(value))))
-    text = f"{value:.{places}f}"
+    mantissa, exponent = f"{value:.{digits - 1}e}".split("e")
+    text, suffix = mantissa, f"e{int(exponent)}"
+    if 1e-4 <= abs(value) < 1e6:
+        text, suffix = f"{value:.{max(0, digits - 1 - int(exponent))}f}", ""
     if not pad and "." in text:
         text = text.rstrip("0").rstrip(".")
-    return text.replace("-", "−")
+    return f"{text}{suffix}".replace("-", "−")
 
 
 def percent(share: float) -> str:

@@ -22,6 +22,7 @@ os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
 
 import requests
 import sqlalchemy.exc
+from filelock import FileLock
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
@@ -86,6 +87,7 @@ def connect(uri: str | None = None) -> Store:
         _probe_server(uri)
     elif "://" in uri and not uri.startswith("file:"):
         _check_schema(uri)
+        _create_sqlite(uri)
     with explained(uri):
         client = MlflowClient(tracking_uri=uri)
         client.search_experiments(max_results=1)
@@ -144,6 +146,29 @@ def _check_schema(uri: str) -> None:
         f"is unknown to MLflow {mlflow.__version__}). Use the MLflow that made it, or another "
         "store: --tracking-uri sqlite:///other.db"
     )
+
+
+def _create_sqlite(uri: str) -> None:
+    """Make an SQLite store that does not exist yet: whole, or not at all.
+
+    MLflow makes its tables in dozens of transactions; a process killed between them would leave
+    a database that neither MLflow nor lrlab can use. So it is made aside and moved into place.
+    """
+    from mlflow.store.db.utils import _initialize_tables, create_sqlalchemy_engine
+
+    path = sqlite_path(uri)
+    if path is None or path.name == ":memory:" or path.exists():
+        return
+    making = path.with_name(f".{path.name}.making")
+    with explained(uri), FileLock(f"{making}.lock"):
+        if path.exists():
+            return
+        making.unlink(missing_ok=True)
+        engine = create_sqlalchemy_engine(f"sqlite:///{making}")
+        _initialize_tables(engine)
+        engine.dispose()
+        making.rename(path)
+    Path(f"{making}.lock").unlink(missing_ok=True)
 
 
 def _known_revisions() -> set[str]:
