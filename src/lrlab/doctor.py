@@ -47,7 +47,9 @@ def _versions() -> Iterator[Finding]:
             continue
         ok = requirement.specifier.contains(found, prereleases=True)
         if requirement.name in NAMED or not ok:
-            remedy = "" if ok else f", but lrlab needs {requirement.specifier}; pip install '{text}'"
+            remedy = (
+                "" if ok else f", but lrlab needs {requirement.specifier}; pip install '{text}'"
+            )
             yield Finding(requirement.name, ok, found + remedy)
 
 

@@ -44,9 +44,7 @@ def _fraction(name: str, default: float, meaning: str) -> Hyperparameter:
 
 
 def _eps(default: float) -> Hyperparameter:
-    return Hyperparameter(
-        "eps", default, low=0, low_open=True, meaning="added to the denominator"
-    )
+    return Hyperparameter("eps", default, low=0, low_open=True, meaning="added to the denominator")
 
 
 _BETA = _fraction("beta", 0.9, "share of the velocity kept at each step")
@@ -70,9 +68,7 @@ def _nesterov(params: Parameters, lr: float, beta: float) -> torch.optim.Optimiz
     return torch.optim.SGD(params, lr=lr, momentum=beta, nesterov=beta > 0)
 
 
-def _adagrad(
-    params: Parameters, lr: float, lr_decay: float, eps: float
-) -> torch.optim.Optimizer:
+def _adagrad(params: Parameters, lr: float, lr_decay: float, eps: float) -> torch.optim.Optimizer:
     return torch.optim.Adagrad(params, lr=lr, lr_decay=lr_decay, eps=eps)
 
 

@@ -202,9 +202,7 @@ def restore(
         study.add_trial(_frozen(spec, config, result))
 
 
-def _frozen(
-    spec: SweepSpec, config: TrialConfig, result: TrialResult
-) -> optuna.trial.FrozenTrial:
+def _frozen(spec: SweepSpec, config: TrialConfig, result: TrialResult) -> optuna.trial.FrozenTrial:
     distributions = distributions_of(spec, config.optimizer, config.loss)
     state = _state(result)
     reported = state is TrialState.PRUNED and result.last_value is not None

@@ -23,7 +23,6 @@ from lrlab.train.graph import to_svg, trace
 from lrlab.train.loop import objective_of
 from lrlab.trial import Run, TrialConfig
 
-
 PROBE_STEPS = (50, 250)
 
 
@@ -219,7 +218,7 @@ def _finish(recorder: Recorder, problem: Problem) -> None:
 
 
 def draw_graph(spec: SweepSpec, problem: Problem, best: RecordedRun | None = None) -> str:
-    """The autograd graph of the model and the best run's loss (the first loss without one), SVG."""
+    """The autograd graph of model and loss as SVG: the best run's loss, else the first one."""
     config = best.config() if best else _first_config(spec)
     model = problem.initial_model(spec.seed)
     graph = trace(model, objective_of(config, model), problem.x_train, problem.y_train)

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import math
+import shlex
+import signal
 from collections.abc import Callable, Iterable, Sequence
+from types import FrameType
 from typing import Any, TypeVar
 
 import click
@@ -17,7 +20,7 @@ def tracking_option(function: F) -> F:
     return click.option(
         "--tracking-uri",
         metavar="URI",
-        help="MLflow store or server. Default: MLFLOW_TRACKING_URI, else mlflow.db in this folder.",
+        help="MLflow store or server. Default: MLFLOW_TRACKING_URI, else mlflow.db here.",
     )(function)
 
 
@@ -84,6 +87,13 @@ def _is_number(text: str) -> bool:
 
 def quote(text: str) -> str:
     """A word as the shell needs it."""
-    import shlex
-
     return shlex.quote(text)
+
+
+def interrupt_on_sigterm() -> None:
+    """Treat SIGTERM (kill, docker stop) as Ctrl-C."""
+    signal.signal(signal.SIGTERM, _raise_interrupt)
+
+
+def _raise_interrupt(signum: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt

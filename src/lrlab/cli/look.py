@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +15,7 @@ import click
 
 from lrlab.cli.common import (
     cell,
+    interrupt_on_sigterm,
     json_option,
     print_json,
     table,
@@ -82,7 +85,9 @@ Examples:
 """
 )
 @click.argument("sweep", required=False)
-@click.option("--top", type=click.IntRange(min=0), default=10, show_default=True, help="Runs shown.")
+@click.option(
+    "--top", type=click.IntRange(min=0), default=10, show_default=True, help="Runs shown."
+)
 @tracking_option
 @json_option
 @verbose_option
@@ -125,8 +130,13 @@ def show(
             click.echo(f"  {key}: {value}")
     rows = [
         (
-            int(row["trial"]), row["optimizer"], row["loss"], float(row["lr"]),
-            float(row[spec.objective]), row["outcome"], row["run_id"][:8],
+            int(row["trial"]),
+            row["optimizer"],
+            row["loss"],
+            float(row["lr"]),
+            float(row[spec.objective]),
+            row["outcome"],
+            row["run_id"][:8],
         )
         for _, row in best.iterrows()
     ]
@@ -173,7 +183,9 @@ def report(
         folder.mkdir(parents=True, exist_ok=True)
         paths = write_report(made, folder)
     except OSError as error:
-        raise LrlabError(f"{folder}: cannot write the report: {error.strerror or error}") from error
+        raise LrlabError(
+            f"{folder}: cannot write the report: {error.strerror or error}"
+        ) from error
     page = (folder / "report.html").resolve()
     if as_json:
         print_json(
@@ -215,21 +227,36 @@ def ui(host: str, port: int, tracking_uri: str | None, verbose: bool) -> int:
         return 0
     _refuse_taken_port(host, port)
     command = [
-        sys.executable, "-m", "mlflow", "server", "--backend-store-uri", store.uri,
-        "--host", host, "--port", str(port), "--workers", "1",
+        sys.executable,
+        "-m",
+        "mlflow",
+        "server",
+        "--backend-store-uri",
+        store.uri,
+        "--host",
+        host,
+        "--port",
+        str(port),
+        "--workers",
+        "1",
     ]
     # The job runner serves features that a sweep does not use, and takes 2 GB.
     environment = os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
     output = None if verbose else subprocess.DEVNULL
-    with subprocess.Popen(command, env=environment, stdout=output, stderr=output) as server:
-        try:
-            _wait_until_up(server, host, port)
-            click.echo(f"MLflow UI: {_first_page(store, host, port)}\nCtrl-C stops it.")
-            return server.wait()
-        except KeyboardInterrupt:
-            return 0
-        finally:
-            server.terminate()
+    interrupt_on_sigterm()
+    server = subprocess.Popen(
+        command, env=environment, stdout=output, stderr=output, start_new_session=True
+    )
+    try:
+        _wait_until_up(server, host, port)
+        click.echo(f"MLflow UI: {_first_page(store, host, port)}\nCtrl-C stops it.")
+        return server.wait()
+    except KeyboardInterrupt:
+        return 0
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(server.pid, signal.SIGTERM)  # the server and its worker
+        server.wait()
 
 
 def _refuse_taken_port(host: str, port: int) -> None:
@@ -268,7 +295,5 @@ def _first_page(store: Store, host: str, port: int) -> str:
     from lrlab import track
 
     sweeps = track.list_sweeps(store)
-    page = f"/#/experiments/{sweeps[0].experiment_id}" if sweeps else ""
+    page = f"/#/experiments/{sweeps[0].experiment_id}/runs" if sweeps else ""
     return f"http://{host}:{port}{page}"
-
-

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 import time
-from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from lrlab.cli.common import (
-    cell,
+    interrupt_on_sigterm,
     json_option,
     print_json,
     quote,
@@ -94,7 +92,7 @@ def run(
     from lrlab.sweep import run_sweep
 
     track.quiet(verbose)
-    signal.signal(signal.SIGTERM, _interrupt)
+    interrupt_on_sigterm()
     for caution in cautions(spec):
         click.echo(f"Note: {caution}.", err=True)
     shown = _Shown(spec, silent=quiet)
@@ -114,16 +112,13 @@ def run(
     return 0
 
 
-def _interrupt(signum: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
-
-
 class _Shown:
     """Progress: a bar on a terminal, a line now and then elsewhere."""
 
     def __init__(self, spec: SweepSpec, silent: bool) -> None:
         self.spec, self.silent = spec, silent
-        self.done, self.bar, self.seconds = 0, None, 0.0
+        self.done, self.seconds = 0, 0.0
+        self.bar: Any = None  # a tqdm, once there is something to show
         self._began = self._last = 0.0
 
     def update(self, progress: Progress) -> None:
@@ -151,7 +146,7 @@ class _Shown:
         from tqdm import tqdm
 
         if self.bar is None:
-            self.bar: Any = tqdm(
+            self.bar = tqdm(
                 total=progress.total,
                 initial=progress.resumed,
                 desc=self.spec.name,
@@ -203,7 +198,9 @@ def show_plan(spec: SweepSpec, as_json: bool) -> None:
     click.echo(dump_spec(spec).rstrip() + "\n")
     rows = [(key, describe(domain), _only_where(key)) for key, domain in spec.search.space.items()]
     click.echo(table(("search space", "values", ""), rows))
-    points = f", {size_of_grid(spec.search.space):,} points" if spec.search.sampler == "grid" else ""
+    points = (
+        f", {size_of_grid(spec.search.space):,} points" if spec.search.sampler == "grid" else ""
+    )
     click.echo(
         f"\n{spec.n_trials:,} trials x {spec.search.replicates} replicates = {spec.n_runs:,} runs "
         f"in {len(list(batches(spec))):,} batches ({spec.search.sampler}{points})"
@@ -273,18 +270,8 @@ def show_outcome(
 
 def summary_text(summary: pd.DataFrame, objective: str) -> str:
     """The head of the table optimizer x loss, for a terminal."""
-    rows = [
-        (
-            row.optimizer,
-            row.loss,
-            row.n_runs,
-            cell(float(row.best)),
-            cell(float(row.best_lr)),
-            cell(float(row.median)),
-            f"{row.diverged:.0%}",
-        )
-        for row in summary.head(TOP).itertuples()
-    ]
+    columns = ["optimizer", "loss", "n_runs", "best", "best_lr", "median"]
+    rows = [(*row[columns], f"{row['diverged']:.0%}") for _, row in summary.head(TOP).iterrows()]
     header = ("optimizer", "loss", "runs", f"best {objective}", "at lr", "median", "diverged")
     more = len(summary) - len(rows)
     rest = f"\n... and {more} more; the report has them all." if more > 0 else ""

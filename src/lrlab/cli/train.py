@@ -1,4 +1,4 @@
-"""`lrlab train`, `graph`, `losses`, `optimizers`: one training, and what there is to train with."""
+"""`lrlab train`, `graph`, `losses`, `optimizers`: one training, and what it can be made of."""
 
 from __future__ import annotations
 
@@ -34,7 +34,10 @@ def _config_options(function: Any) -> Any:
             help="A hyperparameter, such as momentum.beta=0.5. Repeatable.",
         ),
         click.option(
-            "--spec", "spec_file", metavar="FILE", help="Take data and training from a sweep's spec."
+            "--spec",
+            "spec_file",
+            metavar="FILE",
+            help="Take data and training from a sweep's spec.",
         ),
         click.option(
             "--set",
@@ -43,7 +46,9 @@ def _config_options(function: Any) -> Any:
             multiple=True,
             help="Override a key of the spec, such as data.sizes=[50,50]. Repeatable.",
         ),
-        click.option("--seed", type=click.IntRange(0, 2**31 - 1), help="Seed of data and weights."),
+        click.option(
+            "--seed", type=click.IntRange(0, 2**31 - 1), help="Seed of data and weights."
+        ),
     )
     for option in reversed(options):
         function = option(function)
@@ -167,9 +172,7 @@ def _curve(trajectory: Trajectory, rows: int = 10) -> str:
 
     history = trajectory.history().set_index("step")
     shown = [
-        step
-        for step in evaluation_steps(max(trajectory.steps, 1), rows)
-        if step in history.index
+        step for step in evaluation_steps(max(trajectory.steps, 1), rows) if step in history.index
     ]
     names = ("train_loss", "val_log_loss", "val_accuracy")
     columns = [name for name in names if name in history.columns]

@@ -61,7 +61,7 @@ class Problem:
         sha = hashlib.sha256(repr((self.feature_names, self.classes)).encode())
         for tensor in (self.x_train, self.y_train, self.x_val, self.y_val):
             sha.update(repr((tuple(tensor.shape), str(tensor.dtype))).encode())
-            sha.update(memoryview(tensor.contiguous().numpy()).cast("B"))
+            sha.update(np.ascontiguousarray(tensor.numpy()).data)
         return sha.hexdigest()[:DIGEST_LENGTH]
 
     def initial_model(self, seed: int) -> LogisticRegression:

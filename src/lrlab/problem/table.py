@@ -60,9 +60,7 @@ def load_sklearn(data: SklearnData, seed: int, dtype: torch.dtype) -> Problem:
     )
 
 
-def _from_file(
-    data: CsvData | ParquetData, read: Any, seed: int, dtype: torch.dtype
-) -> Problem:
+def _from_file(data: CsvData | ParquetData, read: Any, seed: int, dtype: torch.dtype) -> Problem:
     where = str(data.path)
     frame = _read(data.path, read)
     frame.columns = frame.columns.astype(str)
@@ -162,14 +160,12 @@ def _as_numbers(column: pd.Series, where: str) -> pd.Series:
         ) from None
 
 
-def _without_missing(
-    frame: pd.DataFrame, data: CsvData | ParquetData, where: str
-) -> pd.DataFrame:
+def _without_missing(frame: pd.DataFrame, data: CsvData | ParquetData, where: str) -> pd.DataFrame:
     missing = frame.isna().sum()
     if data.missing == "drop":
         frame = frame.dropna().reset_index(drop=True)
         if frame.empty:
-            worst = missing.idxmax()
+            worst = str(missing.idxmax())
             raise UserError(
                 f"{where}: no row is complete (column {worst!r} lacks {missing[worst]:,} values); "
                 "drop that column (data.drop) or impute (data.missing: impute)"
@@ -181,7 +177,7 @@ def _without_missing(
             "remove them or set data.missing: drop"
         )
     if data.missing == "error" and missing.any():
-        column = missing.idxmax()
+        column = str(missing.idxmax())
         raise UserError(
             f"{where}: column {column!r} has {missing[column]:,} missing values (NaN or empty); "
             "set data.missing to drop or impute, or list the column under data.drop"

@@ -43,6 +43,8 @@ def draw_lr_sensitivity(
     axes = style.panels(figure, losses, sharey=True)
     # The panels share their axes, so that scaling one scales all.
     style.scale_axis(axes[0].xaxis, points["lr"], logarithmic=True)
+    # Not left to matplotlib: it would overlook the crosses.
+    style.limits(axes[0].xaxis, float(points["lr"].min()), float(points["lr"].max()))
     _scale_objective(axes[0], points["value"], bool(points["diverged"].any()), direction)
     for ax, loss in zip(axes, losses, strict=True):
         inside = points[points["loss"] == loss]
@@ -163,6 +165,7 @@ def draw_history(table: pd.DataFrame, look: Look, *, objective: str, direction: 
     figure = style.new_figure(4.0)
     (ax,) = style.panels(figure, [""], sharey=True)
     ax.xaxis.set_major_locator(MaxNLocator(8, integer=True, steps=[1, 2, 5, 10]))
+    style.limits(ax.xaxis, float(table["trial"].min()), float(table["trial"].max()))
     _scale_objective(ax, table["value"], bool(table["diverged"].any()), direction)
     _scatter(ax, table, "trial", look, direction)
     (line,) = ax.plot(
@@ -212,7 +215,7 @@ def _scale_objective(ax: Any, values: pd.Series, diverged: bool, direction: str)
     if found.empty:
         ax.set_yticks([])
         return
-    style.limits(ax, float(found.min()), float(found.max()))
+    style.limits(ax.yaxis, float(found.min()), float(found.max()))
     if diverged:  # a strip of its own along the worse edge
         ends = ax.yaxis.get_transform().transform(ax.get_ylim())
         strip = 0.12 * (ends[1] - ends[0])
@@ -255,7 +258,7 @@ def _scale_curves(ax: Any, lines: pd.DataFrame, band: pd.DataFrame, direction: s
     seen = seen[np.isfinite(seen)]
     style.scale_axis(ax.yaxis, seen, logarithmic=minimizes(direction))
     if not seen.empty:
-        style.limits(ax, float(seen.min()), float(seen.max()))
+        style.limits(ax.yaxis, float(seen.min()), float(seen.max()))
 
 
 def _draw_band(ax: Any, band: pd.DataFrame) -> None:

@@ -15,6 +15,7 @@ from lrlab.track import (
     Store,
     SweepInfo,
     curves_frame,
+    layout,
     load_histories,
     load_sweep_spec,
     recorded_runs,
@@ -22,7 +23,6 @@ from lrlab.track import (
 )
 
 LOCAL_UI = "http://127.0.0.1:5000"  # where `lrlab ui` serves a local store
-_VERSIONS = ("lrlab.version", "lrlab.torch", "lrlab.optuna", "lrlab.python")
 
 
 def report_on(store: Store, info: SweepInfo) -> Report:
@@ -70,15 +70,13 @@ def note_on(runs: pd.DataFrame, spec: SweepSpec) -> str:
     return "\n\n".join(lines)
 
 
-def _context(
-    store: Store, info: SweepInfo, spec: SweepSpec, runs: pd.DataFrame
-) -> ReportContext:
+def _context(store: Store, info: SweepInfo, spec: SweepSpec, runs: pd.DataFrame) -> ReportContext:
     return ReportContext(
         title=spec.name,
         objective=spec.objective,
         direction=MEASURES[spec.objective].direction,
         steps=spec.train.steps,
-        data=info.tags.get("lrlab.data", spec.data.source),
+        data=info.tags.get(layout.DATA, spec.data.source),
         spec_yaml=dump_spec(spec),
         facts=_facts(store, info, spec, len(runs)),
         run_links={
@@ -88,11 +86,6 @@ def _context(
 
 
 def _facts(store: Store, info: SweepInfo, spec: SweepSpec, done: int) -> Mapping[str, str]:
-    versions = ", ".join(
-        f"{tag.removeprefix('lrlab.').replace('version', 'lrlab')} {info.tags[tag]}"
-        for tag in _VERSIONS
-        if tag in info.tags
-    )
     return {
         "Runs": f"{done:,} of {spec.n_runs:,}",
         "Sampler": f"{spec.search.sampler}, seed {spec.seed}",
@@ -100,6 +93,6 @@ def _facts(store: Store, info: SweepInfo, spec: SweepSpec, done: int) -> Mapping
         "Experiment": info.experiment,
         "Sweep run": info.run_id,
         "Store": store.shown,
-        "Data digest": info.tags.get("lrlab.data_digest", "unknown"),
-        "Versions": versions,
+        "Data digest": info.tags.get(layout.DATA_DIGEST, "unknown"),
+        "Versions": info.tags.get(layout.VERSIONS, "unknown"),
     }

@@ -142,13 +142,13 @@ def scale_axis(axis: Any, values: npt.ArrayLike, *, logarithmic: bool) -> None:
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
 
 
-def limits(ax: Any, low: float, high: float) -> None:
-    """Set the y limits to low and high with a margin, on whichever scale is in use."""
-    transform = ax.yaxis.get_transform()
-    bottom, top = transform.transform([low, high])
-    margin = 0.06 * (top - bottom) or 0.1 * (abs(top) or 1.0)
-    ends = transform.inverted().transform([bottom - margin, top + margin])
-    ax.set_ylim(float(ends[0]), float(ends[1]))
+def limits(axis: Any, low: float, high: float) -> None:
+    """Let an x or y axis reach from low to high with a margin, on whichever scale it has."""
+    transform = axis.get_transform()
+    start, end = transform.transform([low, high])
+    margin = 0.05 * (end - start) or 0.1 * (abs(end) or 1.0)
+    ends = transform.inverted().transform([start - margin, end + margin])
+    getattr(axis.axes, f"set_{axis.axis_name}lim")(float(ends[0]), float(ends[1]))
 
 
 def marker_line(style: dict[str, Any], *, line: bool = True) -> Any:

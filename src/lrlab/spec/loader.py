@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from lrlab.catalogue import did_you_mean
-from lrlab.errors import SpecError, UserError
+from lrlab.errors import SpecError
 from lrlab.spec.model import (
     DOMAIN_TAGS,
     BlobsData,
@@ -30,7 +30,12 @@ MAX_BYTES = 1_000_000
 Path_ = tuple[str, ...]
 Lines = dict[Path_, int]
 
-_DATA = {"blobs": BlobsData, "csv": CsvData, "parquet": ParquetData, "sklearn": SklearnData}
+_DATA: dict[str, type[Section]] = {
+    "blobs": BlobsData,
+    "csv": CsvData,
+    "parquet": ParquetData,
+    "sklearn": SklearnData,
+}
 
 
 def load_spec(path: str | Path, overrides: Iterable[str] = ()) -> SweepSpec:
@@ -56,7 +61,9 @@ def load_spec(path: str | Path, overrides: Iterable[str] = ()) -> SweepSpec:
     try:
         text = raw.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise SpecError(f"{path}: is not UTF-8 text (byte {error.start}); is it a spec?") from error
+        raise SpecError(
+            f"{path}: is not UTF-8 text (byte {error.start}); is it a spec?"
+        ) from error
     tree, lines = parse_yaml(text, str(path))
     return make_spec(tree, overrides, where=str(path), lines=lines, folder=path.parent)
 
@@ -201,9 +208,7 @@ def _deep_copy(tree: Any) -> Any:
 def _message(error: ErrorDetails, where: str, lines: Lines) -> str:
     """One pydantic error as `file:line: key: what is wrong`."""
     path, text = _path(error), _text(error)
-    line = next(
-        (lines[path[:n]] for n in range(len(path), 0, -1) if path[:n] in lines), None
-    )
+    line = next((lines[path[:n]] for n in range(len(path), 0, -1) if path[:n] in lines), None)
     place = f"{where}:{line}" if line else where
     return f"{place}: {'.'.join(path)}: {text}" if path else f"{place}: {text}"
 
@@ -233,8 +238,8 @@ def _text(error: ErrorDetails) -> str:
     if kind == "missing":
         return "is missing; add this key"
     if kind == "union_tag_invalid":
-        known = tuple(_DATA)
-        return f"unknown source {given.get('source')!r}{did_you_mean(str(given.get('source')), known)}"
+        source = given.get("source") if isinstance(given, dict) else given
+        return f"unknown source {_shown(source)}{did_you_mean(str(source), tuple(_DATA))}"
     if kind == "literal_error":
         options = re.findall(r"'([^']*)'", str(error["ctx"]["expected"]))
         return f"unknown value {_shown(given)}{did_you_mean(str(given), options)}"
@@ -277,5 +282,3 @@ def parse_dumped_spec(text: str) -> SweepSpec:
     """
     tree, lines = parse_yaml(text, "recorded spec")
     return make_spec(tree, where="recorded spec", lines=lines)
-
-

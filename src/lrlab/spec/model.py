@@ -119,9 +119,7 @@ class SklearnData(Section):
     seed: Seed | None = None
 
 
-Data = Annotated[
-    BlobsData | CsvData | ParquetData | SklearnData, Field(discriminator="source")
-]
+Data = Annotated[BlobsData | CsvData | ParquetData | SklearnData, Field(discriminator="source")]
 
 
 class TrainSpec(Section):
@@ -196,9 +194,7 @@ class SweepSpec(Section):
     @model_validator(mode="after")
     def _check_across_sections(self) -> SweepSpec:
         for path, message in self._problems():
-            raise PydanticCustomError(
-                "lrlab", "{message}", {"path": path, "message": message}
-            )
+            raise PydanticCustomError("lrlab", "{message}", {"path": path, "message": message})
         return self
 
     def _problems(self) -> Iterator[tuple[tuple[str, ...], str]]:

@@ -139,7 +139,10 @@ def check_space(space: Space) -> Iterator[Problem]:
             return
     for key, catalogue in (("optimizer", OPTIMIZERS), ("loss", LOSSES)):
         if isinstance(space.get(key), Range):
-            yield (key,), f"should be a list of names, such as [{', '.join(catalogue.names()[:3])}]"
+            yield (
+                (key,),
+                f"should be a list of names, such as [{', '.join(catalogue.names()[:3])}]",
+            )
             return
         for name in names(space, key):
             try:
@@ -163,7 +166,10 @@ def _check_numeric_key(space: Space, key: str, domain: Domain) -> Iterator[Probl
         if dot and (owner in OPTIMIZERS or owner in LOSSES):
             kind = "optimizer" if owner in OPTIMIZERS else "loss"
             if owner not in names(space, kind):
-                yield (key,), f"{owner!r} is not in search.space.{kind}; add it there or drop this key"
+                yield (
+                    (key,),
+                    f"{owner!r} is not in search.space.{kind}; add it there or drop this key",
+                )
                 return
         yield (key,), f"unknown key{did_you_mean(key, tuple(known))}"
         return

@@ -30,6 +30,8 @@ KIND = "lrlab.kind"
 SPEC_DIGEST = "lrlab.spec_digest"
 DATA_DIGEST = "lrlab.data_digest"
 DATA = "lrlab.data"
+OBJECTIVE = "lrlab.objective"
+VERSIONS = "lrlab.versions"
 STATE = "lrlab.state"
 TRIALS = "lrlab.trials"
 OWNER = "lrlab.owner"
@@ -52,6 +54,16 @@ WEIGHTS_FILE = "weights.pt"
 HISTORY_FILE = "history.parquet"
 
 
+def experiment_tags(spec: SweepSpec) -> dict[str, str]:
+    """Tags of a new experiment: the MLflow UI then opens it on training runs, not on GenAI."""
+    best = spec.measure.direction == "maximize"
+    return {
+        "mlflow.experimentKind": "custom_model_development",
+        "mlflow.experiment.primaryMetric.name": spec.objective,
+        "mlflow.experiment.primaryMetric.greaterIsBetter": str(best),
+    }
+
+
 def sweep_tags(spec: SweepSpec, problem: Problem) -> dict[str, str]:
     """Tags of a new parent run."""
     tags = {
@@ -61,11 +73,10 @@ def sweep_tags(spec: SweepSpec, problem: Problem) -> dict[str, str]:
         DATA: problem.description,
         STATE: RUNNING,
         TRIALS: str(spec.n_trials),
-        "lrlab.objective": spec.objective,
-        "lrlab.version": version("lrlab"),
-        "lrlab.torch": torch.__version__,
-        "lrlab.optuna": version("optuna"),
-        "lrlab.python": platform.python_version(),
+        OBJECTIVE: spec.objective,
+        VERSIONS: f"lrlab {version('lrlab')}, torch {torch.__version__}, "
+        f"optuna {version('optuna')}, mlflow {version('mlflow')}, "
+        f"python {platform.python_version()}",
         "mlflow.user": user(),
         "mlflow.source.name": "lrlab sweep",
         "mlflow.source.type": "LOCAL",

@@ -127,7 +127,7 @@ def find_sweep(store: Store, wanted: str | None = None) -> SweepInfo:
 def sweep_info(run: MlflowRun, experiment: str) -> SweepInfo:
     """A parent run as SweepInfo."""
     tags = run.data.tags
-    objective = tags.get("lrlab.objective", "val_log_loss")
+    objective = tags.get(layout.OBJECTIVE, "val_log_loss")
     ended = run.info.end_time
     state = tags.get(layout.STATE, run.info.status.lower())
     if state == layout.RUNNING and not is_alive(run.info.run_id, tags):
@@ -210,7 +210,9 @@ def runs_frame(runs: Sequence[RecordedRun]) -> pd.DataFrame:
     rows = []
     for run in runs:
         row: dict[str, Any] = {
-            "run_id": run.run_id, "trial": run.trial, "replicate": run.replicate,
+            "run_id": run.run_id,
+            "trial": run.trial,
+            "replicate": run.replicate,
         }
         row |= {k: v if k in _LABELS else float(v) for k, v in run.params.items()}
         row["outcome"] = run.outcome
@@ -225,7 +227,12 @@ def runs_frame(runs: Sequence[RecordedRun]) -> pd.DataFrame:
     middle = sorted(c for c in frame.columns if c not in first and c not in last)
     frame = frame[[*first, *middle, *last]]
     return frame.astype(
-        {"seed": "int64", "steps": "int64", "diverged_at": "Int64", **dict.fromkeys(MEASURES, float)}
+        {
+            "seed": "int64",
+            "steps": "int64",
+            "diverged_at": "Int64",
+            **dict.fromkeys(MEASURES, float),
+        }
     )
 
 
@@ -284,9 +291,7 @@ def curves_frame(histories: pd.DataFrame, metrics: Sequence[str] | None = None) 
     return long.dropna(subset="value").reset_index(drop=True)
 
 
-def load_histories(
-    store: Store, info: SweepInfo, runs: Sequence[RecordedRun]
-) -> pd.DataFrame:
+def load_histories(store: Store, info: SweepInfo, runs: Sequence[RecordedRun]) -> pd.DataFrame:
     """Full histories, wide: run_id, step, train_loss and the stepped measures.
 
     Whole cohorts come from the parent's files; runs of a cohort that is not complete yet, from
@@ -299,9 +304,7 @@ def load_histories(
             for frame in _cohort_files(store, info.run_id, Path(folder))
         ]
     covered = {run_id for frame in frames for run_id in frame["run_id"].unique()}
-    frames += [
-        load_history(store, run.run_id) for run in runs if run.run_id not in covered
-    ]
+    frames += [load_history(store, run.run_id) for run in runs if run.run_id not in covered]
     columns = no_histories().columns
     frames = [frame.reindex(columns=columns) for frame in frames]
     return pd.concat(frames, ignore_index=True) if frames else no_histories()

@@ -84,15 +84,15 @@ def _check_same(info: SweepInfo, problem: Problem) -> None:
     age = lock.alive_elsewhere(info.tags)
     if info.state == layout.RUNNING and age is not None:
         raise LrlabError(
-            f"the sweep {info.name!r} is being run by {info.tags[layout.OWNER]} (last sign of life "
-            f"{age:.0f} s ago); wait for it, or start a second one with --new. If that process is "
-            f"gone, it can be taken up in {lock.STALE - age:.0f} s"
+            f"the sweep {info.name!r} is being run by {info.tags[layout.OWNER]} (last sign of "
+            f"life {age:.0f} s ago); wait for it, or start a second one with --new. If that "
+            f"process is gone, it can be taken up in {lock.STALE - age:.0f} s"
         )
 
 
 def _create(store: Store, spec: SweepSpec, problem: Problem) -> SweepInfo:
     with explained(store.uri):
-        experiment_id = _experiment(store, spec.experiment_name)
+        experiment_id = _experiment(store, spec)
         tags = layout.sweep_tags(spec, problem) | _sign_of_life()
         run = store.client.create_run(experiment_id, tags=tags, run_name=spec.name)
         run_id = run.info.run_id
@@ -101,10 +101,11 @@ def _create(store: Store, spec: SweepSpec, problem: Problem) -> SweepInfo:
         return sweep_info(store.client.get_run(run_id), spec.experiment_name)
 
 
-def _experiment(store: Store, name: str) -> str:
+def _experiment(store: Store, spec: SweepSpec) -> str:
+    name = spec.experiment_name
     experiment = store.client.get_experiment_by_name(name)
     if experiment is None:
-        return str(store.client.create_experiment(name))
+        return str(store.client.create_experiment(name, tags=layout.experiment_tags(spec)))
     if experiment.lifecycle_stage != "active":
         raise UserError(
             f"the experiment {name!r} is deleted in MLflow; restore it, or name another with "
@@ -158,9 +159,7 @@ class Recorder:
         with explained(self.store.uri):
             self.store.client.update_run(self.info.run_id, status="RUNNING")
             self._set_tags(tags)
-            self.store.client.log_text(
-                self.info.run_id, dump_spec(self.spec), layout.SPEC_FILE
-            )
+            self.store.client.log_text(self.info.run_id, dump_spec(self.spec), layout.SPEC_FILE)
 
     def record(self, run: Run, trajectory: Trajectory) -> RecordedRun:
         """Write one finished run."""
@@ -198,9 +197,7 @@ class Recorder:
             name, now = f"best_{self.spec.objective}", now_ms()
             points = [Metric(name, value, now, trial) for trial, value in best.items()]
             for start in range(0, len(points), 1000):
-                self.store.client.log_batch(
-                    self.info.run_id, metrics=points[start : start + 1000]
-                )
+                self.store.client.log_batch(self.info.run_id, metrics=points[start : start + 1000])
 
     def finish(self, folder: Path, note: str, best: RecordedRun | None) -> None:
         """Log the report and mark the sweep as finished.
@@ -211,9 +208,7 @@ class Recorder:
             best: The best run, if any run is finite.
         """
         with explained(self.store.uri):
-            self.store.client.log_artifacts(
-                self.info.run_id, str(folder), layout.REPORT_FOLDER
-            )
+            self.store.client.log_artifacts(self.info.run_id, str(folder), layout.REPORT_FOLDER)
             tags = {"mlflow.note.content": note}
             if best is not None:
                 tags[layout.BEST_RUN] = best.run_id
@@ -229,7 +224,9 @@ class Recorder:
         """Set the sweep's state and the parent run's status; a failing store is let be."""
         try:
             with explained(self.store.uri):
-                self._set_tags({layout.STATE: state, layout.OWNER: ""})
+                self._set_tags({layout.STATE: state})
+                for tag in (layout.OWNER, layout.HEARTBEAT):
+                    self.store.client.delete_tag(self.info.run_id, tag)
                 self.store.client.set_terminated(self.info.run_id, status)
         except LrlabError:
             if state == layout.FINISHED:
@@ -254,9 +251,7 @@ class Recorder:
         with tempfile.TemporaryDirectory(prefix="lrlab-") as folder:
             path = Path(folder) / name
             frame.to_parquet(path, index=False)
-            self.store.client.log_artifact(
-                self.info.run_id, str(path), layout.CURVES_FOLDER
-            )
+            self.store.client.log_artifact(self.info.run_id, str(path), layout.CURVES_FOLDER)
 
 
 def as_recorded(run: Run, trajectory: Trajectory, run_id: str) -> RecordedRun:

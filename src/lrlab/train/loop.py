@@ -78,9 +78,7 @@ def objective_of(config: TrialConfig, model: LogisticRegression) -> Objective:
     return objective
 
 
-def batches(
-    problem: Problem, settings: TrainSpec, seed: int
-) -> Iterator[tuple[Tensor, Tensor]]:
+def batches(problem: Problem, settings: TrainSpec, seed: int) -> Iterator[tuple[Tensor, Tensor]]:
     """One (x, y) a step: all rows, or mini-batches that pass over shuffled rows in turn.
 
     The order depends on the seed alone, so runs of one seed see the same mini-batches. The

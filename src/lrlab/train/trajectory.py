@@ -67,7 +67,10 @@ def stepped_measures(z_val: np.ndarray, problem: Problem) -> dict[str, float]:
 
 
 def final_measures(
-    z_train: np.ndarray, z_val: np.ndarray, train_objective: float, train_loss: float,
+    z_train: np.ndarray,
+    z_val: np.ndarray,
+    train_objective: float,
+    train_loss: float,
     problem: Problem,
 ) -> dict[str, float]:
     """Every measure of `lrlab.measures`, those that are finite.
