@@ -45,7 +45,8 @@ STEPPED = tuple(name for name, measure in MEASURES.items() if measure.stepped)
 
 def log_loss(z: np.ndarray, y: np.ndarray) -> float:
     """Mean negative log likelihood, in nats, of labels `y` [n] under logits `z` [n]."""
-    return float(np.mean(np.logaddexp(0.0, np.where(y > 0.5, -z, z))))
+    with np.errstate(invalid="ignore"):  # a logit that is NaN
+        return float(np.mean(np.logaddexp(0.0, np.where(y > 0.5, -z, z))))
 
 
 def accuracy(z: np.ndarray, y: np.ndarray) -> float:

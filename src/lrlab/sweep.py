@@ -214,7 +214,7 @@ def _finish(recorder: Recorder, problem: Problem) -> None:
     report = report_on(recorder.store, recorder.info)
     with tempfile.TemporaryDirectory(prefix="lrlab-") as folder:
         write_report(report, Path(folder))
-        recorder.finish(Path(folder), note_on(report.runs, recorder.spec), best)
+        recorder.finish(Path(folder), note_on(recorder.info, report.runs, recorder.spec), best)
 
 
 def draw_graph(spec: SweepSpec, problem: Problem, best: RecordedRun | None = None) -> str:

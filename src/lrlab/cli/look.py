@@ -291,9 +291,9 @@ def _wait_until_up(server: subprocess.Popen[bytes], host: str, port: int) -> Non
 
 
 def _first_page(store: Store, host: str, port: int) -> str:
-    """The latest sweep's experiment, or the start page of an empty store."""
+    """The latest sweep's runs with their curves, or the start page of an empty store."""
     from lrlab import track
+    from lrlab.report.recorded import charts_path
 
     sweeps = track.list_sweeps(store)
-    page = f"/#/experiments/{sweeps[0].experiment_id}/runs" if sweeps else ""
-    return f"http://{host}:{port}{page}"
+    return f"http://{host}:{port}/{charts_path(sweeps[0]) if sweeps else ''}"

@@ -166,10 +166,10 @@ def top_rows(top: pd.DataFrame, context: ReportContext) -> Table:
     if replicates:
         columns.append(Column("replicate", True))
     columns += [Column("optimizer", False), Column("loss", False), Column("lr", True)]
-    if own:
-        columns.append(Column("hyperparameters", False))
     columns += [Column(name, True, None if i else order) for i, name in enumerate(measures)]
     columns += [Column("steps", True), Column("outcome", False)]
+    if own:
+        columns.append(Column("hyperparameters", False))
     rows = tuple(
         _top_row(row, context.run_links or {}, measures, own, replicates)
         for row in top.to_dict("records")
@@ -190,11 +190,12 @@ def _top_row(
     if replicates:
         cells.append(_count(row["replicate"]))
     cells += [_text(row["optimizer"]), _text(row["loss"]), _number(row["lr"], pad=False)]
-    if own:
-        given = [(name, float(row[name])) for name in own if not pd.isna(row[name])]
-        cells.append(_text(", ".join(f"{name} {number(v, pad=False)}" for name, v in given)))
     cells += [_number(row[name]) for name in measures]
     cells += [_count(row.get("steps", math.nan)), _text(row["outcome"])]
+    if own:
+        given = [(name, float(row[name])) for name in own if not pd.isna(row[name])]
+        # A line may break between two of them, not within one.
+        cells.append(_text(", ".join(f"{name}\u00a0{number(v, pad=False)}" for name, v in given)))
     return tuple(cells)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from urllib.parse import urlencode
 
 import pandas as pd
 
@@ -50,6 +51,19 @@ def best_of(runs: pd.DataFrame, spec: SweepSpec) -> pd.Series | None:
     return None if order.empty else order.iloc[0]
 
 
+def charts_path(info: SweepInfo) -> str:
+    """The sweep's runs in the MLflow UI, best first, with their curves: path of the page."""
+    order = MEASURES[info.objective].direction == "minimize"
+    query = {
+        "workflowType": "machine_learning",
+        "compareRunsMode": "CHART",
+        "searchFilter": f"tags.`{layout.PARENT}` = '{info.run_id}'",
+        "orderByKey": f"metrics.`{info.objective}`",
+        "orderByAsc": str(order).lower(),
+    }
+    return f"#/experiments/{info.experiment_id}/runs?{urlencode(query)}"
+
+
 def describe_best(best: pd.Series, objective: str) -> str:
     """Such as `val_log_loss 0.0302 with adam, bce, lr 0.0123`."""
     return (
@@ -58,7 +72,7 @@ def describe_best(best: pd.Series, objective: str) -> str:
     )
 
 
-def note_on(runs: pd.DataFrame, spec: SweepSpec) -> str:
+def note_on(info: SweepInfo, runs: pd.DataFrame, spec: SweepSpec) -> str:
     """Markdown for the sweep's description in the MLflow UI."""
     lines = [spec.description] if spec.description else []
     best = best_of(runs, spec)
@@ -66,6 +80,7 @@ def note_on(runs: pd.DataFrame, spec: SweepSpec) -> str:
     lines.append(f"**{len(runs)} runs**, {diverged} diverged.")
     if best is not None:
         lines.append(f"Best run: {describe_best(best, spec.objective)} (`{best['run_id']}`).")
+    lines.append(f"[All runs with their curves, best first]({charts_path(info)})")
     lines.append("The report is the artifact `report/report.html`.")
     return "\n\n".join(lines)
 

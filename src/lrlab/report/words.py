@@ -56,8 +56,8 @@ def percent(share: float) -> str:
     """A share as a percentage: whole, unless that would say 0 or 100 of something else."""
     rounded = round(100 * share)
     if 0 < share < 1 and rounded in (0, 100):
-        return "< 1 %" if rounded == 0 else "> 99 %"
-    return f"{rounded} %"
+        return "<\u00a01\u00a0%" if rounded == 0 else ">\u00a099\u00a0%"
+    return f"{rounded}\u00a0%"
 
 
 def shorten(text: str, length: int) -> str:
@@ -211,7 +211,7 @@ def history_caption(table: pd.DataFrame, objective: str) -> str:
         return f"{text} Only the last {plural(last, 'trial')} gave a result."
     if gain == 0:
         return f"{text} The last {plural(last, 'trial')} did not improve it."
-    return f"{text} The last {plural(last, 'trial')} improved it by {number(gain)}."
+    return f"{text} The last {plural(last, 'trial')} improved it by {number(gain, 2)}."
 
 
 def _counts(runs: pd.DataFrame) -> str:

@@ -27,6 +27,7 @@ from lrlab.spec.model import (
 from lrlab.spec.space import Range
 
 MAX_BYTES = 1_000_000
+MAX_PROBLEMS = 10
 Path_ = tuple[str, ...]
 Lines = dict[Path_, int]
 
@@ -90,21 +91,28 @@ def make_spec(
     """
     if not isinstance(tree, Mapping):
         raise SpecError(f"{where}: should be a mapping of keys, such as `name: my-sweep`")
-    content = _deep_copy(tree)
+    try:
+        content = _deep_copy(tree)
+    except RecursionError:
+        raise SpecError(f"{where}: is nested too deeply to be a spec") from None
+    places = {path: f"{where}:{line}" for path, line in (lines or {}).items()}
     for override in overrides:
-        apply_override(content, override)
+        path = apply_override(content, override)
+        places = {key: place for key, place in places.items() if key[: len(path)] != path}
+        places[path] = f"--set {override}"
     if isinstance(content.get("data"), dict):
         content["data"].setdefault("source", "blobs")
     try:
         spec = SweepSpec.model_validate(content)
     except ValidationError as error:
-        problems = [_message(item, where, lines or {}) for item in error.errors()]
-        raise SpecError("\n".join(dict.fromkeys(problems[:10]))) from None
+        problems: dict[Path_, str] = {}
+        for item in error.errors():  # pydantic gives one a member of a union; the first will do
+            problems.setdefault(_path(item), _message(item, where, places))
+        raise SpecError("\n".join([*problems.values()][:MAX_PROBLEMS])) from None
     except RecursionError:
         raise SpecError(f"{where}: is nested too deeply to be a spec") from None
     if folder is not None and isinstance(spec.data, CsvData | ParquetData):
-        path = folder / spec.data.path
-        data = spec.data.model_copy(update={"path": path})
+        data = spec.data.model_copy(update={"path": folder / spec.data.path})
         spec = spec.model_copy(update={"data": data})
     return spec
 
@@ -148,11 +156,16 @@ class _Loader(yaml.SafeLoader):
         return super().compose_node(parent, index)
 
 
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
-    re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+"),
-    list("-+.0123456789"),
-)
+class _Dumper(yaml.SafeDumper):
+    """SafeDumper that quotes the text '1e4', which `_Loader` would read as a number."""
+
+
+for _class in (_Loader, _Dumper):
+    _class.add_implicit_resolver(
+        "tag:yaml.org,2002:float",
+        re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+\Z"),
+        list("-+.0123456789"),
+    )
 
 
 def _note_lines(node: yaml.Node, path: Path_, lines: Lines, where: str) -> None:
@@ -173,10 +186,10 @@ def _note_lines(node: yaml.Node, path: Path_, lines: Lines, where: str) -> None:
         lines[below] = key.start_mark.line + 1
 
 
-def apply_override(tree: dict[str, Any], override: str) -> None:
+def apply_override(tree: dict[str, Any], override: str) -> Path_:
     """Set one `key=value` in a nested dict, in place; the value is read as YAML.
 
-    What follows `search.space.` is one key, dots included.
+    What follows `search.space.` is one key, dots included. Returns the path of the key.
 
     Raises:
         SpecError: If the text has no `=`, or the path runs through something that is no section.
@@ -197,6 +210,7 @@ def apply_override(tree: dict[str, Any], override: str) -> None:
         tree.pop(parts[-1], None)
     else:
         tree[parts[-1]] = value
+    return tuple(parts)
 
 
 def _deep_copy(tree: Any) -> Any:
@@ -205,11 +219,11 @@ def _deep_copy(tree: Any) -> Any:
     return tree
 
 
-def _message(error: ErrorDetails, where: str, lines: Lines) -> str:
+def _message(error: ErrorDetails, where: str, places: Mapping[Path_, str]) -> str:
     """One pydantic error as `file:line: key: what is wrong`."""
     path, text = _path(error), _text(error)
-    line = next((lines[path[:n]] for n in range(len(path), 0, -1) if path[:n] in lines), None)
-    place = f"{where}:{line}" if line else where
+    known = (places[path[:n]] for n in range(len(path), 0, -1) if path[:n] in places)
+    place = next(known, where)
     return f"{place}: {'.'.join(path)}: {text}" if path else f"{place}: {text}"
 
 
@@ -220,9 +234,12 @@ def _path(error: ErrorDetails) -> Path_:
     path = [str(part) for part in error["loc"]]
     if path[:1] == ["data"] and path[1:2] and path[1] in _DATA:
         del path[1]
+    if path[:2] == ["data", "positive"]:
+        del path[2:]
     if path[:2] == ["search", "space"] and len(path) > 3:
         path = path[:3] + ([] if path[3] in DOMAIN_TAGS else [path[3]]) + path[4:]
-        path = [part for part in path if not part.startswith(("constrained-", "function-"))]
+        tags = ("constrained-", "function-", "[key]")
+        path = [part for part in path if not part.startswith(tags)]
         while path[-1] in ("float", "str"):
             path.pop()
     return tuple(path)
@@ -239,10 +256,10 @@ def _text(error: ErrorDetails) -> str:
         return "is missing; add this key"
     if kind == "union_tag_invalid":
         source = given.get("source") if isinstance(given, dict) else given
-        return f"unknown source {_shown(source)}{did_you_mean(str(source), tuple(_DATA))}"
+        return f"unknown source {_shown(source)}{did_you_mean(_word(source), tuple(_DATA))}"
     if kind == "literal_error":
         options = re.findall(r"'([^']*)'", str(error["ctx"]["expected"]))
-        return f"unknown value {_shown(given)}{did_you_mean(str(given), options)}"
+        return f"unknown value {_shown(given)}{did_you_mean(_word(given), options)}"
     text = error["msg"].removeprefix("Value error, ").removeprefix("Input ")
     text = text[:1].lower() + text[1:]
     return text if kind == "value_error" else f"{text}; got {_shown(given)}"
@@ -251,9 +268,14 @@ def _text(error: ErrorDetails) -> str:
 def _shown(value: Any) -> str:
     try:
         text = repr(value)
-    except ValueError:  # an int of more than 4,300 digits
-        text = "a huge number"
+    except (ValueError, RecursionError):  # an int of more than 4,300 digits, a list of 1,000 lists
+        text = "a huge value"
     return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _word(value: Any) -> str:
+    """What a user may have misspelt; nothing if it is no text."""
+    return value if isinstance(value, str) else ""
 
 
 def _known_keys(path: Path_, error: ErrorDetails) -> tuple[str, ...]:
@@ -271,7 +293,8 @@ def _known_keys(path: Path_, error: ErrorDetails) -> tuple[str, ...]:
 
 def dump_spec(spec: SweepSpec) -> str:
     """The resolved spec as YAML text that `load_spec` reads back to the same spec."""
-    return yaml.safe_dump(spec.resolved(), sort_keys=False, allow_unicode=True)
+    text: str = yaml.dump(spec.resolved(), Dumper=_Dumper, sort_keys=False, allow_unicode=True)
+    return text
 
 
 def parse_dumped_spec(text: str) -> SweepSpec:

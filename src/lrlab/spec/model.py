@@ -7,12 +7,11 @@ import json
 import math
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     Discriminator,
     Field,
@@ -24,17 +23,19 @@ from pydantic_core import PydanticCustomError
 
 from lrlab.catalogue import did_you_mean
 from lrlab.measures import MEASURES, Measure
-from lrlab.spec.space import Domain, Range, check_space, default_space, size_of_grid
+from lrlab.spec.space import (
+    Domain,
+    Int,
+    Number,
+    Range,
+    check_space,
+    default_space,
+    size_of_grid,
+)
 
-T = TypeVar("T")
+MAX_GRID = 1_000_000  # the grid sampler holds every point in memory
 
 Sampler = Literal["tpe", "random", "qmc", "grid", "cmaes", "gp"]
-
-
-def _not_bool(value: T) -> T:
-    if isinstance(value, bool | str):
-        raise ValueError(f"should be a number, not {value!r}")
-    return value
 
 
 def _one_line(text: str) -> str:
@@ -49,13 +50,16 @@ def _known_objective(name: str) -> str:
     return name
 
 
-Int = Annotated[int, BeforeValidator(_not_bool)]
-Number = Annotated[float, BeforeValidator(_not_bool), Field(allow_inf_nan=False)]
 Count = Annotated[Int, Field(ge=1, le=10_000_000)]
 Seed = Annotated[Int, Field(ge=0, lt=2**31)]
 Fraction = Annotated[Number, Field(gt=0, lt=1)]
 Line = Annotated[str, Field(max_length=200), AfterValidator(_one_line)]
-Cell = bool | int | float | str
+Cell = (
+    str
+    | Annotated[int, Field(ge=-(2**63), lt=2**64)]
+    | Annotated[float, Field(allow_inf_nan=False)]
+    | bool
+)
 Missing = Literal["error", "drop", "impute"]
 Constant = Literal["error", "drop"]
 
@@ -142,10 +146,7 @@ def _domain_kind(value: Any) -> str:
     return "choices" if isinstance(value, list | tuple) else "fixed"
 
 
-_Value = (
-    Annotated[float, BeforeValidator(_not_bool), Field(allow_inf_nan=False)]
-    | Annotated[str, Field(max_length=200)]
-)
+_Value = Number | Annotated[str, Field(max_length=200)]
 _Domain = Annotated[
     Annotated[Range, Tag("range")]
     | Annotated[tuple[_Value, ...], Tag("choices")]
@@ -209,10 +210,11 @@ class SweepSpec(Section):
                 "nothing to search: every key has one value; give one a range or a list, "
                 "or set search.trials to 1",
             )
-        if self.search.sampler == "grid" and self.search.trials is None and grid > 1_000_000:
+        if self.search.sampler == "grid" and grid > MAX_GRID:
             yield (
                 ("search", "space"),
-                f"the grid has {grid:,} points; use fewer points or set search.trials",
+                f"the grid has {grid:,} points, more than {MAX_GRID:,}; use fewer points or "
+                "another sampler",
             )
 
     @property

@@ -9,19 +9,34 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from typing import Annotated, TypeVar
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from lrlab.catalogue import Hyperparameter, did_you_mean
 from lrlab.errors import UserError
 from lrlab.losses import LOSSES
 from lrlab.optimizers import OPTIMIZERS
 
+T = TypeVar("T")
 Value = float | str
+MAX_POINTS = 100_000
 LR = Hyperparameter("lr", 0.01, low=0, low_open=True, high=1e30, meaning="learning rate")
 L2 = Hyperparameter("l2", 0.0, low=0, high=1e30, meaning="weight of ||w||^2 / 2")
 SHARED = {"lr": LR, "l2": L2}
+
+
+def not_bool(value: T) -> T:
+    """Refuse what pydantic would turn into a number: True and '1'."""
+    if isinstance(value, bool | str):
+        raise ValueError(f"should be a number, not {value!r}")
+    return value
+
+
+Int = Annotated[int, BeforeValidator(not_bool)]
+Number = Annotated[float, BeforeValidator(not_bool), Field(allow_inf_nan=False)]
 
 
 class Range(BaseModel):
@@ -33,11 +48,11 @@ class Range(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    low: float = Field(allow_inf_nan=False)
-    high: float = Field(allow_inf_nan=False)
+    low: Number
+    high: Number
     log: bool = False
-    step: float | None = Field(default=None, gt=0, allow_inf_nan=False)
-    points: int = Field(default=10, ge=2, le=100_000)
+    step: Annotated[Number, Field(gt=0)] | None = None
+    points: Annotated[Int, Field(ge=2, le=MAX_POINTS)] = 10
 
     @model_validator(mode="after")
     def _check(self) -> Range:
@@ -51,13 +66,26 @@ class Range(BaseModel):
             raise ValueError(f"step = {self.step:g} is wider than the range")
         if not math.isfinite(self.high - self.low):
             raise ValueError("the range is too wide for floating point")
+        if self.step is not None and (self.high - self.low) / self.step >= MAX_POINTS:
+            raise ValueError(
+                f"step = {self.step:g} gives more than {MAX_POINTS:,} values; use a wider one"
+            )
         return self
+
+    @property
+    def count(self) -> int:
+        """How many values the grid sampler takes."""
+        if self.step is None:
+            return self.points
+        low, high, step = (Decimal(str(x)) for x in (self.low, self.high, self.step))
+        return int((high - low) // step) + 1
 
     def grid(self) -> tuple[float, ...]:
         """The values that the grid sampler takes."""
         if self.step is not None:
-            count = math.floor((self.high - self.low) / self.step + 1e-9) + 1
-            return tuple(float(self.low + i * self.step) for i in range(count))
+            # Decimal, as Optuna does: 3 * 0.1 as a float lies above a high of 0.3.
+            low, step = Decimal(str(self.low)), Decimal(str(self.step))
+            return tuple(float(low + i * step) for i in range(self.count))
         space = np.geomspace if self.log else np.linspace
         return tuple(float(value) for value in space(self.low, self.high, self.points))
 
@@ -118,10 +146,8 @@ def size_of_grid(space: Space) -> int:
 
 
 def _count(domain: Domain) -> int:
-    if isinstance(domain, Range) and domain.step is None:
-        return domain.points
     if isinstance(domain, Range):
-        return math.floor((domain.high - domain.low) / (domain.step or 1) + 1e-9) + 1
+        return domain.count
     return len(domain) if isinstance(domain, tuple) else 1
 
 

@@ -127,7 +127,10 @@ def run_params(run: Run) -> list[Param]:
 
 
 def run_metrics(trajectory: Trajectory, timestamp: int) -> list[Metric]:
-    """Thinned curves, and each final measure at the last step.
+    """Thinned curves, and each final measure that has no curve once, at step 0.
+
+    At step 0, because the MLflow UI then compares runs in a bar chart and not in a line of one
+    point.
 
     Args:
         trajectory: What the run left behind.
@@ -141,7 +144,7 @@ def run_metrics(trajectory: Trajectory, timestamp: int) -> list[Metric]:
     for name, values in trajectory.stepped.items():
         curves[name] = dict(zip(trajectory.evaluated.tolist(), values.tolist(), strict=True))
     for name, value in trajectory.final.items():
-        curves[name] = {**curves.get(name, {}), trajectory.steps: value}
+        curves.setdefault(name, {0: value})
     return [
         Metric(name, value, timestamp, step)
         for name, points in curves.items()

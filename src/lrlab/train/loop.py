@@ -72,7 +72,12 @@ def objective_of(config: TrialConfig, model: LogisticRegression) -> Objective:
     weight = model.features.weight
 
     def objective(logits: Tensor, y: Tensor) -> Tensor:
-        value = loss.criterion(logits, y, **params)
+        try:
+            value = loss.criterion(logits, y, **params)
+        except RuntimeError:  # BCELoss refuses a NaN, where other losses pass it on
+            if not logits.isnan().any():
+                raise
+            value = logits.mean()
         return value + 0.5 * config.l2 * weight.square().sum() if config.l2 else value
 
     return objective

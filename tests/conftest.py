@@ -1,0 +1,135 @@
+"""Fixtures: an empty store, a folder to work in, the command line, one finished sweep."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lrlab.cli import run
+from lrlab.spec import make_spec
+
+TINY = {
+    "name": "tiny",
+    "train": {"steps": 40},
+    "search": {
+        "trials": 8,
+        "batch": 4,
+        "space": {
+            "optimizer": ["sgd", "momentum"],
+            "loss": ["bce", "squared_hinge"],
+            "lr": {"low": 1e-2, "high": 1e4, "log": True},
+            "momentum.beta": {"low": 0.5, "high": 0.9},
+        },
+    },
+}
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in list(os.environ):
+        if name.startswith("MLFLOW_TRACKING") or name in ("MLFLOW_REGISTRY_URI", "DO_NOT_TRACK"):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session")
+def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An SQLite store without sweeps; making one takes seconds, copying it does not."""
+    from lrlab.track import connect
+
+    path = tmp_path_factory.mktemp("store") / "mlflow.db"
+    connect(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture
+def workdir(tmp_path: Path, empty_store: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The working folder, with an empty store in it."""
+    shutil.copy(empty_store, tmp_path / "mlflow.db")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a command left behind."""
+
+    code: int
+    out: str
+    err: str
+
+
+Cli = Callable[..., Outcome]
+
+
+@pytest.fixture
+def cli(capsys: pytest.CaptureFixture[str]) -> Cli:
+    """Run the command line in this process."""
+
+    def call(*argv: str) -> Outcome:
+        capsys.readouterr()
+        code = run(argv)
+        captured = capsys.readouterr()
+        return Outcome(code, captured.out, captured.err)
+
+    return call
+
+
+@pytest.fixture
+def lrlab_process() -> Callable[..., subprocess.Popen[str]]:
+    """Start the command line as a process of its own."""
+
+    def start(*argv: str, cwd: Path, **env: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, "-m", "lrlab", *argv],
+            cwd=cwd,
+            env=os.environ | env,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    return start
+
+
+def tiny(**changes: Any) -> dict[str, Any]:
+    """The tiny spec with some sections changed; `search` and `train` are merged."""
+    spec: dict[str, Any] = {**TINY, **changes}
+    for section in ("search", "train"):
+        spec[section] = TINY[section] | changes.get(section, {})  # type: ignore[operator]
+    return spec
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A finished sweep in a store of its own."""
+
+    uri: str
+    run_id: str
+    folder: Path
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory, empty_store: Path) -> Iterator[Finished]:
+    """The tiny sweep, run once for all tests that only read."""
+    from lrlab.sweep import run_sweep
+    from lrlab.track import quiet
+
+    quiet()
+    folder = tmp_path_factory.mktemp("finished")
+    shutil.copy(empty_store, folder / "mlflow.db")
+    before = Path.cwd()
+    os.chdir(folder)
+    uri = f"sqlite:///{folder / 'mlflow.db'}"
+    try:
+        result = run_sweep(make_spec(tiny(search={"replicates": 2})), tracking_uri=uri)
+        yield Finished(uri, result.run_id, folder)
+    finally:
+        os.chdir(before)

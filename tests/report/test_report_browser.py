@@ -1,0 +1,105 @@
+"""The page in a browser: sorting, narrow screens, and a sandbox without a network."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    api = pytest.importorskip("playwright.sync_api")
+    program = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chrome")
+    with api.sync_playwright() as play:
+        try:
+            found = play.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        except api.Error as error:
+            pytest.skip(f"no Chromium: {error.message.splitlines()[0]}")
+        yield found
+        found.close()
+
+
+@pytest.fixture
+def requests() -> list[str]:
+    return []
+
+
+@pytest.fixture
+def page(browser: Any, report: Any, tmp_path: Any, requests: list[str]) -> Iterator[Any]:
+    path = tmp_path / "report.html"
+    path.write_text(report.html, encoding="utf-8")
+    with browser.new_page(viewport={"width": 390, "height": 800}) as found:
+        found.on("request", lambda request: requests.append(request.url))
+        found.goto(path.as_uri())
+        yield found
+
+
+def column(page: Any, index: int) -> list[str]:
+    return page.locator(f"#pairs tbody td:nth-child({index + 1})").all_inner_texts()
+
+
+def test_a_click_on_a_heading_sorts_by_it_and_another_one_turns_the_order(page, report):
+    heading = page.locator("#pairs th", has_text="median")
+    heading.locator("button").click()
+    expected = [f"{x:#.4g}" for x in sorted(report.summary["median"])]
+    assert column(page, 5) == expected
+    assert heading.get_attribute("aria-sort") == "ascending"
+    assert page.locator("#pairs th[aria-sort]").count() == 1
+    heading.locator("button").click()
+    assert column(page, 5) == expected[::-1]
+    assert heading.get_attribute("aria-sort") == "descending"
+
+
+def test_the_keyboard_sorts_too_and_what_is_missing_stays_last(page):
+    button = page.locator("#pairs th", has_text="steps to threshold").locator("button")
+    for _ in range(2):
+        button.focus()
+        page.keyboard.press("Enter")
+        steps = column(page, 7)
+        known = [text for text in steps if text != "–"]
+        assert 0 < len(known) < len(steps)
+        assert "–" not in steps[: len(known)]
+
+
+def test_names_sort_by_the_alphabet(page, report):
+    page.locator("#pairs th", has_text="optimizer").locator("button").click()
+    assert column(page, 0) == sorted(report.summary["optimizer"])
+
+
+@pytest.mark.parametrize("width", [390, 1440])
+def test_the_page_itself_never_scrolls_sideways(page, width):
+    page.set_viewport_size({"width": width, "height": 800})
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_in_the_dark_the_page_is_dark_and_the_figures_stand_on_white(page):
+    page.emulate_media(color_scheme="dark")
+    colour = "getComputedStyle(document.querySelector('{}')).backgroundColor"
+    assert page.evaluate(colour.format("body")) == "rgb(21, 24, 28)"
+    assert page.evaluate(colour.format(".card")) == "rgb(255, 255, 255)"
+
+
+def test_the_page_asks_for_no_other_file(page, requests):
+    assert [url for url in requests if not url.startswith("data:")] == [page.url]
+
+
+def test_the_page_works_in_a_sandbox_that_allows_scripts_only(browser, report):
+    with browser.new_page() as outer:
+        problems: list[str] = []
+        outer.on("pageerror", lambda error: problems.append(str(error)))
+        outer.on("console", lambda message: problems.append(message.text))
+        outer.set_content("<iframe sandbox='allow-scripts' width=1000 height=800></iframe>")
+        outer.evaluate("html => { document.querySelector('iframe').srcdoc = html }", report.html)
+        frame = outer.frame_locator("iframe")
+        heading = frame.locator("#pairs th", has_text="best lr")
+        heading.locator("button").click()
+        assert heading.get_attribute("aria-sort") == "ascending"
+        image = frame.locator("img").first
+        assert image.evaluate("image => image.complete && image.naturalWidth > 0")
+        assert problems == []
