@@ -215,7 +215,7 @@ def test_the_best_model_predicts_from_raw_columns(finished, parent: MlflowRun) -
         model = mlflow.pyfunc.load_model(f"models:/{output.model_id}")
         p = model.predict(problem.x_val.numpy())[:, 0]
     finally:
-        mlflow.set_tracking_uri("")
+        mlflow.set_tracking_uri(None)
     y = problem.y_val.numpy()
     assert model.metadata.metadata["run_id"] == best["run_id"]
     assert -np.mean(np.log(np.where(y > 0, p, 1 - p))) == pytest.approx(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -25,7 +27,16 @@ def load_csv(data: CsvData, seed: int, dtype: torch.dtype) -> Problem:
     """
 
     def read() -> pd.DataFrame:
-        return pd.read_csv(data.path, sep=data.separator)
+        header = pd.read_csv(
+            data.path, sep=data.separator, header=None, nrows=1, dtype=str, na_filter=False
+        )
+        # pandas would rename the second of two equal columns, and shift the columns by one
+        # where rows have a field more than the header.
+        _refuse_duplicates([name for name in header.iloc[0] if name], str(data.path))
+        frame = pd.read_csv(data.path, sep=data.separator)
+        if not isinstance(frame.index, pd.RangeIndex):
+            raise UserError(f"{data.path}: rows have more fields than the header line names")
+        return frame
 
     return _from_file(data, read, seed, dtype)
 
@@ -36,7 +47,14 @@ def load_parquet(data: ParquetData, seed: int, dtype: torch.dtype) -> Problem:
     Raises:
         UserError: If the file or a column cannot be used; the message names it.
     """
-    return _from_file(data, lambda: pd.read_parquet(data.path), seed, dtype)
+
+    def read() -> pd.DataFrame:
+        import pyarrow.parquet
+
+        _refuse_duplicates(pyarrow.parquet.read_schema(data.path).names, str(data.path))
+        return pd.read_parquet(data.path).reset_index(drop=True)
+
+    return _from_file(data, read, seed, dtype)
 
 
 def load_sklearn(data: SklearnData, seed: int, dtype: torch.dtype) -> Problem:
@@ -64,9 +82,7 @@ def _from_file(data: CsvData | ParquetData, read: Any, seed: int, dtype: torch.d
     where = str(data.path)
     frame = _read(data.path, read)
     frame.columns = frame.columns.astype(str)
-    if not frame.columns.is_unique:
-        twice = frame.columns[frame.columns.duplicated()][0]
-        raise UserError(f"{where}: column {twice!r} stands twice; rename one")
+    _refuse_duplicates(frame.columns, where)
     numeric, categorical = _choose_columns(frame, data, where)
     frame = frame[[*numeric, *categorical, data.target]]
     frame = _without_missing(frame, data, where)
@@ -84,15 +100,25 @@ def _from_file(data: CsvData | ParquetData, read: Any, seed: int, dtype: torch.d
     )
 
 
-def _read(path: Path, read: Any) -> pd.DataFrame:
+def _refuse_duplicates(names: Sequence[str] | pd.Index, where: str) -> None:
+    twice = pd.Index(names)[pd.Index(names).duplicated()]
+    if len(twice):
+        raise UserError(f"{where}: column {twice[0]!r} stands twice; rename one")
+
+
+def _read(path: Path, read: Callable[[], pd.DataFrame]) -> pd.DataFrame:
     try:
-        frame: pd.DataFrame = read()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", pd.errors.ParserWarning)  # of pandas' choice of engine
+            frame = read()
+    except UserError:
+        raise
     except FileNotFoundError:
         raise UserError(f"{path}: no such file (data.path)") from None
     except OSError as error:
         raise UserError(f"{path}: cannot read: {error.strerror or error} (data.path)") from error
-    except (ValueError, UnicodeError) as error:  # pandas' and pyarrow's parse errors
-        text = str(error).strip().splitlines()[0]
+    except Exception as error:  # parsers and decompressors raise errors of many kinds
+        text = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise UserError(f"{path}: is not a table that can be read: {text}") from error
     if frame.empty:
         raise UserError(f"{path}: has no rows")
@@ -116,14 +142,22 @@ def _choose_columns(
                 raise UserError(
                     f"{where}: no column {name!r} (data.{key}){did_you_mean(name, columns)}"
                 )
-    chosen = {*listed["numeric"], *listed["categorical"]}
+    features = [*listed["numeric"], *listed["categorical"]]
+    chosen = set(features)
+    if len(chosen) < len(features):
+        twice = next(name for name in features if features.count(name) > 1)
+        raise UserError(
+            f"{where}: column {twice!r} is listed twice (data.numeric, data.categorical)"
+        )
     for name in chosen & {data.target, *data.drop}:
         raise UserError(f"{where}: column {name!r} is a feature, but also the target or dropped")
     rest = [c for c in columns if c not in chosen and c not in (data.target, *data.drop)]
     kinds = {column: _kind(frame[column]) for column in rest}
-    numeric = list(data.numeric or [c for c in rest if kinds[c] == "numeric"])
-    categorical = list(data.categorical or [c for c in rest if kinds[c] == "categorical"])
-    for column in rest:
+    numeric, categorical = (
+        [c for c in rest if kinds[c] == kind] if given is None else list(given)
+        for kind, given in (("numeric", data.numeric), ("categorical", data.categorical))
+    )
+    for column in rest if data.numeric is None or data.categorical is None else ():
         if kinds[column] not in ("numeric", "categorical"):
             raise UserError(
                 f"{where}: column {column!r} holds {kinds[column]}; list it under data.drop "
@@ -163,7 +197,7 @@ def _as_numbers(column: pd.Series, where: str) -> pd.Series:
 def _without_missing(frame: pd.DataFrame, data: CsvData | ParquetData, where: str) -> pd.DataFrame:
     missing = frame.isna().sum()
     if data.missing == "drop":
-        frame = frame.dropna().reset_index(drop=True)
+        frame = frame.dropna()
         if frame.empty:
             worst = str(missing.idxmax())
             raise UserError(
@@ -195,7 +229,13 @@ def encode_target(
     Raises:
         UserError: If there are not two classes, or `positive` is none of them.
     """
-    found = sorted(target.unique().tolist(), key=lambda value: (str(type(value)), value))
+    try:
+        found = sorted(target.unique().tolist(), key=lambda value: (str(type(value)), value))
+    except TypeError:  # lists, mappings: neither hashable nor ordered
+        raise UserError(
+            f"{where}: the target {target.name!r} holds values that are no classes, such as "
+            f"{str(target.iloc[0])[:40]}; name another column as data.target"
+        ) from None
     shown = ", ".join(str(value) for value in found[:6]) + (", ..." if len(found) > 6 else "")
     if len(found) < 2:
         raise UserError(f"{where}: the target {target.name!r} has one class ({shown}); need two")
@@ -246,7 +286,7 @@ def _split(
     train, val = np.sort(train), np.sort(val)
     x, names, mean, scale = _design_matrix(frame, train, columns, where, impute)
     x, names, mean, scale = _without_constant(x, train, names, mean, scale, data, where)
-    x = (x - mean) / scale
+    x = _standardised(x, mean, scale, names, where)
     n, d = len(train), len(names)
     return Problem(
         x_train=torch.from_numpy(x[train]).to(dtype),
@@ -267,8 +307,8 @@ def _check_finite(frame: pd.DataFrame, numeric: list[str], where: str) -> None:
         infinite = np.flatnonzero(np.isinf(frame[column].to_numpy(np.float64)))
         if len(infinite):
             raise UserError(
-                f"{where}: column {column!r} is infinite in row {infinite[0] + 1}; mend the value "
-                "or list the column under data.drop"
+                f"{where}: column {column!r} is infinite in row {frame.index[infinite[0]] + 1}; "
+                "mend the value or list the column under data.drop"
             )
 
 
@@ -290,7 +330,8 @@ def _design_matrix(
     if impute and numeric:
         imputer = SimpleImputer(strategy="median", keep_empty_features=True)
         x = imputer.fit(x[train]).transform(x)
-    mean, scale = x[train].mean(axis=0), x[train].std(axis=0)
+    with np.errstate(over="ignore", invalid="ignore"):
+        mean, scale = x[train].mean(axis=0), x[train].std(axis=0)
     names = list(numeric)
     if categorical:
         hot, hot_names = _one_hot(frame[categorical], train, where, impute)
@@ -309,7 +350,8 @@ def _one_hot(
 
     text = frame.astype("string")
     if impute:
-        text = text.fillna(text.iloc[train].mode().iloc[0])
+        commonest = text.iloc[train].mode().reindex([0]).iloc[0]
+        text = text.fillna(commonest).fillna("")  # "" where the training rows hold none
     for column in text:
         count = text[column].nunique()
         if count > MAX_CATEGORIES:
@@ -322,7 +364,10 @@ def _one_hot(
     )
     values = text.astype(object)
     encoder.fit(values.iloc[train])
-    return encoder.transform(values), [str(name) for name in encoder.get_feature_names_out()]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # of unknown categories
+        hot = encoder.transform(values)
+    return hot, [str(name) for name in encoder.get_feature_names_out()]
 
 
 def _without_constant(
@@ -349,6 +394,27 @@ def _without_constant(
         mean[kept],
         scale[kept],
     )
+
+
+def _standardised(
+    x: np.ndarray, mean: np.ndarray, scale: np.ndarray, names: list[str], where: str
+) -> np.ndarray:
+    """(x - mean) / scale, [n, d].
+
+    Raises:
+        UserError: If a column's values are too far apart, or too close, for that.
+    """
+    with np.errstate(all="ignore"):
+        x = (x - mean) / scale
+    limit = np.finfo(np.float32).max
+    bad = ~((np.abs(x) < limit).all(axis=0) & np.isfinite(scale))
+    if bad.any():
+        column = names[int(np.flatnonzero(bad)[0])]
+        raise UserError(
+            f"{where}: column {column!r} cannot be standardised: its values are too far apart or "
+            "too close together for floating point; rescale it or list it under data.drop"
+        )
+    return x
 
 
 def _refuse_constant(where: str, column: str, count: int) -> NoReturn:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
+import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr
 
+import mlflow
 import numpy as np
 import torch
+from mlflow.models import Model, infer_signature
 from torch import nn
 
 from lrlab.errors import LrlabError
@@ -18,6 +22,7 @@ from lrlab.track.recorder import Recorder
 from lrlab.track.store import Store, explained
 
 EXAMPLE_ROWS = 8
+URI_VARIABLE = "MLFLOW_TRACKING_URI"
 
 
 def load_weights(store: Store, run_id: str) -> dict[str, torch.Tensor]:
@@ -37,9 +42,6 @@ def log_best_model(recorder: Recorder, problem: Problem, best: RecordedRun) -> N
     Raises:
         LrlabError: If MLflow cannot log it.
     """
-    import mlflow
-    from mlflow.models import Model, infer_signature
-
     store = recorder.store
     state = load_weights(store, best.run_id)
     raw = problem.raw_model(state["features.weight"][0].numpy(), float(state["features.bias"][0]))
@@ -48,11 +50,9 @@ def log_best_model(recorder: Recorder, problem: Problem, best: RecordedRun) -> N
     example = rows.astype(np.float32)
     with torch.no_grad():
         output = model(torch.from_numpy(example)).numpy()
-    before = mlflow.get_tracking_uri() if mlflow.is_tracking_uri_set() else None
-    mlflow.set_tracking_uri(store.uri)
     try:
         # Exporting the graph talks on standard error, whatever the log level.
-        with explained(store.uri), contextlib.redirect_stderr(io.StringIO()):
+        with explained(store.uri), _fluent(store.uri), redirect_stderr(io.StringIO()):
             Model.log(
                 None,
                 mlflow.pytorch,
@@ -71,5 +71,16 @@ def log_best_model(recorder: Recorder, problem: Problem, best: RecordedRun) -> N
             )
     except (RuntimeError, ValueError, ImportError) as error:
         raise LrlabError(f"MLflow cannot log the best model: {error}") from error
+
+
+@contextmanager
+def _fluent(uri: str) -> Iterator[None]:
+    """Let MLflow's fluent functions use a store, and afterwards what they used before."""
+    before = os.environ.get(URI_VARIABLE)  # MLflow keeps it equal to `set_tracking_uri`
+    mlflow.set_tracking_uri(uri)
+    try:
+        yield
     finally:
-        mlflow.set_tracking_uri(before or "")
+        mlflow.set_tracking_uri(None)
+        if before is not None:
+            os.environ[URI_VARIABLE] = before
