@@ -105,8 +105,7 @@ def test_a_store_that_fails_leaves_nothing_running(
     info = list_sweeps(connect())[0]
     assert info.state == "failed"
     statuses = [
-        r.info.status
-        for r in connect().client.search_runs([info.experiment_id], max_results=1000)
+        r.info.status for r in connect().client.search_runs([info.experiment_id], max_results=1000)
     ]
     assert "RUNNING" not in statuses
     run()

@@ -159,7 +159,7 @@ for _loss in (
     Loss(
         "focal",
         _focal,
-        formula="-(1-p_t)^gamma log p_t,  p_t = sigmoid(s z)",
+        formula="-(1-p_t)^gamma log p_t, p_t = sigmoid(s z)",
         when="Many easy examples, often of a large majority class, drown the few hard ones.",
         source="Lin et al. 2017, Focal Loss for Dense Object Detection, eq. 4",
         hyperparameters=(
@@ -183,7 +183,7 @@ for _loss in (
     Loss(
         "weighted_bce",
         _weighted_bce,
-        formula="-[w y log p + (1-y) log(1-p)],  w = pos_weight",
+        formula="-[w y log p + (1-y) log(1-p)], w = pos_weight",
         when="Missing a positive costs w times a false alarm, or positives are rare. Shifts "
         "the probabilities on purpose.",
         source="pos_weight of torch.nn.BCEWithLogitsLoss",

@@ -219,7 +219,7 @@ def _frozen(spec: SweepSpec, config: TrialConfig, result: TrialResult) -> optuna
 def distribution(domain: Domain) -> BaseDistribution | None:
     """Optuna's distribution of a domain; None where there is nothing to choose."""
     if isinstance(domain, Range):
-        return FloatDistribution(domain.low, domain.high, log=domain.log, step=domain.step)
+        return FloatDistribution(domain.low, domain.top, log=domain.log, step=domain.step)
     if isinstance(domain, tuple) and len(domain) > 1:
         return CategoricalDistribution(domain)
     return None

@@ -19,7 +19,8 @@ from lrlab.spec import SweepSpec
 from lrlab.track import RecordedRun, Recorder, runs_frame, trial_result
 from lrlab.track.model import log_best_model
 from lrlab.train import ENGINES
-from lrlab.train.graph import to_svg, trace
+from lrlab.train.graph import trace
+from lrlab.train.graph_svg import to_svg
 from lrlab.train.loop import objective_of
 from lrlab.trial import Run, TrialConfig
 

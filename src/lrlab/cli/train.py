@@ -217,7 +217,8 @@ def graph(
     """Draw the autograd graph of model and loss, and show what backward does to gradients."""
     from lrlab.errors import LrlabError
     from lrlab.problem import load_problem
-    from lrlab.train.graph import gradient_lessons, lessons_text, to_svg, to_text, trace
+    from lrlab.train.graph import gradient_lessons, lessons_text, to_text, trace
+    from lrlab.train.graph_svg import to_svg
     from lrlab.train.loop import objective_of
 
     spec = _spec(spec_file, overrides, seed)

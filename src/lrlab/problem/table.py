@@ -33,7 +33,9 @@ def load_csv(data: CsvData, seed: int, dtype: torch.dtype) -> Problem:
         # pandas would rename the second of two equal columns, and shift the columns by one
         # where rows have a field more than the header.
         _refuse_duplicates([name for name in header.iloc[0] if name], str(data.path))
-        frame = pd.read_csv(data.path, sep=data.separator)
+        # Types are found from whole columns, not chunk by chunk: '1' and 1 are one class.
+        whole = data.separator.isascii()  # other separators take the engine that always does so
+        frame = pd.read_csv(data.path, sep=data.separator, low_memory=not whole)
         if not isinstance(frame.index, pd.RangeIndex):
             raise UserError(f"{data.path}: rows have more fields than the header line names")
         return frame

@@ -155,9 +155,19 @@ class _Loader(yaml.SafeLoader):
             )
         return super().compose_node(parent, index)
 
+    def construct_yaml_int(self, node: yaml.ScalarNode) -> int:
+        value: int = super().construct_yaml_int(node)
+        str(value)  # refuses 0xfff... of more than 4,300 digits, which no message could show
+        return value
+
 
 class _Dumper(yaml.SafeDumper):
     """SafeDumper that quotes the text '1e4', which `_Loader` would read as a number."""
+
+    def represent_str(self, text: str) -> yaml.ScalarNode:
+        # Outside double quotes, Unicode's line breaks are read back as spaces.
+        style = '"' if set("\x85\u2028\u2029").intersection(text) else None
+        return self.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
 
 for _class in (_Loader, _Dumper):
@@ -166,6 +176,8 @@ for _class in (_Loader, _Dumper):
         re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+\Z"),
         list("-+.0123456789"),
     )
+_Loader.add_constructor("tag:yaml.org,2002:int", _Loader.construct_yaml_int)
+_Dumper.add_representer(str, _Dumper.represent_str)
 
 
 def _note_lines(node: yaml.Node, path: Path_, lines: Lines, where: str) -> None:

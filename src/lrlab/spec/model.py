@@ -33,6 +33,7 @@ from lrlab.spec.space import (
     size_of_grid,
 )
 
+MAX_NUMBERS = 1_000_000_000  # of a made-up problem: 4 GB in float32
 MAX_GRID = 1_000_000  # the grid sampler holds every point in memory
 
 Sampler = Literal["tpe", "random", "qmc", "grid", "cmaes", "gp"]
@@ -52,6 +53,7 @@ def _known_objective(name: str) -> str:
 
 Count = Annotated[Int, Field(ge=1, le=10_000_000)]
 Seed = Annotated[Int, Field(ge=0, lt=2**31)]
+Centre = Annotated[Number, Field(ge=-1e6, le=1e6)]
 Fraction = Annotated[Number, Field(gt=0, lt=1)]
 Line = Annotated[str, Field(max_length=200), AfterValidator(_one_line)]
 Cell = (
@@ -76,12 +78,22 @@ class BlobsData(Section):
     source: Literal["blobs"] = "blobs"
     sizes: tuple[Count, Count] = (100, 100)
     features: Annotated[Count, Field(le=100_000)] = 2
-    means: tuple[Number, Number] = (1.7, -1.7)
-    shift: Number = 1.0
+    means: tuple[Centre, Centre] = (1.7, -1.7)
+    shift: Centre = 1.0
     spread: Annotated[Number, Field(gt=0, le=1e6)] = 1.0
     noise: Annotated[Number, Field(ge=0, lt=0.5)] = 0.0
     val_sizes: tuple[Count, Count] = (500, 500)
     seed: Seed | None = None
+
+    @model_validator(mode="after")
+    def _check(self) -> BlobsData:
+        rows = sum(self.sizes) + sum(self.val_sizes)
+        if rows * self.features > MAX_NUMBERS:
+            raise ValueError(
+                f"{rows:,} rows of {self.features:,} features are too much data; at most "
+                f"{MAX_NUMBERS:,} numbers"
+            )
+        return self
 
 
 class TableData(Section):

@@ -62,14 +62,14 @@ class Range(BaseModel):
             raise ValueError(f"a log range needs low above 0, not {self.low:g}")
         if self.log and self.step is not None:
             raise ValueError("log and step exclude each other; drop one")
-        if self.step is not None and self.step > self.high - self.low:
-            raise ValueError(f"step = {self.step:g} is wider than the range")
         if not math.isfinite(self.high - self.low):
             raise ValueError("the range is too wide for floating point")
         if self.step is not None and (self.high - self.low) / self.step >= MAX_POINTS:
             raise ValueError(
                 f"step = {self.step:g} gives more than {MAX_POINTS:,} values; use a wider one"
             )
+        if self.step is not None and self.count < 2:
+            raise ValueError(f"step = {self.step:g} is wider than the range")
         return self
 
     @property
@@ -80,12 +80,19 @@ class Range(BaseModel):
         low, high, step = (Decimal(str(x)) for x in (self.low, self.high, self.step))
         return int((high - low) // step) + 1
 
+    @property
+    def top(self) -> float:
+        """The largest value: `high`, or the last step below it."""
+        return self.high if self.step is None else self._stepped(self.count - 1, self.step)
+
+    def _stepped(self, i: int, step: float) -> float:
+        # Decimal, as Optuna does: 3 * 0.1 as a float lies above a high of 0.3.
+        return float(Decimal(str(self.low)) + i * Decimal(str(step)))
+
     def grid(self) -> tuple[float, ...]:
         """The values that the grid sampler takes."""
         if self.step is not None:
-            # Decimal, as Optuna does: 3 * 0.1 as a float lies above a high of 0.3.
-            low, step = Decimal(str(self.low)), Decimal(str(self.step))
-            return tuple(float(low + i * step) for i in range(self.count))
+            return tuple(self._stepped(i, self.step) for i in range(self.count))
         space = np.geomspace if self.log else np.linspace
         return tuple(float(value) for value in space(self.low, self.high, self.points))
 

@@ -25,6 +25,7 @@ import sqlalchemy.exc
 from filelock import FileLock
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
+from sqlalchemy.engine import make_url
 
 from lrlab.errors import LrlabError, UserError
 
@@ -59,7 +60,7 @@ class Store:
 
 def quiet(verbose: bool = False) -> None:
     """Keep MLflow, Alembic, Optuna and SQLAlchemy from talking, unless `verbose`."""
-    level = logging.INFO if verbose else logging.ERROR
+    level = logging.INFO if verbose else logging.CRITICAL  # lrlab says what failed
     for name in ("mlflow", "alembic", "sqlalchemy", "optuna", "urllib3", "git"):
         logging.getLogger(name).setLevel(level)
     if not verbose:
@@ -164,7 +165,8 @@ def _create_sqlite(uri: str) -> None:
         if path.exists():
             return
         making.unlink(missing_ok=True)
-        engine = create_sqlalchemy_engine(f"sqlite:///{making}")
+        aside = make_url(uri).set(database=str(making))
+        engine = create_sqlalchemy_engine(aside.render_as_string(hide_password=False))
         _initialize_tables(engine)
         engine.dispose()
         making.rename(path)
@@ -203,7 +205,7 @@ def sqlite_path(uri: str) -> Path | None:
     """The file of an SQLite URI; None for any other."""
     if not uri.startswith("sqlite:///"):
         return None
-    return Path(uri.removeprefix("sqlite:///").partition("?")[0])
+    return Path(make_url(uri).database or ":memory:")
 
 
 def without_password(uri: str) -> str:

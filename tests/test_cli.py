@@ -1,0 +1,272 @@
+"""The command line: what it prints, where, and with which exit code."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import torch
+import yaml
+from conftest import Finished, tiny
+
+from lrlab.cli import cli as command_group
+from lrlab.losses import LOSSES
+from lrlab.optimizers import OPTIMIZERS
+from lrlab.spec import load_spec
+
+ROOT = Path(__file__).parent.parent
+COMMANDS = sorted(command_group.commands)
+
+
+@pytest.fixture
+def spec_file(workdir: Path) -> Path:
+    path = workdir / "tiny.yaml"
+    path.write_text(yaml.safe_dump(tiny()))
+    return path
+
+
+def test_help_answers_without_loading_torch_mlflow_or_pandas() -> None:
+    code = (
+        "import sys; from lrlab.cli import run; run(['--help']); "
+        "heavy = {'torch', 'mlflow', 'pandas', 'numpy', 'optuna', 'pydantic'} & set(sys.modules); "
+        "sys.exit(f'loaded {heavy}' if heavy else 0)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "lrlab sweep sweeps/quickstart.yaml" in done.stdout
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_explains_itself(name: str, cli) -> None:
+    done = cli(name, "--help")
+    assert done.code == 0
+    assert len(done.out.splitlines()) > 4
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_stands_in_the_docs_with_each_of_its_options(name: str) -> None:
+    text = (ROOT / "docs" / "cli.md").read_text()
+    section = re.search(rf"^## `lrlab {name}`.*?(?=^## |\Z)", text, re.M | re.S)
+    assert section, f"docs/cli.md has no section on `lrlab {name}`"
+    for parameter in command_group.commands[name].params:
+        for option in parameter.opts:
+            if option.startswith("--"):
+                assert f"`{option}" in section[0], f"docs/cli.md: {name} lacks {option}"
+
+
+def test_the_docs_name_no_command_or_option_that_is_not_there() -> None:
+    for path in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]:
+        for name, rest in re.findall(r"^\s*lrlab ([a-z]+)(.*)$", path.read_text(), re.M):
+            assert name in COMMANDS, f"{path.name}: lrlab {name}"
+            known = {o for p in command_group.commands[name].params for o in p.opts} | {"--help"}
+            rest = rest.partition("#")[0]
+            for option in re.findall(r"(?<!\S)(--?[a-z][a-z-]*)", rest):
+                assert option in known, f"{path.name}: lrlab {name} {option}"
+
+
+def test_a_wrong_option_is_the_users_mistake(cli) -> None:
+    done = cli("sweep", "--nope")
+    assert done.code == 2
+    assert "--nope" in done.err
+
+
+def test_a_bad_spec_is_one_line_with_file_line_and_key(workdir: Path, cli) -> None:
+    (workdir / "bad.yaml").write_text("name: x\nsearch:\n  trails: 5\n")
+    done = cli("sweep", "bad.yaml")
+    assert done.code == 2
+    assert done.err == ("Error: bad.yaml:3: search.trails: unknown key; did you mean 'trials'?\n")
+
+
+def test_an_unreachable_server_is_a_failure(spec_file: Path, cli) -> None:
+    done = cli("sweep", str(spec_file), "--tracking-uri", "http://127.0.0.1:9")
+    assert done.code == 1
+    assert done.err.startswith("Error: the tracking server http://127.0.0.1:9 does not answer")
+
+
+def test_a_sweep_prints_plain_lines_a_table_and_what_to_do_next(spec_file: Path, cli) -> None:
+    done = cli("sweep", str(spec_file))
+    assert done.code == 0
+    assert done.err.splitlines()[0] == "tiny: 0/8 runs"
+    assert "8/8 runs" in done.err
+    assert "Best run: val_log_loss" in done.out
+    assert "lrlab report tiny" in done.out
+    assert "lrlab ui" in done.out
+    again = cli("sweep", str(spec_file))
+    assert again.code == 0
+    assert again.out.startswith("tiny is finished: 8 runs are recorded.")
+
+
+def test_json_is_all_there_is_on_standard_output(spec_file: Path, cli) -> None:
+    done = cli("sweep", str(spec_file), "--json", "-q", "--trials", "2")
+    assert done.err == ""
+    result = json.loads(done.out)
+    assert result["runs"] == 2
+    assert result["best"]["val_log_loss"] > 0
+
+
+def test_a_dry_run_writes_nothing(tmp_path: Path, monkeypatch, cli) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "tiny.yaml").write_text(yaml.safe_dump(tiny()))
+    done = cli("sweep", "tiny.yaml", "--dry-run", "--set", "search.space.lr=0.5")
+    assert done.code == 0
+    assert "8 trials x 1 replicates = 8 runs" in done.out
+    assert re.search(r"^lr +0\.5$", done.out, re.M)
+    assert [path.name for path in tmp_path.iterdir()] == ["tiny.yaml"]
+
+
+def test_set_overrides_any_key(spec_file: Path, cli) -> None:
+    argv = ("sweep", str(spec_file), "--dry-run", "--json", "--set", "train.steps=7")
+    done = cli(*argv, "--set", "search.space.momentum.beta=[0.1, 0.2]")
+    spec = json.loads(done.out)["spec"]
+    assert spec["train"]["steps"] == 7
+    assert spec["search"]["space"]["momentum.beta"] == [0.1, 0.2]
+
+
+def test_looking_at_a_finished_sweep(finished: Finished, cli, tmp_path: Path) -> None:
+    where = ("--tracking-uri", finished.uri)
+    listed = cli("ls", *where)
+    assert re.search(r"^tiny +finished +8 +val_log_loss", listed.out, re.M)
+    shown = cli("show", "tiny", *where)
+    assert "16 of 16 runs" in shown.out
+    made = cli("report", "-o", str(tmp_path / "out"), *where)
+    assert made.code == 0
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "<h1" in page
+    assert (tmp_path / "out" / "runs.csv").exists()
+    for name in ("ls", "show", "report"):
+        extra = ("-o", str(tmp_path / "out")) if name == "report" else ()
+        assert json.loads(cli(name, "--json", *extra, *where).out)
+
+
+def test_a_sweep_is_found_by_the_start_of_its_id(finished: Finished, cli) -> None:
+    done = cli("show", finished.run_id[:8], "--json", "--tracking-uri", finished.uri)
+    assert json.loads(done.out)["run_id"] == finished.run_id
+
+
+def test_an_unknown_sweep_names_the_nearest(finished: Finished, cli) -> None:
+    done = cli("show", "tinny", "--tracking-uri", finished.uri)
+    assert done.code == 2
+    assert "did you mean 'tiny'?" in done.err
+
+
+def test_an_empty_store_says_how_to_begin(workdir: Path, cli) -> None:
+    assert "lrlab sweep SPEC.yaml" in cli("ls").out
+    assert cli("show").code == 2
+
+
+def test_train_without_options_is_the_tutorials_program(tmp_path: Path, cli) -> None:
+    done = cli("train", "--history", str(tmp_path / "h.csv"))
+    assert done.code == 0
+    history = pd.read_csv(tmp_path / "h.csv")
+    assert list(history.columns[:2]) == ["step", "train_loss"]
+    assert history["step"].tolist() == list(range(1, 1001))
+    assert history["train_loss"].tolist() == the_tutorials_losses()
+
+
+def the_tutorials_losses() -> list[float]:
+    """The tutorial's program, written out."""
+    torch.manual_seed(1)
+    ones = torch.ones(100, 2)
+    x0, x1 = torch.normal(1.7 * ones, 1) + 1, torch.normal(-1.7 * ones, 1) + 1
+    x, y = torch.cat((x0, x1)), torch.cat((torch.zeros(100), torch.ones(100)))
+    linear = torch.nn.Linear(2, 1)
+    criterion = torch.nn.BCELoss()
+    optimizer = torch.optim.SGD(linear.parameters(), lr=0.01, momentum=0.9)
+    losses = []
+    for _ in range(1000):
+        loss = criterion(torch.sigmoid(linear(x)).squeeze(), y)
+        loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+        losses.append(loss.item())
+    return losses
+
+
+def test_a_history_that_cannot_be_written_is_said(cli) -> None:
+    done = cli("train", "--steps", "3", "--history", "/dev/full")
+    assert done.code == 1
+    assert "/dev/full: cannot write the history: No space left on device" in done.err
+
+
+def test_a_training_that_diverges_says_so(cli) -> None:
+    done = cli("train", "--loss", "squared_hinge", "--optimizer", "sgd", "--lr", "1e10")
+    assert done.code == 0
+    assert "Diverged at step" in done.out
+
+
+@pytest.mark.parametrize("option", ["--optimizer", "--loss"])
+def test_a_misspelt_name_gives_the_nearest(option: str, cli) -> None:
+    done = cli("train", option, "modified_hubr" if option == "--loss" else "adamm")
+    assert done.code == 2
+    assert "did you mean" in done.err
+
+
+def test_the_catalogues_list_everything(cli) -> None:
+    losses, optimizers = cli("losses").out, cli("optimizers").out
+    for entry in LOSSES:
+        assert " ".join(entry.formula.split()) in " ".join(losses.split())
+    for entry in OPTIMIZERS:
+        assert f"\n{entry.name}\n" in f"\n{optimizers}"
+    assert json.loads(cli("losses", "focal", "--json").out)[0]["hyperparameters"]
+
+
+def test_the_graph_is_drawn_and_the_gradients_lesson_is_measured(tmp_path: Path, cli) -> None:
+    done = cli("graph", "--svg", str(tmp_path / "g.svg"))
+    assert done.code == 0
+    for word in ("AccumulateGrad", "SigmoidBackward0", "features.weight", "is_leaf"):
+        assert word in done.out
+    assert (tmp_path / "g.svg").read_text().lstrip().startswith("<")
+
+
+def test_init_writes_a_spec_that_loads(tmp_path: Path, monkeypatch, cli) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert cli("init").code == 0
+    assert load_spec("sweep.yaml").name == "sweep"
+    assert cli("init").code == 2, "an existing file is not overwritten"
+    assert cli("init", "--force").code == 0
+
+
+def test_init_takes_a_users_table(tmp_path: Path, monkeypatch, cli) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "data").mkdir()
+    rows = "\n".join(f"{i},{i % 3},{'yes' if i % 2 else 'no'}" for i in range(40))
+    (tmp_path / "data" / "my: table.csv").write_text(f"a,b,on: off\n{rows}\n")
+    argv = ("--data", "data/my: table.csv", "--target", "on: off")
+    assert cli("init", "specs.yaml", *argv).code == 0
+    done = cli("sweep", "specs.yaml", "--dry-run", "--set", "search.trials=2")
+    assert done.code == 0, done.err
+
+
+def test_doctor_is_content_with_a_sound_store(workdir: Path, cli) -> None:
+    done = cli("doctor")
+    assert done.code == 0, done.out
+    assert "schema" in done.out
+
+
+def test_doctor_fails_on_a_server_that_is_not_there(cli) -> None:
+    done = cli("doctor", "--tracking-uri", "http://127.0.0.1:9")
+    assert done.code == 1
+    assert "FAIL  store" in done.out
+
+
+def test_a_bug_is_reported_in_two_lines_without_a_traceback(monkeypatch, cli) -> None:
+    import lrlab.doctor
+
+    def broken(uri: str | None) -> None:
+        raise ZeroDivisionError("oh")
+
+    monkeypatch.setattr(lrlab.doctor, "examine", broken)
+    done = cli("doctor")
+    assert done.code == 1
+    assert done.err.splitlines() == [
+        "Error: unexpected ZeroDivisionError: oh",
+        "This is a bug in lrlab; -v shows where it happened.",
+    ]
+    assert "Traceback" in cli("doctor", "-v").err

@@ -1,0 +1,129 @@
+"""Real processes, stopped in every way; the sweep ends as if nothing had happened."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import time
+from collections import Counter
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+from conftest import tiny
+from mlflow import MlflowClient
+from mlflow.entities import ViewType
+
+import lrlab
+
+SPEC = tiny(name="stopped", train={"steps": 150}, search={"trials": 40, "batch": 8})
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory, empty_store) -> pd.DataFrame:
+    """The numbers of the same sweep in one go, in this process."""
+    from lrlab.sweep import run_sweep
+
+    folder = tmp_path_factory.mktemp("undisturbed")
+    shutil.copy(empty_store, folder / "mlflow.db")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        run_sweep(lrlab.make_spec(SPEC))
+        return lrlab.load_runs().drop(columns="run_id")
+
+
+@pytest.fixture
+def folder(workdir: Path) -> Path:
+    (workdir / "spec.yaml").write_text(yaml.safe_dump(SPEC))
+    return workdir
+
+
+def recorded(folder: Path) -> Counter[str]:
+    """Runs of the store by status, deleted ones as `deleted`, parents as `sweep STATUS`."""
+    client = MlflowClient(f"sqlite:///{folder / 'mlflow.db'}")
+    ids = [e.experiment_id for e in client.search_experiments()]
+    runs = client.search_runs(ids, run_view_type=ViewType.ALL, max_results=1000)
+    return Counter(
+        "deleted"
+        if run.info.lifecycle_stage == "deleted"
+        else ("sweep " if run.data.tags["lrlab.kind"] == "sweep" else "") + run.info.status
+        for run in runs
+    )
+
+
+def wait_for_runs(folder: Path, count: int, process) -> None:
+    """Until the process has recorded that many runs (or has ended)."""
+    deadline = time.monotonic() + 90
+    while process.poll() is None and recorded(folder)["FINISHED"] < count:
+        assert time.monotonic() < deadline, "the sweep records nothing"
+        time.sleep(0.05)
+
+
+def test_kill_minus_nine_again_and_again_loses_and_doubles_nothing(
+    folder: Path, lrlab_process, undisturbed: pd.DataFrame
+) -> None:
+    for count in (1, 9, 22):
+        process = lrlab_process("sweep", "spec.yaml", cwd=folder)
+        wait_for_runs(folder, count, process)
+        process.kill()
+        process.communicate()
+        assert process.returncode == -signal.SIGKILL, "it ended before it could be killed"
+    last = lrlab_process("sweep", "spec.yaml", cwd=folder)
+    out, err = last.communicate()
+    assert last.returncode == 0, err
+    assert "(continuing)" in err
+    assert "Best run:" in out
+    statuses = recorded(folder)
+    assert statuses["FINISHED"] == 40
+    assert statuses["sweep FINISHED"] == 1
+    assert set(statuses) <= {"FINISHED", "sweep FINISHED", "deleted"}
+    again = lrlab.load_runs().drop(columns="run_id")
+    pd.testing.assert_frame_equal(again, undisturbed)
+
+
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "sigterm"])
+def test_a_polite_stop_says_how_to_go_on(
+    sent: signal.Signals, folder: Path, lrlab_process
+) -> None:
+    process = lrlab_process("sweep", "spec.yaml", cwd=folder)
+    wait_for_runs(folder, 3, process)
+    process.send_signal(sent)
+    _, err = process.communicate()
+    assert process.returncode == 130
+    assert "The same command continues." in err
+    assert "Traceback" not in err
+    statuses = recorded(folder)
+    assert statuses["sweep KILLED"] == 1
+    assert statuses["RUNNING"] == 0
+
+
+def test_a_second_process_on_the_same_sweep_is_refused(folder: Path, lrlab_process) -> None:
+    first = lrlab_process("sweep", "spec.yaml", cwd=folder)
+    wait_for_runs(folder, 1, first)
+    second = lrlab_process("sweep", "spec.yaml", cwd=folder)
+    _, err = second.communicate()
+    assert second.returncode == 1
+    assert "being run by another process" in err
+    assert "--new" in err
+    first.kill()
+    first.communicate()
+
+
+def test_killed_while_the_store_is_being_made_the_next_start_makes_it(
+    tmp_path: Path, lrlab_process
+) -> None:
+    (tmp_path / "spec.yaml").write_text(yaml.safe_dump(tiny(search={"trials": 2})))
+    making = tmp_path / ".mlflow.db.making"
+    process = lrlab_process("sweep", "spec.yaml", cwd=tmp_path)
+    deadline = time.monotonic() + 60
+    while not making.exists() and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.005)
+    time.sleep(0.2)
+    process.kill()
+    process.communicate()
+    assert not (tmp_path / "mlflow.db").exists()
+    last = lrlab_process("sweep", "spec.yaml", cwd=tmp_path)
+    _, err = last.communicate()
+    assert last.returncode == 0, err
+    assert not list(tmp_path.glob(".mlflow.db*"))
