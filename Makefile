@@ -15,7 +15,7 @@ sweep: $(VENV)/.installed  ## run the quickstart sweep on the embedded store
 	$(BIN)/lrlab sweep sweeps/quickstart.yaml
 
 test: $(VENV)/.test-installed  ## run the tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint: $(VENV)/.test-installed  ## ruff and mypy
 	$(BIN)/ruff check .

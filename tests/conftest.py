@@ -7,29 +7,13 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from lrlab.cli import run
 from lrlab.spec import make_spec
-
-TINY = {
-    "name": "tiny",
-    "train": {"steps": 40},
-    "search": {
-        "trials": 8,
-        "batch": 4,
-        "space": {
-            "optimizer": ["sgd", "momentum"],
-            "loss": ["bce", "squared_hinge"],
-            "lr": {"low": 1e-2, "high": 1e4, "log": True},
-            "momentum.beta": {"low": 0.5, "high": 0.9},
-        },
-    },
-}
+from support import Finished, Outcome, tiny
 
 
 @pytest.fixture(autouse=True)
@@ -55,15 +39,6 @@ def workdir(tmp_path: Path, empty_store: Path, monkeypatch: pytest.MonkeyPatch) 
     shutil.copy(empty_store, tmp_path / "mlflow.db")
     monkeypatch.chdir(tmp_path)
     return tmp_path
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a command left behind."""
-
-    code: int
-    out: str
-    err: str
 
 
 Cli = Callable[..., Outcome]
@@ -97,23 +72,6 @@ def lrlab_process() -> Callable[..., subprocess.Popen[str]]:
         )
 
     return start
-
-
-def tiny(**changes: Any) -> dict[str, Any]:
-    """The tiny spec with some sections changed; `search` and `train` are merged."""
-    spec: dict[str, Any] = {**TINY, **changes}
-    for section in ("search", "train"):
-        spec[section] = TINY[section] | changes.get(section, {})  # type: ignore[operator]
-    return spec
-
-
-@dataclass(frozen=True)
-class Finished:
-    """A finished sweep in a store of its own."""
-
-    uri: str
-    run_id: str
-    folder: Path
 
 
 @pytest.fixture(scope="session")

@@ -12,12 +12,12 @@ import pandas as pd
 import pytest
 import torch
 import yaml
-from conftest import Finished, tiny
 
 from lrlab.cli import cli as command_group
 from lrlab.losses import LOSSES
 from lrlab.optimizers import OPTIMIZERS
 from lrlab.spec import load_spec
+from support import Finished, tiny
 
 ROOT = Path(__file__).parent.parent
 COMMANDS = sorted(command_group.commands)

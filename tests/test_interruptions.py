@@ -11,11 +11,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import yaml
-from conftest import tiny
 from mlflow import MlflowClient
 from mlflow.entities import ViewType
 
 import lrlab
+from support import tiny
 
 SPEC = tiny(name="stopped", train={"steps": 150}, search={"trials": 40, "batch": 8})
 

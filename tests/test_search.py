@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
-from lrlab.errors import LrlabError
+from lrlab.errors import LrlabError, SpecError
 from lrlab.search import (
     SAMPLERS,
     Batch,
@@ -35,23 +35,25 @@ from lrlab.spec import Range, SweepSpec, make_spec
 from lrlab.spec.space import active_keys, size_of_grid
 from lrlab.trial import TrialConfig
 
-BATCH = 4
+BATCH = 7
 SPACE: dict[str, Any] = {
     "optimizer": ["sgd", "momentum", "adam"],
     "loss": ["bce", "focal"],
     "lr": {"low": 1e-3, "high": 1, "log": True, "points": 3},
     "l2": {"low": 0, "high": 0.3, "step": 0.1},
     "momentum.beta": {"low": 0.1, "high": 0.9, "points": 2},
-    "adam.lr": [0.01, 0.1],
     "adam.eps": 1e-6,
     "focal.gamma": [0.5, 2, 4],
 }
+OWN_LR = {**SPACE, "adam.lr": [0.01, 0.1]}
 NUMERIC = {
     "optimizer": "adam",
     "loss": "bce",
     "lr": {"low": 1e-3, "high": 1, "log": True, "points": 3},
     "l2": {"low": 0, "high": 0.3, "points": 3},
 }
+
+Result = Callable[[int, TrialConfig], TrialResult]
 
 every_sampler = pytest.mark.parametrize("sampler", SAMPLERS)
 
@@ -62,25 +64,30 @@ def spec_of(sampler: str, trials: int = 3 * BATCH, **changes: Any) -> SweepSpec:
 
 
 def result_of(number: int, config: TrialConfig) -> TrialResult:
-    """A made-up result that depends on the configuration; some diverge, some have no value."""
-    if number % 5 == 3:
+    """A made-up result that depends on the configuration; some diverge, some have no value.
+
+    Two batches leave more than ten values: fewer, and the samplers would draw at random.
+    """
+    if number % 9 == 3:
         return TrialResult(None, 5.0 if number % 2 else None, 7)
-    if number % 7 == 5:
+    if number % 11 == 5:
         return TrialResult(math.nan)
     return TrialResult(math.log(config.lr) ** 2 + config.l2)
 
 
-def asked_in(study: optuna.Study, spec: SweepSpec, batch: Batch) -> list[TrialConfig]:
+def asked_in(
+    study: optuna.Study, spec: SweepSpec, batch: Batch, result: Result = result_of
+) -> list[TrialConfig]:
     """Ask for a batch and tell how its trials ended."""
     asked = ask(study, spec, batch)
     for number, each in enumerate(asked, start=batch.start):
-        tell(study, each.trial, result_of(number, each.config))
+        tell(study, each.trial, result(number, each.config))
     return [each.config for each in asked]
 
 
-def proposals(spec: SweepSpec) -> list[TrialConfig]:
+def proposals(spec: SweepSpec, result: Result = result_of) -> list[TrialConfig]:
     study = new_study(spec)
-    return [config for batch in batches(spec) for config in asked_in(study, spec, batch)]
+    return [config for batch in batches(spec) for config in asked_in(study, spec, batch, result)]
 
 
 # The other process prints what it proposes; names and numbers travel as JSON.
@@ -176,28 +183,32 @@ def test_what_the_user_draws_at_random_does_not_matter(
     assert proposals(spec_of(sampler, trials=BATCH)) == undisturbed[sampler][:BATCH]
 
 
-def taken_up(sampler: str, spec: SweepSpec, stop: int) -> list[TrialConfig]:
-    """The proposals of the batches from `stop` on, asked in a study that was restored."""
-    study, rest = new_study(spec), []
-    done = proposals(spec_of(sampler))
-    for batch in batches(spec):
-        if batch.index >= stop:
-            rest += asked_in(study, spec, batch)
-        elif SAMPLERS[sampler].replays:
-            assert asked_in(study, spec, batch) == done[batch.start : batch.stop]
-        else:
-            configs = done[batch.start : batch.stop]
-            numbered = enumerate(configs, start=batch.start)
-            restore(study, spec, configs, [result_of(n, config) for n, config in numbered])
-    return rest
-
-
 @every_sampler
 def test_a_sweep_taken_up_after_two_batches_asks_what_it_would_have_asked(
     sampler: str, undisturbed: dict[str, list[TrialConfig]]
 ) -> None:
-    rest = taken_up(sampler, spec_of(sampler), stop=2)
-    assert rest == undisturbed[sampler][2 * BATCH :]
+    spec, done = spec_of(sampler), undisturbed[sampler]
+    study = new_study(spec)
+    first, second, third = batches(spec)
+    for batch in (first, second):
+        configs = done[batch.start : batch.stop]
+        if SAMPLERS[sampler].replays:
+            assert asked_in(study, spec, batch) == configs
+        else:
+            numbered = enumerate(configs, start=batch.start)
+            restore(study, spec, configs, [result_of(n, config) for n, config in numbered])
+    assert asked_in(study, spec, third) == done[2 * BATCH :]
+
+
+@every_sampler
+def test_a_sampler_that_learns_proposes_something_else_after_other_results(
+    sampler: str, undisturbed: dict[str, list[TrialConfig]]
+) -> None:
+    """Else the test above would prove nothing."""
+    other = proposals(spec_of(sampler), lambda number, config: TrialResult(-config.lr))
+    assert other[:BATCH] == undisturbed[sampler][:BATCH]
+    learns = sampler in ("tpe", "cmaes", "gp")
+    assert (other[2 * BATCH :] != undisturbed[sampler][2 * BATCH :]) == learns
 
 
 @every_sampler
@@ -228,10 +239,20 @@ def test_a_hyperparameter_appears_with_its_owner_only_and_a_fixed_one_stays_fixe
 @pytest.mark.parametrize("fixed", ["optimizer", "loss", "lr", "l2"])
 def test_a_fixed_key_stays_fixed(sampler: str, fixed: str) -> None:
     value = {"optimizer": "momentum", "loss": "focal", "lr": 0.25, "l2": 0.125}[fixed]
-    space = {key: domain for key, domain in SPACE.items() if not key.startswith(("adam", "mom"))}
-    space = {"momentum.beta": 0.5, **space, fixed: value} if fixed == "optimizer" else space
+    space = {key: domain for key, domain in SPACE.items() if "." not in key}
     spec = spec_of(sampler, trials=BATCH, space={**space, fixed: value})
     assert {config.params()[fixed] for config in proposals(spec)} == {value}
+
+
+@every_sampler
+def test_an_optimizer_s_own_learning_rate_is_its_trials_learning_rate(sampler: str) -> None:
+    spec = spec_of(sampler, trials=BATCH, space=OWN_LR)
+    configs = proposals(spec)
+    for config in configs:
+        assert (config.lr in (0.01, 0.1)) == (config.optimizer == "adam")
+    study = new_study(spec)
+    restore(study, spec, configs, [TrialResult(1.0)] * BATCH)
+    assert all(("adam.lr" in t.params) == (t.params["optimizer"] == "adam") for t in study.trials)
 
 
 @every_sampler
@@ -286,7 +307,7 @@ def test_a_sampler_that_learns_looks_where_results_were_good() -> None:
 
 
 def test_the_grid_covers_every_point_exactly_once() -> None:
-    spec = spec_of("grid", trials=10_000)
+    spec = spec_of("grid", trials=10_000, space=OWN_LR)
     configs = proposals(spec)
     # sgd: 3 lr x 4 l2; momentum: ... x 2 beta; adam: 2 lr x 4 l2; bce: 1, focal: 3 gamma.
     assert len(configs) == (3 * 4 + 3 * 4 * 2 + 2 * 4) * (1 + 3)
@@ -413,8 +434,8 @@ def test_a_replicate_without_a_number_leaves_the_trial_without_one() -> None:
     ("trials", "expected"),
     [
         (1, [(0, 0, 1)]),
-        (4, [(0, 0, 4)]),
-        (9, [(0, 0, 4), (1, 4, 8), (2, 8, 9)]),
+        (7, [(0, 0, 7)]),
+        (15, [(0, 0, 7), (1, 7, 14), (2, 14, 15)]),
     ],
 )
 def test_only_the_last_batch_is_short(trials: int, expected: list[tuple[int, int, int]]) -> None:
@@ -424,8 +445,8 @@ def test_only_the_last_batch_is_short(trials: int, expected: list[tuple[int, int
 
 def test_a_batch_is_asked_for_only_after_all_before_it() -> None:
     spec = spec_of("random")
-    with pytest.raises(LrlabError, match="the study does not end before trial 4; cannot ask"):
-        ask(new_study(spec), spec, Batch(1, 4, 8))
+    with pytest.raises(LrlabError, match="the study does not end before trial 7; cannot ask"):
+        ask(new_study(spec), spec, Batch(1, 7, 14))
 
 
 def test_a_caution_is_given_only_where_there_is_one() -> None:
@@ -435,7 +456,8 @@ def test_a_caution_is_given_only_where_there_is_one() -> None:
     assert "gp" in cautions(spec_of("gp"))[0]
 
 
-def test_every_sampler_of_the_spec_is_there() -> None:
-    options: Callable[[], Iterator[str]] = lambda: iter(SAMPLERS)  # noqa: E731
-    for sampler in options():
-        assert spec_of(sampler).search.sampler == sampler
+def test_the_spec_offers_every_sampler_there_is() -> None:
+    with pytest.raises(SpecError) as caught:
+        spec_of("?")
+    known = str(caught.value).partition("known: ")[2].split(", ")
+    assert known == [*SAMPLERS]

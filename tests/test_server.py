@@ -13,12 +13,12 @@ from pathlib import Path
 
 import pytest
 import requests
-from conftest import Finished, tiny
 
 import lrlab
 from lrlab.report.recorded import charts_path
 from lrlab.sweep import run_sweep
 from lrlab.track import connect, find_sweep
+from support import Finished, tiny
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync"]

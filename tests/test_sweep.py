@@ -6,13 +6,13 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from conftest import tiny
 
 import lrlab
 from lrlab import LrlabError, UserError, make_spec
 from lrlab.search import SAMPLERS
 from lrlab.sweep import Progress, run_sweep
 from lrlab.track import connect, list_sweeps, writer
+from support import tiny
 
 
 def numbers(name: str = "tiny") -> pd.DataFrame:
@@ -98,7 +98,7 @@ def test_a_store_that_fails_leaves_nothing_running(
         real(self, run_id, *args, **kwargs)
 
     monkeypatch.setattr(client, "log_batch", fail_once)
-    with pytest.raises(LrlabError, match="disk is full.*run the same command again"):
+    with pytest.raises(LrlabError, match=r"disk is full.*run the same command again"):
         run(new=True)
     monkeypatch.undo()
     monkeypatch.chdir(workdir)
@@ -119,7 +119,7 @@ def test_changed_data_are_refused(workdir) -> None:
     data = {"source": "csv", "path": str(table), "target": "y"}
     run({"data": data, "train": {"steps": 3}})
     table.write_text("\n".join(["a,b,y", *rows[:-1], "100,1,1"]))
-    with pytest.raises(UserError, match="data have changed.*--new"):
+    with pytest.raises(UserError, match=r"data have changed.*--new"):
         run({"data": data, "train": {"steps": 3}})
 
 

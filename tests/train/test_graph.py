@@ -92,8 +92,9 @@ def test_a_graph_of_thousands_of_operations_does_not_hit_the_recursion_limit(mod
 
 
 def test_no_line_is_wider_than_a_terminal(model) -> None:
-    text = to_text(trace(model, bce, X, Y)) + "\n" + lessons_text(gradient_lessons(model, bce, X, Y))
-    assert max(len(line) for line in text.splitlines()) <= 100
+    lessons = lessons_text(gradient_lessons(model, bce, X, Y))
+    lines = [*to_text(trace(model, bce, X, Y)).splitlines(), *lessons.splitlines()]
+    assert max(map(len, lines)) <= 100
 
 
 class Nasty(nn.Module):
