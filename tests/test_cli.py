@@ -67,7 +67,7 @@ def test_the_docs_name_no_command_or_option_that_is_not_there() -> None:
             assert name in COMMANDS, f"{path.name}: lrlab {name}"
             known = {o for p in command_group.commands[name].params for o in p.opts} | {"--help"}
             rest = rest.partition("#")[0]
-            for option in re.findall(r"(?<!\S)(--?[a-z][a-z-]*)", rest):
+            for option in re.findall(r"(?<!\S)(--?[a-z][a-z0-9-]*)", rest):
                 assert option in known, f"{path.name}: lrlab {name} {option}"
 
 
