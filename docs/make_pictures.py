@@ -98,7 +98,9 @@ def page(browser: Browser, url: str, name: str, size: tuple[int, int], wait: int
     view = browser.new_page(viewport={"width": size[0], "height": size[1]})
     view.goto(url)
     view.wait_for_timeout(wait)
-    close = view.get_by_role("button", name="Close", exact=True)  # the assistant's panel hides half the page
+    close = view.get_by_role(
+        "button", name="Close", exact=True
+    )  # the assistant's panel hides half the page
     if close.count():
         close.first.click()
         view.wait_for_timeout(1500)
