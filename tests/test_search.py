@@ -159,6 +159,14 @@ def test_proposals_differ_from_each_other(
 
 
 @every_sampler
+def test_one_batch_draws_other_names_than_the_next(
+    sampler: str, undisturbed: dict[str, list[TrialConfig]]
+) -> None:
+    names = [(config.optimizer, config.loss) for config in undisturbed[sampler]]
+    assert names[:BATCH] != names[BATCH : 2 * BATCH] != names[2 * BATCH :]
+
+
+@every_sampler
 def test_the_same_seed_gives_the_same_proposals_in_another_process(
     sampler: str,
     undisturbed: dict[str, list[TrialConfig]],

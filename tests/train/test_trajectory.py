@@ -79,6 +79,7 @@ EARLY = STEPS < 700
         (0.1 + 0.9 * np.exp(-STEPS / 20), "converged"),
         (0.1 + 0.9 * np.exp(-STEPS / 300), "slow"),  # still on its way down
         (1 - 0.5 * STEPS / 1000, "slow"),
+        (1 - 1e-5 * STEPS / 1000, "slow"),  # ... by very little
         (np.full(len(STEPS), 1.0), "slow"),  # stands still where it began
         (np.full(len(STEPS), 2.0), "slow"),  # ... or above
         (np.where(EARLY, 0.1, 3.0), "slow"),  # ended above where it began
@@ -91,6 +92,7 @@ EARLY = STEPS < 700
         "exponential and done",
         "exponential and under way",
         "straight down",
+        "straight down a little",
         "stalled at the start",
         "stalled above the start",
         "ended above the start",
