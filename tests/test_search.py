@@ -158,11 +158,11 @@ def test_proposals_differ_from_each_other(
     assert len({json.dumps(config.params()) for config in undisturbed[sampler]}) > 2 * BATCH
 
 
-@every_sampler
-def test_one_batch_draws_other_names_than_the_next(
-    sampler: str, undisturbed: dict[str, list[TrialConfig]]
-) -> None:
-    names = [(config.optimizer, config.loss) for config in undisturbed[sampler]]
+@pytest.mark.parametrize("sampler", sorted({*SAMPLERS} - {"gp"}))  # slow, and made like cmaes
+def test_no_batch_draws_the_names_of_the_batch_before(sampler: str) -> None:
+    space = {**NUMERIC, "optimizer": ["sgd", "adam", "adagrad"], "loss": ["bce", "mse", "hinge"]}
+    configs = proposals(spec_of(sampler, space=space))
+    names = [(config.optimizer, config.loss) for config in configs]
     assert names[:BATCH] != names[BATCH : 2 * BATCH] != names[2 * BATCH :]
 
 
@@ -293,6 +293,17 @@ def test_asking_and_telling_warns_of_nothing(sampler: str) -> None:
         uneven = {**NUMERIC, "l2": {"low": 0, "high": 1, "step": 0.3}}
         spec = spec_of(sampler, trials=BATCH, space=uneven)
         restore(new_study(spec), spec, proposals(spec), [TrialResult(1.0)] * BATCH)
+
+
+def test_qmc_spreads_names_and_numbers_evenly() -> None:
+    """Of 64 points of a Sobol sequence each half and each eighth holds its share."""
+    space = {**NUMERIC, "optimizer": ["sgd", "adam"], "loss": ["bce", "mse"]}
+    configs = proposals(spec_of("qmc", trials=64, batch=16, space=space))
+    for name in ("optimizer", "loss"):
+        values = [config.params()[name] for config in configs]
+        assert all(abs(values.count(value) - 32) <= 1 for value in set(values))
+    eighths, _ = np.histogram([math.log10(c.lr) for c in configs], bins=8, range=(-3, 0))
+    assert (abs(eighths - 8) <= 1).all()
 
 
 def test_a_sampler_that_learns_looks_where_results_were_good() -> None:

@@ -84,7 +84,8 @@ SAMPLERS: dict[str, SamplerEntry] = {
     "qmc": SamplerEntry(
         _qmc,
         replays=True,
-        caution="qmc spreads the numbers evenly; optimizer and loss are drawn at random",
+        caution="qmc spreads evenly what the first trial has; conditional hyperparameters that "
+        "it lacks are drawn at random",
     ),
     "grid": SamplerEntry(_random),
     "cmaes": SamplerEntry(

@@ -131,7 +131,7 @@ def test_l2_is_that_of_a_plain_torch_program(problem: Problem, l2: float) -> Non
     assert trajectory.bias == pytest.approx(model.bias.item(), rel=1e-4)
 
 
-@pytest.mark.parametrize("l2", [1.0, 0.1, 0.001])
+@pytest.mark.parametrize("l2", [1.0, 0.01])
 def test_long_training_reaches_scikit_learn_s_optimum(l2: float) -> None:
     problem = blobs("float64", sizes=[60, 40], means=[1, -1])
     x, y = problem.x_train.numpy(), problem.y_train.numpy()
@@ -142,7 +142,7 @@ def test_long_training_reaches_scikit_learn_s_optimum(l2: float) -> None:
         "bce_logits",
         0.3,
         l2=l2,
-        steps=1500,
+        steps=1000,
     )
     np.testing.assert_allclose(trajectory.weight, best.coef_[0], rtol=1e-6)
     assert trajectory.bias == pytest.approx(best.intercept_[0], rel=1e-6)
