@@ -33,6 +33,7 @@ from lrlab.search import (
 )
 from lrlab.spec import Range, SweepSpec, make_spec
 from lrlab.spec.space import active_keys, size_of_grid
+from lrlab.train.loop import one_thread
 from lrlab.trial import TrialConfig
 
 BATCH = 7
@@ -79,7 +80,8 @@ def asked_in(
     study: optuna.Study, spec: SweepSpec, batch: Batch, result: Result = result_of
 ) -> list[TrialConfig]:
     """Ask for a batch and tell how its trials ended."""
-    asked = ask(study, spec, batch)
+    with one_thread():  # gp computes with torch, whose threads wait for busy cores
+        asked = ask(study, spec, batch)
     for number, each in enumerate(asked, start=batch.start):
         tell(study, each.trial, result(number, each.config))
     return [each.config for each in asked]
