@@ -17,11 +17,23 @@ from mlflow.entities import ViewType
 import lrlab
 from support import tiny
 
-SPEC = tiny(name="stopped", train={"steps": 150}, search={"trials": 40, "batch": 8})
+SPECS = {
+    # The loop records one run after another, the fused engine a batch at a time.
+    "loop": tiny(
+        name="stopped", train={"steps": 150, "engine": "loop"}, search={"trials": 40, "batch": 8}
+    ),
+    "fused": tiny(name="stopped", train={"steps": 1500}, search={"trials": 40, "batch": 4}),
+}
 
 
-@pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory, empty_store) -> pd.DataFrame:
+@pytest.fixture(params=SPECS)
+def engine(request: pytest.FixtureRequest) -> str:
+    """With this fixture a test is run for each engine."""
+    return str(request.param)
+
+
+@pytest.fixture
+def undisturbed(engine: str, tmp_path_factory, empty_store) -> pd.DataFrame:
     """The numbers of the same sweep in one go, in this process."""
     from lrlab.sweep import run_sweep
 
@@ -29,13 +41,13 @@ def undisturbed(tmp_path_factory, empty_store) -> pd.DataFrame:
     shutil.copy(empty_store, folder / "mlflow.db")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        run_sweep(lrlab.make_spec(SPEC))
+        run_sweep(lrlab.make_spec(SPECS[engine]))
         return lrlab.load_runs().drop(columns="run_id")
 
 
 @pytest.fixture
 def folder(workdir: Path) -> Path:
-    (workdir / "spec.yaml").write_text(yaml.safe_dump(SPEC))
+    (workdir / "spec.yaml").write_text(yaml.safe_dump(SPECS["loop"]))
     return workdir
 
 
@@ -61,8 +73,9 @@ def wait_for_runs(folder: Path, count: int, process) -> None:
 
 
 def test_kill_minus_nine_again_and_again_loses_and_doubles_nothing(
-    folder: Path, lrlab_process, undisturbed: pd.DataFrame
+    folder: Path, lrlab_process, engine: str, undisturbed: pd.DataFrame
 ) -> None:
+    (folder / "spec.yaml").write_text(yaml.safe_dump(SPECS[engine]))
     for count in (1, 9, 22):
         process = lrlab_process("sweep", "spec.yaml", cwd=folder)
         wait_for_runs(folder, count, process)

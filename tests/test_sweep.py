@@ -32,14 +32,19 @@ def test_the_same_spec_gives_the_same_numbers(workdir) -> None:
     assert len(list_sweeps(connect())) == 2
 
 
-@pytest.mark.parametrize("sampler", [name for name in SAMPLERS if name != "gp"])
+@pytest.mark.parametrize(
+    ("sampler", "engine", "recorded"),
+    # The loop's runs are recorded one by one, a fused cohort (here of 3) as a whole.
+    [(name, "loop", 5) for name in SAMPLERS if name != "gp"] + [("tpe", "fused", 6)],
+)
 def test_every_sampler_survives_an_interruption(
-    sampler: str, workdir, monkeypatch: pytest.MonkeyPatch
+    sampler: str, engine: str, recorded: int, workdir
 ) -> None:
     space = {"momentum.beta": {"low": 0.5, "high": 0.9, "points": 2}}
     space |= {"lr": {"low": 0.01, "high": 1, "log": True, "points": 3}, "loss": "bce"}
     space |= {"optimizer": ["sgd", "momentum"], "l2": {"low": 1e-4, "high": 0.1, "points": 2}}
-    changes = {"search": {"sampler": sampler, "batch": 3, "space": space}, "train": {"steps": 5}}
+    changes = {"search": {"sampler": sampler, "batch": 3, "space": space}}
+    changes["train"] = {"steps": 5, "engine": engine}
     run(changes, new=True)
     undisturbed = numbers()
     seen = []
@@ -53,7 +58,7 @@ def test_every_sampler_survives_an_interruption(
         run(changes, new=True, on_progress=stop_at_fifth)
     assert list_sweeps(connect())[0].state == "cancelled"
     result = run(changes)
-    assert result.resumed == 5
+    assert result.resumed == recorded
     pd.testing.assert_frame_equal(numbers(), undisturbed)
 
 
@@ -152,7 +157,7 @@ def test_every_writer_leaves_runs_that_read_back(name: str, workdir) -> None:
     done = [(r, train(problem, r.config, spec.train, r.seed)) for r in runs]
     with open_sweep(connect(), spec, problem) as recorder:
         info = recorder.info
-        ids = writer.WRITERS[name](recorder.store, info.experiment_id, info.run_id, done)
+        ids = writer.WRITERS[name][0](recorder.store, info.experiment_id, info.run_id, done)
     expected = [as_recorded(run, t, i) for (run, t), i in zip(done, ids, strict=True)]
     assert recorded_runs(connect(), info) == expected
 

@@ -18,6 +18,7 @@ from torch import Tensor
 from lrlab.catalogue import Catalogue, Hyperparameter
 
 PerExample = Callable[..., Tensor]
+_BCE_FLOOR = float(torch.tensor(1e-12, dtype=torch.float32))
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,8 @@ class Loss:
         source: Paper or documentation of the formula.
         hyperparameters: Its own numbers; a spec writes them `name.hyperparameter`.
         mean: Torch's own mean reduction of the same loss, where there is one.
+        slope: `(z, y, **hyperparameters) -> (values, derivatives by z)` in closed form, for
+            training many runs at once; autograd differentiates `per_example` where it is None.
     """
 
     name: str
@@ -42,6 +45,7 @@ class Loss:
     source: str
     hyperparameters: tuple[Hyperparameter, ...] = ()
     mean: PerExample | None = None
+    slope: Callable[..., tuple[Tensor, Tensor]] | None = None
 
     def criterion(self, z: Tensor, y: Tensor, **hyperparameters: float) -> Tensor:
         """Mean loss over the batch, a scalar tensor with the graph attached."""
@@ -94,7 +98,7 @@ def _focal(z: Tensor, y: Tensor, gamma: float) -> Tensor:
 
 def _label_smoothing(z: Tensor, y: Tensor, eps: float) -> Tensor:
     target = y * (1 - eps) + eps / 2
-    return F.softplus(z) - target * z
+    return -F.logsigmoid(-z) - target * z
 
 
 def _weighted_bce(z: Tensor, y: Tensor, pos_weight: float) -> Tensor:
@@ -110,12 +114,67 @@ def _modified_huber(z: Tensor, y: Tensor) -> Tensor:
     return torch.where(m < -1, -4 * m, torch.clamp(1 - m, min=0) ** 2)
 
 
+def _bce_slope(z: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    # As torch: logarithms end at -100, and the denominator of the derivative at 1e-12, a constant
+    # that torch holds in single precision.
+    p = torch.sigmoid(z)
+    log_likelihood = torch.where(y > 0, p.log(), torch.log1p(-p)).clamp_(min=-100)
+    variance = p * (1 - p)
+    return log_likelihood.neg_(), (p - y).div_(variance.clamp(min=_BCE_FLOOR)).mul_(variance)
+
+
+def _bce_logits_slope(z: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    return -F.logsigmoid(_margin(z, y)), torch.sigmoid(z).sub_(y)
+
+
+def _mse_slope(z: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    p = torch.sigmoid(z)
+    off = p - y
+    return off.square(), off.mul_(2).mul_(1 - p).mul_(p)
+
+
+def _hinge_slope(z: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    short = 1 - _margin(z, y)
+    return short.clamp(min=0), (short >= 0) * (1 - 2 * y)
+
+
+def _squared_hinge_slope(z: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    short = torch.clamp(1 - _margin(z, y), min=0)
+    return short.square(), short * (2 - 4 * y)
+
+
+def _focal_slope(z: Tensor, y: Tensor, gamma: Tensor) -> tuple[Tensor, Tensor]:
+    m = _margin(z, y)
+    log_p, log_q = F.logsigmoid(m), F.logsigmoid(-m)
+    focus = torch.exp(gamma * log_q)
+    return -focus * log_p, focus * (gamma * log_p.exp() * log_p - log_q.exp()) * (2 * y - 1)
+
+
+def _label_smoothing_slope(z: Tensor, y: Tensor, eps: Tensor) -> tuple[Tensor, Tensor]:
+    target = y * (1 - eps) + eps / 2
+    return -F.logsigmoid(-z) - target * z, torch.sigmoid(z) - target
+
+
+def _weighted_bce_slope(z: Tensor, y: Tensor, pos_weight: Tensor) -> tuple[Tensor, Tensor]:
+    weight = torch.where(y > 0, pos_weight, torch.ones_like(pos_weight))
+    value, slope = _bce_logits_slope(z, y)
+    return value * weight, slope * weight
+
+
+def _modified_huber_slope(z: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    m = _margin(z, y)
+    short = torch.clamp(1 - m, min=0)
+    far = m < -1
+    return torch.where(far, -4 * m, short.square()), torch.where(far, 4.0, 2 * short) * (1 - 2 * y)
+
+
 LOSSES: Catalogue[Loss] = Catalogue("loss", Loss, group="lrlab.losses")
 
 for _loss in (
     Loss(
         "bce",
         _bce,
+        slope=_bce_slope,
         formula="-[y log p + (1-y) log(1-p)]",
         when="The tutorial's choice: the likelihood of the labels, probabilities calibrated. "
         "Saturates where p rounds to 0 or 1; prefer bce_logits for large weights.",
@@ -125,6 +184,7 @@ for _loss in (
     Loss(
         "bce_logits",
         _bce_logits,
+        slope=_bce_logits_slope,
         formula="log(1 + exp(-s z))",
         when="The default: the same value as bce, computed so that it neither overflows nor "
         "loses its gradient.",
@@ -134,6 +194,7 @@ for _loss in (
     Loss(
         "mse",
         _mse,
+        slope=_mse_slope,
         formula="(p - y)^2",
         when="The Brier score: bounded, so mislabelled points pull little; not convex in the "
         "weights, and flat where the model is wrong and sure.",
@@ -143,6 +204,7 @@ for _loss in (
     Loss(
         "hinge",
         _hinge,
+        slope=_hinge_slope,
         formula="max(0, 1 - s z)",
         when="Only the decision counts: a linear support vector machine. Its scores are no "
         "probabilities.",
@@ -151,6 +213,7 @@ for _loss in (
     Loss(
         "squared_hinge",
         _squared_hinge,
+        slope=_squared_hinge_slope,
         formula="max(0, 1 - s z)^2",
         when="As hinge, but smooth, so that gradient methods converge faster; outliers weigh "
         "more, and a large lr diverges.",
@@ -159,6 +222,7 @@ for _loss in (
     Loss(
         "focal",
         _focal,
+        slope=_focal_slope,
         formula="-(1-p_t)^gamma log p_t, p_t = sigmoid(s z)",
         when="Many easy examples, often of a large majority class, drown the few hard ones.",
         source="Lin et al. 2017, Focal Loss for Dense Object Detection, eq. 4",
@@ -171,6 +235,7 @@ for _loss in (
     Loss(
         "label_smoothing",
         _label_smoothing,
+        slope=_label_smoothing_slope,
         formula="bce with target y(1-eps) + eps/2",
         when="Labels are noisy, or the classes separable: the weights stay finite without l2.",
         source="Szegedy et al. 2016, Rethinking the Inception Architecture, section 7",
@@ -183,6 +248,7 @@ for _loss in (
     Loss(
         "weighted_bce",
         _weighted_bce,
+        slope=_weighted_bce_slope,
         formula="-[w y log p + (1-y) log(1-p)], w = pos_weight",
         when="Missing a positive costs w times a false alarm, or positives are rare. Shifts "
         "the probabilities on purpose.",
@@ -197,6 +263,7 @@ for _loss in (
     Loss(
         "modified_huber",
         _modified_huber,
+        slope=_modified_huber_slope,
         formula="max(0, 1 - s z)^2 if s z >= -1, else -4 s z",
         when="Squared hinge that is linear far on the wrong side: smooth, and robust against "
         "outliers.",

@@ -10,7 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
 
 Direction = Literal["minimize", "maximize"]
 
@@ -43,47 +45,44 @@ MEASURES: dict[str, Measure] = {
 STEPPED = tuple(name for name, measure in MEASURES.items() if measure.stepped)
 
 
-def log_loss(z: np.ndarray, y: np.ndarray) -> float:
-    """Mean negative log likelihood, in nats, of labels `y` [n] under logits `z` [n]."""
-    with np.errstate(invalid="ignore"):  # a logit that is NaN
-        return float(np.mean(np.logaddexp(0.0, np.where(y > 0.5, -z, z))))
+def log_loss(z: Tensor, y: Tensor) -> Tensor:
+    """Mean negative log likelihood, in nats, of labels `y` [n] under logits `z` [..., n]."""
+    return -F.logsigmoid((2 * y - 1) * z).mean(-1)
 
 
-def accuracy(z: np.ndarray, y: np.ndarray) -> float:
+def accuracy(z: Tensor, y: Tensor) -> Tensor:
     """Share of rows on the right side of p = 0.5; a logit of exactly 0 counts as class 1."""
-    return float(np.mean((z >= 0) == (y > 0.5)))
+    return ((z >= 0) == (y > 0.5)).to(z.dtype).mean(-1)
 
 
-def brier(z: np.ndarray, y: np.ndarray) -> float:
+def brier(z: Tensor, y: Tensor) -> Tensor:
     """Mean squared error of the probability (Brier 1950)."""
-    return float(np.mean((probability(z) - y) ** 2))
+    return (torch.sigmoid(z) - y).square().mean(-1)
 
 
-def auc(z: np.ndarray, y: np.ndarray) -> float:
-    """Area under the ROC curve; NaN where one class is absent."""
-    from sklearn.metrics import roc_auc_score
+def auc(z: Tensor, y: Tensor) -> Tensor:
+    """Area under the ROC curve from mean ranks (Mann & Whitney 1947); NaN for a single class."""
+    n, positives = z.shape[-1], y.sum()
+    ordered = z.sort(-1).values
+    below, upto = (torch.searchsorted(ordered, z.contiguous(), side=s) for s in ("left", "right"))
+    ranks = (below + upto + 1).to(z.dtype) / 2
+    above = (ranks * y).sum(-1) - positives * (positives + 1) / 2
+    return above / (positives * (n - positives))
 
-    return float(roc_auc_score(y, z)) if 0 < y.sum() < len(y) else float("nan")
 
-
-def expected_calibration_error(z: np.ndarray, y: np.ndarray, bins: int = 15) -> float:
+def expected_calibration_error(z: Tensor, y: Tensor, bins: int = 15) -> Tensor:
     """Mean gap between p(y = 1) and the observed frequency over equal-width bins of p.
 
     Source: Naeini, Cooper & Hauskrecht 2015, Obtaining Well Calibrated Probabilities Using
     Bayesian Binning, eq. 3, for the probability of class 1.
     """
-    p = probability(z)
-    which = np.minimum((p * bins).astype(np.int64), bins - 1)
-    gaps = np.bincount(which, weights=p - y, minlength=bins)
-    return float(np.abs(gaps).sum() / len(y))
+    p = torch.sigmoid(z)
+    which = (p * bins).long().clamp_(0, bins - 1)
+    gaps = torch.zeros(*z.shape[:-1], bins, dtype=z.dtype, device=z.device)
+    return gaps.scatter_add_(-1, which, p - y).abs().sum(-1) / z.shape[-1]
 
 
-def probability(z: np.ndarray) -> np.ndarray:
-    """sigmoid(z), without overflow for logits of either sign."""
-    return np.exp(-np.logaddexp(0.0, -z))
-
-
-HELD_OUT: dict[str, Callable[[np.ndarray, np.ndarray], float]] = {
+HELD_OUT: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "val_log_loss": log_loss,
     "val_accuracy": accuracy,
     "val_auc": auc,

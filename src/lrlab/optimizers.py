@@ -11,7 +11,9 @@ from dataclasses import dataclass
 
 import torch
 
+from lrlab import update_rules
 from lrlab.catalogue import Catalogue, Hyperparameter
+from lrlab.update_rules import UpdateRule
 
 Parameters = Iterable[torch.nn.Parameter]
 
@@ -28,6 +30,8 @@ class Optimizer:
         source: Paper of the update rule.
         default_lr: A learning rate to start from.
         hyperparameters: Its own numbers; a spec writes them `name.hyperparameter`.
+        rule: The same update for many runs at once (`lrlab.update_rules`); without one its runs
+            are trained one by one.
     """
 
     name: str
@@ -37,6 +41,7 @@ class Optimizer:
     source: str
     default_lr: float
     hyperparameters: tuple[Hyperparameter, ...] = ()
+    rule: UpdateRule | None = None
 
 
 def _fraction(name: str, default: float, meaning: str) -> Hyperparameter:
@@ -128,6 +133,7 @@ for _optimizer in (
     Optimizer(
         "sgd",
         _sgd,
+        rule=update_rules.sgd,
         formula="w <- w - lr g",
         when="The baseline: nothing to tune but lr, stable up to lr = 2/L on a smooth loss.",
         source="Robbins & Monro 1951, Annals of Mathematical Statistics 22(3)",
@@ -136,6 +142,7 @@ for _optimizer in (
     Optimizer(
         "momentum",
         _momentum,
+        rule=update_rules.momentum,
         formula="v <- beta v + g;  w <- w - lr v",
         when="The tutorial's choice: faster than sgd where the curvature differs by direction.",
         source="Polyak 1964, USSR Comp. Math. and Math. Physics 4(5)",
@@ -145,6 +152,7 @@ for _optimizer in (
     Optimizer(
         "nesterov",
         _nesterov,
+        rule=update_rules.nesterov,
         formula="v <- beta v + g;  w <- w - lr (g + beta v)",
         when="Momentum that looks ahead: less overshoot, the best rate known for convex losses.",
         source="Nesterov 1983; in torch's form: Sutskever et al. 2013",
@@ -154,6 +162,7 @@ for _optimizer in (
     Optimizer(
         "adagrad",
         _adagrad,
+        rule=update_rules.adagrad,
         formula="G <- G + g^2;  w <- w - lr g / (sqrt(G) + eps)",
         when="Sparse columns, or columns of different scale; its steps shrink for ever.",
         source="Duchi, Hazan & Singer 2011, JMLR 12",
@@ -166,6 +175,7 @@ for _optimizer in (
     Optimizer(
         "rmsprop",
         _rmsprop,
+        rule=update_rules.rmsprop,
         formula="v <- alpha v + (1-alpha) g^2;  w <- w - lr g / (sqrt(v) + eps)",
         when="Adagrad that forgets: mini-batches and changing gradients. Hovers about the "
         "optimum at a fixed lr.",
@@ -180,6 +190,7 @@ for _optimizer in (
     Optimizer(
         "adadelta",
         _adadelta,
+        rule=update_rules.adadelta,
         formula="w <- w - lr d,  d = sqrt(D + eps)/sqrt(v + eps) g;  D averages d^2",
         when="lr hard to choose: the unit of the step comes from past steps (lr = 1 is the "
         "paper's). Slow to start.",
@@ -190,6 +201,7 @@ for _optimizer in (
     Optimizer(
         "adam",
         _adam,
+        rule=update_rules.adam,
         formula="w <- w - lr m^ / (sqrt(v^) + eps)",
         when="A safe first choice: works over a wide range of lr, whatever the scale of g.",
         source="Kingma & Ba 2015, arXiv:1412.6980, algorithm 1",
@@ -199,6 +211,7 @@ for _optimizer in (
     Optimizer(
         "adamw",
         _adamw,
+        rule=update_rules.adamw,
         formula="w <- w - lr weight_decay w;  then as adam",
         when="Adam with weights that should stay small: the decay is not scaled by v.",
         source="Loshchilov & Hutter 2019, arXiv:1711.05101, algorithm 2",
@@ -211,6 +224,7 @@ for _optimizer in (
     Optimizer(
         "nadam",
         _nadam,
+        rule=update_rules.nadam,
         formula="adam with Nesterov's look-ahead in m^",
         when="Adam that brakes earlier before the optimum.",
         source="Dozat 2016, Incorporating Nesterov Momentum into Adam",
@@ -223,6 +237,7 @@ for _optimizer in (
     Optimizer(
         "radam",
         _radam,
+        rule=update_rules.radam,
         formula="adam; the first steps, while the variance of v is unknown, are plain momentum",
         when="Adam whose first steps at a large lr go astray: a warm-up that needs no tuning.",
         source="Liu et al. 2020, arXiv:1908.03265, algorithm 2",
@@ -232,6 +247,7 @@ for _optimizer in (
     Optimizer(
         "amsgrad",
         _amsgrad,
+        rule=update_rules.amsgrad,
         formula="adam with the largest v seen so far in the denominator",
         when="Adam that must settle: effective steps never grow again.",
         source="Reddi, Kale & Kumar 2018, arXiv:1904.09237, algorithm 2",
@@ -241,6 +257,7 @@ for _optimizer in (
     Optimizer(
         "adamax",
         _adamax,
+        rule=update_rules.adamax,
         formula="u <- max(beta2 u, |g| + eps);  w <- w - lr m^ / u",
         when="Adam with rare, large gradients: the largest recent one sets the step.",
         source="Kingma & Ba 2015, arXiv:1412.6980, algorithm 2",

@@ -21,6 +21,7 @@ from optuna.samplers import BaseSampler
 from optuna.trial import TrialState
 
 from lrlab.errors import LrlabError
+from lrlab.optimizers import OPTIMIZERS
 from lrlab.spec import Domain, Range, SweepSpec
 from lrlab.spec.space import active_keys, names, values
 from lrlab.trial import TrialConfig
@@ -285,4 +286,10 @@ def grid_points(spec: SweepSpec) -> list[dict[str, Any]]:
 def cautions(spec: SweepSpec) -> list[str]:
     """What a user should know about the search before it starts."""
     entry = SAMPLERS[spec.search.sampler]
-    return [entry.caution] if entry.caution else []
+    found = [entry.caution] if entry.caution else []
+    if spec.train.engine == "fused":
+        slow = [n for n in names(spec.search.space, "optimizer") if OPTIMIZERS[n].rule is None]
+        found += [
+            f"{name} has no update rule, so its runs are trained one by one" for name in slow
+        ]
+    return found

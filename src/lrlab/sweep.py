@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import optuna
@@ -18,13 +19,16 @@ from lrlab.report.recorded import best_of, note_on, report_on
 from lrlab.spec import SweepSpec
 from lrlab.track import RecordedRun, Recorder, runs_frame, trial_result
 from lrlab.track.model import log_best_model
-from lrlab.train import ENGINES
+from lrlab.track.recorder import as_recorded
+from lrlab.train import ENGINES, Finished
 from lrlab.train.graph import trace
 from lrlab.train.graph_svg import to_svg
 from lrlab.train.loop import objective_of
 from lrlab.trial import Run, TrialConfig
 
 PROBE_STEPS = (50, 250)
+Key = tuple[int, int]
+Results = Mapping[Key, RecordedRun]
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,7 @@ class Progress:
         trial: The trial that just ended.
         best: Best objective so far; None before the first finite one.
         diverged: Runs that diverged so far.
+        note: Why runs are not written in bulk; empty if they are.
     """
 
     done: int
@@ -46,6 +51,7 @@ class Progress:
     trial: int
     best: float | None
     diverged: int
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -95,20 +101,71 @@ def run_sweep(
             return _result(recorder, resumed, already_finished=True)
         recorder.resume()
         study = search.new_study(spec)
-        on_progress(_progress(recorder, resumed, trial=0))
-        for batch in search.batches(spec):
-            trials = _propose(study, spec, batch, recorder)
-            runs = [run for trial in trials for run in trial.runs]
-            missing = [run for run in runs if run.key not in recorder.runs]
-            for run, trajectory in ENGINES[spec.train.engine](problem, missing, spec.train):
-                recorder.record(run, trajectory)
-                on_progress(_progress(recorder, resumed, run.trial))
-            _tell(study, trials, recorder)
-            recorder.close_batch(
-                batch.index, [run.key for run in runs], dict(_best_after(recorder, batch))
-            )
+        with _Background(recorder, resumed, on_progress) as background:
+            for batch in search.batches(spec):
+                trials = _propose(study, spec, batch, background.results)
+                runs = [run for trial in trials for run in trial.runs]
+                missing = [run for run in runs if run.key not in background.results]
+                for part in ENGINES[spec.train.engine](problem, missing, spec.train):
+                    background.record(part)
+                _tell(study, spec, trials, background.results)
+                best = dict(_best_after(spec, batch, background.results))
+                background.close_batch(batch.index, [run.key for run in runs], best)
         _finish(recorder, problem)
         return _result(recorder, resumed, already_finished=False)
+
+
+class _Background:
+    """Writes to the store while the next runs train; one write at a time, in order.
+
+    Attributes:
+        results: Every run that is recorded or about to be, by (trial, replicate).
+    """
+
+    def __init__(
+        self, recorder: Recorder, resumed: int, on_progress: Callable[[Progress], None]
+    ) -> None:
+        self.recorder, self.on_progress = recorder, on_progress
+        self.results: dict[Key, RecordedRun] = dict(recorder.runs)
+        self._progress = _standing(recorder, resumed)
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="lrlab-write")
+        self._pending: Future[None] | None = None
+        self._written: Finished = []
+
+    def __enter__(self) -> _Background:
+        self.on_progress(self._progress)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
+        try:
+            self._wait()
+        except BaseException:
+            if kind is None:  # else the first failure is the news
+                raise
+        finally:
+            self._pool.shutdown()
+
+    def record(self, part: Finished) -> None:
+        """Hand over finished runs; waits for what was handed over before."""
+        self._wait()
+        self.results |= {run.key: as_recorded(run, t, "") for run, t in part}
+        self._written = part
+        self._pending = self._pool.submit(self.recorder.record, part)
+
+    def close_batch(self, index: int, keys: Sequence[Key], best: dict[int, float]) -> None:
+        """Hand over the end of a batch."""
+        self._wait()
+        self._pending = self._pool.submit(self.recorder.close_batch, index, keys, best)
+
+    def _wait(self) -> None:
+        if self._pending is None:
+            return
+        pending, self._pending = self._pending, None
+        pending.result()
+        for run, _ in self._written:
+            self._progress = _after(self._progress, self.recorder, run.key)
+            self.on_progress(self._progress)
+        self._written = []
 
 
 @dataclass(frozen=True)
@@ -120,16 +177,16 @@ class _Trial:
 
 
 def _propose(
-    study: optuna.Study, spec: SweepSpec, batch: search.Batch, recorder: Recorder
+    study: optuna.Study, spec: SweepSpec, batch: search.Batch, results: Results
 ) -> list[_Trial]:
     """The batch's trials: from the record if all are there, else as the sampler proposes."""
     numbers = range(batch.start, batch.stop)
-    recorded = {n: _replicates(recorder, n) for n in numbers}
+    recorded = {n: _replicates(spec, n, results) for n in numbers}
     whole = all(len(runs) == spec.search.replicates for runs in recorded.values())
     if whole and not search.SAMPLERS[spec.search.sampler].replays:
         configs = [recorded[n][0].config() for n in numbers]
-        results = [trial_result(recorded[n], spec.objective) for n in numbers]
-        search.restore(study, spec, configs, results)
+        ended = [trial_result(recorded[n], spec.objective) for n in numbers]
+        search.restore(study, spec, configs, ended)
         return [
             _Trial(_runs(spec, n, config), None)
             for n, config in zip(numbers, configs, strict=True)
@@ -157,34 +214,37 @@ def _runs(spec: SweepSpec, trial: int, config: TrialConfig) -> tuple[Run, ...]:
     return tuple(Run(trial, r, spec.seed + r, config) for r in range(spec.search.replicates))
 
 
-def _replicates(recorder: Recorder, trial: int) -> list[RecordedRun]:
-    keys = ((trial, r) for r in range(recorder.spec.search.replicates))
-    return [recorder.runs[key] for key in keys if key in recorder.runs]
+def _replicates(spec: SweepSpec, trial: int, results: Results) -> list[RecordedRun]:
+    keys = ((trial, r) for r in range(spec.search.replicates))
+    return [results[key] for key in keys if key in results]
 
 
-def _tell(study: optuna.Study, trials: Sequence[_Trial], recorder: Recorder) -> None:
+def _tell(
+    study: optuna.Study, spec: SweepSpec, trials: Sequence[_Trial], results: Results
+) -> None:
     for trial in trials:
         if trial.asked is not None:
-            recorded = [recorder.runs[run.key] for run in trial.runs]
-            search.tell(study, trial.asked, trial_result(recorded, recorder.spec.objective))
+            ended = [results[run.key] for run in trial.runs]
+            search.tell(study, trial.asked, trial_result(ended, spec.objective))
 
 
-def _best_after(recorder: Recorder, batch: search.Batch) -> Iterator[tuple[int, float]]:
+def _best_after(
+    spec: SweepSpec, batch: search.Batch, results: Results
+) -> Iterator[tuple[int, float]]:
     """The best objective so far after each trial of a batch, from the first finite one on."""
-    best = _best_value(recorder, stop=batch.start)
+    best: float | None = None
+    for (trial, _), run in results.items():
+        if trial < batch.start:
+            best = _better(spec, best, _objective(spec, run))
     for trial in range(batch.start, batch.stop):
-        value = trial_result(_replicates(recorder, trial), recorder.spec.objective).value
-        best = _better(recorder.spec, best, value)
+        value = trial_result(_replicates(spec, trial, results), spec.objective).value
+        best = _better(spec, best, value)
         if best is not None:
             yield trial, best
 
 
-def _best_value(recorder: Recorder, stop: int | None = None) -> float | None:
-    best: float | None = None
-    for (trial, _), run in recorder.runs.items():
-        if (stop is None or trial < stop) and run.outcome != "diverged":
-            best = _better(recorder.spec, best, run.latest.get(recorder.spec.objective))
-    return best
+def _objective(spec: SweepSpec, run: RecordedRun) -> float | None:
+    return None if run.outcome == "diverged" else run.latest.get(spec.objective)
 
 
 def _better(spec: SweepSpec, best: float | None, value: float | None) -> float | None:
@@ -195,14 +255,26 @@ def _better(spec: SweepSpec, best: float | None, value: float | None) -> float |
     return min(best, value) if spec.measure.direction == "minimize" else max(best, value)
 
 
-def _progress(recorder: Recorder, resumed: int, trial: int) -> Progress:
-    return Progress(
-        done=len(recorder.runs),
-        total=max(recorder.spec.n_runs, len(recorder.runs)),
-        resumed=resumed,
-        trial=trial,
-        best=_best_value(recorder),
-        diverged=sum(run.outcome == "diverged" for run in recorder.runs.values()),
+def _standing(recorder: Recorder, resumed: int) -> Progress:
+    """Where a sweep stands when it is taken up."""
+    total = max(recorder.spec.n_runs, len(recorder.runs))
+    reason = recorder.why_not_faster
+    note = f"runs are written one by one, because {reason}" if reason else ""
+    progress = Progress(0, total, resumed, trial=0, best=None, diverged=0, note=note)
+    for key in recorder.runs:
+        progress = _after(progress, recorder, key)
+    return progress
+
+
+def _after(before: Progress, recorder: Recorder, key: Key) -> Progress:
+    """Where it stands after one more run."""
+    run = recorder.runs[key]
+    return replace(
+        before,
+        done=before.done + 1,
+        trial=run.trial,
+        best=_better(recorder.spec, before.best, _objective(recorder.spec, run)),
+        diverged=before.diverged + (run.outcome == "diverged"),
     )
 
 

@@ -377,7 +377,8 @@ def test_an_engine_yields_the_runs_in_the_order_given_each_as_if_alone(
     engine: str, small: dict[str, Problem]
 ) -> None:
     settings = TrainSpec(steps=30)
-    ended = [*ENGINES[engine](small["float32"], cohort(), settings)]
+    parts = ENGINES[engine](small["float32"], cohort(), settings)
+    ended = [pair for part in parts for pair in part]
     assert [run for run, _ in ended] == cohort()
     for each, trajectory in ended:
         alone = train(small["float32"], each.config, settings, each.seed)

@@ -130,6 +130,8 @@ class _Shown:
         self.seconds = now - self._began
         if self.silent:
             return
+        if first and progress.note:
+            click.echo(f"Note: {progress.note}.", err=True)
         if sys.stderr.isatty():
             self._bar(progress)
         elif first or progress.done == progress.total or now - self._last >= PLAIN_EVERY:

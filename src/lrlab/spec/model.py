@@ -149,7 +149,7 @@ class TrainSpec(Section):
     batch_size: Count | None = None
     l2: Annotated[Number, Field(ge=0, le=1e30)] = 0.0
     dtype: Literal["float32", "float64"] = "float32"
-    engine: Literal["loop"] = "loop"
+    engine: Literal["fused", "loop"] = "fused"
 
 
 def _domain_kind(value: Any) -> str:

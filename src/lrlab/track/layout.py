@@ -9,12 +9,14 @@ import getpass
 import json
 import platform
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import torch
 from mlflow.entities import Metric, Param, RunTag
 from mlflow.entities.dataset import Dataset
@@ -152,6 +154,20 @@ def run_metrics(trajectory: Trajectory, timestamp: int) -> list[Metric]:
     ]
 
 
+def latest(points: Sequence[Metric]) -> dict[str, Metric]:
+    """The point that MLflow holds as each metric's latest: the largest (step, time, value)."""
+    found: dict[str, Metric] = {}
+    for point in points:
+        held = found.get(point.key)
+        if held is None or (point.step, point.timestamp, point.value) > (
+            held.step,
+            held.timestamp,
+            held.value,
+        ):
+            found[point.key] = point
+    return found
+
+
 def outcome_tags(trajectory: Trajectory) -> list[RunTag]:
     """How the run ended."""
     tags = [RunTag(OUTCOME, trajectory.outcome), RunTag(STEPS, str(trajectory.steps))]
@@ -165,7 +181,12 @@ def write_run_files(trajectory: Trajectory, folder: Path) -> None:
     weight = torch.from_numpy(np.asarray(trajectory.weight))[None]
     bias = torch.tensor([trajectory.bias], dtype=weight.dtype)
     torch.save({"features.weight": weight, "features.bias": bias}, folder / WEIGHTS_FILE)
-    trajectory.history().to_parquet(folder / HISTORY_FILE, index=False)
+    write_parquet(pa.table(trajectory.columns()), folder / HISTORY_FILE)
+
+
+def write_parquet(table: pa.Table, path: Path) -> None:
+    """A table as a file: floats do not repeat, so dictionaries and statistics only cost."""
+    pq.write_table(table, path, use_dictionary=False, write_statistics=False)
 
 
 def curves_file(batch: int) -> str:

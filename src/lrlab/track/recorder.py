@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-import pandas as pd
+import pyarrow as pa
 from mlflow.entities import Metric, RunTag
 
 from lrlab.errors import LrlabError, UserError
@@ -25,8 +25,8 @@ from lrlab.track.read import (
     sweep_info,
 )
 from lrlab.track.store import Store, explained, now_ms
-from lrlab.track.writer import WRITERS, Writer, remove_run
-from lrlab.train import Trajectory
+from lrlab.track.writer import choose_writer, remove_run
+from lrlab.train import Finished, Trajectory
 from lrlab.trial import Run
 
 Key = tuple[int, int]
@@ -129,9 +129,9 @@ class Recorder:
     def __init__(self, store: Store, spec: SweepSpec, info: SweepInfo) -> None:
         self.store, self.spec, self.info = store, spec, info
         self.runs: dict[Key, RecordedRun] = {}
-        self._histories: dict[str, pd.DataFrame] = {}
+        self._histories: dict[str, pa.Table] = {}
         self._last_beat = time.monotonic()
-        self._writer: Writer = WRITERS["client"]
+        self.writer_name, self._writer, self.why_not_faster = choose_writer(store)
 
     @property
     def is_finished(self) -> bool:
@@ -161,18 +161,17 @@ class Recorder:
             self._set_tags(tags)
             self.store.client.log_text(self.info.run_id, dump_spec(self.spec), layout.SPEC_FILE)
 
-    def record(self, run: Run, trajectory: Trajectory) -> RecordedRun:
-        """Write one finished run."""
+    def record(self, finished: Finished) -> None:
+        """Write finished runs, in one transaction where the store allows it."""
         self._beat()
-        [run_id] = self._writer(
-            self.store, self.info.experiment_id, self.info.run_id, [(run, trajectory)]
-        )
-        recorded = as_recorded(run, trajectory, run_id)
-        self.runs[run.key] = recorded
-        history = trajectory.history()
-        history.insert(0, "run_id", run_id)
-        self._histories[run_id] = history
-        return recorded
+        where = (self.info.experiment_id, self.info.run_id)
+        for (run, trajectory), run_id in zip(
+            finished, self._writer(self.store, *where, finished), strict=True
+        ):
+            self.runs[run.key] = as_recorded(run, trajectory, run_id)
+            self._histories[run_id] = pa.table(
+                {"run_id": [run_id] * trajectory.steps, **trajectory.columns()}
+            )
 
     def close_batch(self, index: int, keys: Sequence[Key], best: Mapping[int, float]) -> None:
         """Store a cohort's histories in one file, and the best objective after each trial.
@@ -187,13 +186,14 @@ class Recorder:
         with explained(self.store.uri):
             if not fresh and self._has_cohort_file(index):
                 return
-            frames = [
+            tables = [
                 self._histories.pop(run_id)
                 if run_id in self._histories
-                else load_history(self.store, run_id)
+                else pa.Table.from_pandas(load_history(self.store, run_id), preserve_index=False)
                 for run_id in ids
             ]
-            self._log_frame(pd.concat(frames, ignore_index=True), layout.curves_file(index))
+            whole = pa.concat_tables(tables, promote_options="permissive")
+            self._log_table(whole, layout.curves_file(index))
             name, now = f"best_{self.spec.objective}", now_ms()
             points = [Metric(name, value, now, trial) for trial, value in best.items()]
             for start in range(0, len(points), 1000):
@@ -247,24 +247,22 @@ class Recorder:
         files = self.store.client.list_artifacts(self.info.run_id, layout.CURVES_FOLDER)
         return any(file.path.endswith(layout.curves_file(index)) for file in files)
 
-    def _log_frame(self, frame: pd.DataFrame, name: str) -> None:
+    def _log_table(self, table: pa.Table, name: str) -> None:
         with tempfile.TemporaryDirectory(prefix="lrlab-") as folder:
             path = Path(folder) / name
-            frame.to_parquet(path, index=False)
+            layout.write_parquet(table, path)
             self.store.client.log_artifact(self.info.run_id, str(path), layout.CURVES_FOLDER)
 
 
 def as_recorded(run: Run, trajectory: Trajectory, run_id: str) -> RecordedRun:
     """What reading the run back from the store will give."""
-    latest: dict[str, tuple[int, float]] = {}
-    for metric in layout.run_metrics(trajectory, 0):
-        latest[metric.key] = max(latest.get(metric.key, (-1, 0.0)), (metric.step, metric.value))
+    latest = layout.latest(layout.run_metrics(trajectory, 0))
     return RecordedRun(
         run_id=run_id,
         trial=run.trial,
         replicate=run.replicate,
         params={param.key: param.value for param in layout.run_params(run)},
-        latest={name: value for name, (_, value) in latest.items()},
+        latest={name: point.value for name, point in latest.items()},
         outcome=trajectory.outcome,
         steps=trajectory.steps,
         diverged_at=trajectory.diverged_at,

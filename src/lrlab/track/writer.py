@@ -6,13 +6,14 @@ A writer takes runs of one sweep and leaves them FINISHED, each wholly recorded 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
 from lrlab.errors import LrlabError
 from lrlab.track import layout
+from lrlab.track.bulk import refuses, write_in_bulk
 from lrlab.track.store import Store, explained, now_ms
 from lrlab.train import Trajectory
 from lrlab.trial import Run
@@ -92,5 +93,19 @@ def remove_run(store: Store, run_id: str) -> None:
         store.client.delete_run(run_id)
 
 
-# By name, fastest first. A bulk writer stands before the client's, for stores that allow it.
-WRITERS: dict[str, Writer] = {"client": write_with_client}
+# By name, fastest first; each with the reason why a store cannot be written so.
+WRITERS: dict[str, tuple[Writer, Callable[[Store], str | None]]] = {
+    "bulk": (write_in_bulk, refuses),
+    "client": (write_with_client, lambda store: None),
+}
+
+
+def choose_writer(store: Store) -> tuple[str, Writer, str]:
+    """Name and function of the fastest writer that a store allows, and why not a faster one."""
+    reasons: list[str] = []
+    for name, (writer, refusal) in WRITERS.items():
+        reason = refusal(store)
+        if reason is None:
+            return name, writer, "; ".join(reasons)
+        reasons.append(reason)
+    raise AssertionError("the client writes to any store")

@@ -14,13 +14,8 @@ from lrlab.losses import LOSSES
 from lrlab.optimizers import OPTIMIZERS
 from lrlab.problem import LogisticRegression, Problem
 from lrlab.spec import TrainSpec
-from lrlab.train.trajectory import (
-    Trajectory,
-    evaluation_steps,
-    final_measures,
-    outcome_of,
-    stepped_measures,
-)
+from lrlab.train.evaluate import final_measures, stepped_measures
+from lrlab.train.trajectory import Trajectory, evaluation_steps, outcome_of
 from lrlab.trial import Run, TrialConfig
 
 Objective = Callable[[Tensor, Tensor], Tensor]
@@ -84,12 +79,18 @@ def objective_of(config: TrialConfig, model: LogisticRegression) -> Objective:
 
 
 def batches(problem: Problem, settings: TrainSpec, seed: int) -> Iterator[tuple[Tensor, Tensor]]:
+    """One (x, y) a step of a problem's training rows; see `batches_of`."""
+    return batches_of(problem.x_train, problem.y_train, settings, seed)
+
+
+def batches_of(
+    x: Tensor, y: Tensor, settings: TrainSpec, seed: int
+) -> Iterator[tuple[Tensor, Tensor]]:
     """One (x, y) a step: all rows, or mini-batches that pass over shuffled rows in turn.
 
     The order depends on the seed alone, so runs of one seed see the same mini-batches. The
     last batch of a pass may be smaller.
     """
-    x, y = problem.x_train, problem.y_train
     size = settings.batch_size
     if size is None or size >= len(y):
         for _ in range(settings.steps):
@@ -108,12 +109,12 @@ def batches(problem: Problem, settings: TrainSpec, seed: int) -> Iterator[tuple[
 
 def train_cohort(
     problem: Problem, runs: Sequence[Run], settings: TrainSpec
-) -> Iterator[tuple[Run, Trajectory]]:
+) -> Iterator[list[tuple[Run, Trajectory]]]:
     """Train runs one after another; yields each as it ends."""
     for run in runs:
         with one_thread():
             trajectory = train(problem, run.config, settings, run.seed)
-        yield run, trajectory
+        yield [(run, trajectory)]
 
 
 @contextmanager
@@ -153,8 +154,9 @@ class _Recorder:
         """Take the stepped measures if they are due; False if they are not finite."""
         if step not in self.due:
             return True
-        z_val = self.model(self.problem.x_val).double().numpy()
-        measures = stepped_measures(z_val, self.problem)
+        z_val = self.model(self.problem.x_val).double()
+        taken = stepped_measures(z_val, self.problem.y_val)
+        measures = {name: value.item() for name, value in taken.items()}
         measures["train_objective"] = self._train_objective()
         if not all(math.isfinite(value) for value in measures.values()):
             self.diverged_at = step
@@ -173,13 +175,8 @@ class _Recorder:
         stepped = {name: np.array(values) for name, values in self.stepped.items()}
         evaluated = np.array(self.evaluated, dtype=np.int64)
         if self.diverged_at is None:
-            z_train = self.model(self.problem.x_train).double().numpy()
-            z_val = self.model(self.problem.x_val).double().numpy()
-            end = stepped["train_objective"]
-            final = final_measures(
-                z_train, z_val, float(end[-1]), self.train_loss[-1], self.problem
-            )
-            outcome = outcome_of(self.train_loss[0], evaluated, end)
+            final = self._final_measures(float(stepped["train_objective"][-1]))
+            outcome = outcome_of(self.train_loss[0], evaluated, stepped["train_objective"])
         else:
             final, outcome = {}, "diverged"
         return Trajectory(
@@ -192,3 +189,11 @@ class _Recorder:
             bias=float(self.model.features.bias[0]),
             diverged_at=self.diverged_at,
         )
+
+    def _final_measures(self, train_objective: float) -> dict[str, float]:
+        problem = self.problem
+        z_train, z_val = (self.model(x).double() for x in (problem.x_train, problem.x_val))
+        taken = final_measures(z_train, z_val, problem.y_train, problem.y_val)
+        measures = {name: value.item() for name, value in taken.items()}
+        measures |= {"train_objective": train_objective, "train_loss": self.train_loss[-1]}
+        return {name: value for name, value in measures.items() if math.isfinite(value)}

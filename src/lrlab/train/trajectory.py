@@ -8,9 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from lrlab.measures import HELD_OUT, accuracy, log_loss
-from lrlab.problem import Problem
-
 EVALUATIONS = 60
 TAIL = 0.1  # share of the steps, counted from the end, in which a converged run stands still
 STILL = 1e-3  # ... which means: moves by less than this share of its whole descent
@@ -46,51 +43,23 @@ class Trajectory:
         """Steps whose loss was finite."""
         return len(self.train_loss)
 
+    def columns(self) -> dict[str, np.ndarray]:
+        """The history as columns of length `steps`: `step`, `train_loss`, then the stepped
+        measures, NaN where not taken."""
+        columns = {"step": np.arange(1, self.steps + 1), "train_loss": self.train_loss}
+        for name, values in self.stepped.items():
+            columns[name] = np.full(self.steps, np.nan)
+            columns[name][self.evaluated - 1] = values
+        return columns
+
     def history(self) -> pd.DataFrame:
         """One row a step: `step`, `train_loss`, and the stepped measures where taken."""
-        steps = np.arange(1, self.steps + 1)
-        frame = pd.DataFrame({"step": steps, "train_loss": self.train_loss})
-        for name, values in self.stepped.items():
-            frame[name] = pd.Series(values, index=self.evaluated - 1).reindex(frame.index)
-        return frame
+        return pd.DataFrame(self.columns())
 
 
 def evaluation_steps(steps: int, count: int = EVALUATIONS) -> np.ndarray:
     """About `count` log-spaced steps from 1 to `steps`, both included, [e] int64."""
     return np.unique(np.geomspace(1, steps, count).round().astype(np.int64))
-
-
-def stepped_measures(z_val: np.ndarray, problem: Problem) -> dict[str, float]:
-    """The held-out measures that are taken along the way, from held-out logits [m]."""
-    y = problem.y_val.numpy()
-    return {"val_log_loss": log_loss(z_val, y), "val_accuracy": accuracy(z_val, y)}
-
-
-def final_measures(
-    z_train: np.ndarray,
-    z_val: np.ndarray,
-    train_objective: float,
-    train_loss: float,
-    problem: Problem,
-) -> dict[str, float]:
-    """Every measure of `lrlab.measures`, those that are finite.
-
-    Args:
-        z_train: Logits on the training rows, [n] float64.
-        z_val: Logits on the held-out rows, [m] float64.
-        train_objective: Loss + l2 on all training rows.
-        train_loss: Loss + l2 of the last batch.
-        problem: For the labels.
-    """
-    y_train, y_val = problem.y_train.numpy(), problem.y_val.numpy()
-    measures = {name: measure(z_val, y_val) for name, measure in HELD_OUT.items()}
-    measures |= {
-        "train_objective": train_objective,
-        "train_loss": train_loss,
-        "train_log_loss": log_loss(z_train, y_train),
-        "train_accuracy": accuracy(z_train, y_train),
-    }
-    return {name: value for name, value in measures.items() if np.isfinite(value)}
 
 
 def outcome_of(first_loss: float, evaluated: np.ndarray, objective: np.ndarray) -> str:

@@ -1,0 +1,269 @@
+"""The fused engine, held to torch.optim itself: every optimizer, every loss, every step."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lrlab.losses import LOSSES, Loss
+from lrlab.optimizers import OPTIMIZERS, Optimizer
+from lrlab.problem import Problem, load_problem
+from lrlab.spec import TrainSpec, make_spec
+from lrlab.train import fused, loop
+from lrlab.train.loop import batches
+from lrlab.train.trajectory import Trajectory
+from lrlab.trial import Run, TrialConfig
+
+STEPS = 1000
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+@pytest.fixture(scope="module")
+def one_thread() -> Iterator[None]:
+    """Tiny tensors: more threads only wait for each other."""
+    with loop.one_thread():
+        yield
+
+
+# Small enough that a run does not reach the point where its loss is flat to the last bit:
+# there the adaptive optimizers divide one rounding error by another.
+LR = {
+    "sgd": 0.05,
+    "momentum": 0.01,
+    "nesterov": 0.01,
+    "adagrad": 0.05,
+    "adadelta": 0.02,
+    "rmsprop": 5e-5,
+}
+TOLERANCE = {"float64": 1e-10, "float32": 1e-4}
+
+
+def problem(dtype: str, batch_size: int | None, steps: int = STEPS) -> tuple[Problem, TrainSpec]:
+    data = {"sizes": [12, 9], "val_sizes": [5, 5], "noise": 0.2, "features": 3}
+    train = {"steps": steps, "dtype": dtype, "batch_size": batch_size}
+    spec = make_spec({"name": "t", "data": data, "train": train})
+    return load_problem(spec), spec.train
+
+
+def cohort(engine: Any, *args: Any) -> list[tuple[Run, Trajectory]]:
+    """All runs of a cohort, whatever the parts in which the engine gives them."""
+    return [pair for part in engine.train_cohort(*args) for pair in part]
+
+
+def torchs_losses(data: Problem, how: TrainSpec, config: TrialConfig, seed: int) -> np.ndarray:
+    """The same training with torch.optim, written out: loss of every step, [steps]."""
+    model = data.initial_model(seed)
+    optimizer = OPTIMIZERS[config.optimizer].build(
+        model.parameters(), lr=config.lr, **config.optimizer_params
+    )
+    losses = []
+    for x, y in batches(data, how, seed):
+        optimizer.zero_grad()
+        loss = LOSSES[config.loss].criterion(model(x), y, **config.loss_params)
+        loss = loss + 0.5 * config.l2 * (model.features.weight**2).sum()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    return np.array(losses)
+
+
+def relative_error(mine: np.ndarray, torchs: np.ndarray) -> float:
+    return float(np.max(np.abs(mine - torchs)) / np.max(np.abs(torchs)))
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("batch_size", [None, 8], ids=["full-batch", "mini-batch"])
+@pytest.mark.parametrize("optimizer", OPTIMIZERS.names())
+def test_a_cohort_of_all_losses_follows_torch_optim_step_by_step(
+    optimizer: str, batch_size: int | None, dtype: str
+) -> None:
+    whole = dtype == "float64" and batch_size is None
+    data, how = problem(dtype, batch_size, STEPS if whole else 200)
+    lr = LR.get(optimizer, 0.003)
+    runs = [
+        Run(i, 0, 1, TrialConfig.of(optimizer, loss, lr * (1 + i / 9), l2=0.01 * (i % 2)))
+        for i, loss in enumerate(LOSSES.names())
+    ]
+    for run, trajectory in cohort(fused, data, runs, how):
+        expected = torchs_losses(data, how, run.config, run.seed)
+        assert trajectory.steps == how.steps
+        error = relative_error(trajectory.train_loss, expected)
+        assert error < TOLERANCE[dtype], f"{run.config.loss}: {error:.1e}"
+
+
+def hyperparameters(entry: Loss | Optimizer) -> st.SearchStrategy[dict[str, float]]:
+    """Values of every hyperparameter, away from where arithmetic is ill-conditioned."""
+    sensible: dict[str, tuple[float, float]] = {
+        "eps": (0.01, 0.3) if isinstance(entry, Loss) else (1e-8, 1e-3),
+        "beta": (0, 0.95), "beta1": (0, 0.95), "beta2": (0.9, 0.9999), "alpha": (0.9, 0.999),
+        "rho": (0.8, 0.99), "lr_decay": (0, 0.1), "weight_decay": (0, 1),
+        "momentum_decay": (0, 0.1), "gamma": (0, 5), "pos_weight": (0.1, 10),
+    }  # fmt: skip
+    return st.fixed_dictionaries(
+        {
+            f"{entry.name}.{h.name}": st.floats(*sensible.get(h.name, (h.low, h.high)))
+            for h in entry.hyperparameters
+        }
+    )
+
+
+@st.composite
+def configs(draw: Any) -> TrialConfig:
+    optimizer = draw(st.sampled_from(OPTIMIZERS.names()))
+    loss = draw(st.sampled_from(LOSSES.names()))
+    given_ = draw(hyperparameters(OPTIMIZERS[optimizer])) | draw(hyperparameters(LOSSES[loss]))
+    lr = LR.get(optimizer, 0.003) * draw(st.floats(0.1, 2))
+    return TrialConfig.of(optimizer, loss, lr, draw(st.floats(0, 0.1)), given_)
+
+
+@settings(max_examples=25, deadline=None)
+@given(drawn=st.lists(configs(), min_size=1, max_size=8), seeds=st.integers(1, 3))
+def test_mixed_cohorts_with_drawn_hyperparameters_follow_torch_optim(
+    drawn: list[TrialConfig], seeds: int
+) -> None:
+    data, how = problem("float64", None, 60)
+    runs = [Run(i, 0, 1 + i % seeds, config) for i, config in enumerate(drawn)]
+    for run, trajectory in cohort(fused, data, runs, how):
+        expected = torchs_losses(data, how, run.config, run.seed)
+        assert relative_error(trajectory.train_loss, expected) < 1e-9, run.config
+
+
+def some_runs(count: int = 12) -> list[Run]:
+    names = OPTIMIZERS.names(), LOSSES.names()
+    return [
+        Run(i, 0, 1 + i % 2, TrialConfig.of(names[0][i % 12], names[1][i % 9], 1e-3))
+        for i in range(count)
+    ]
+
+
+@pytest.mark.parametrize("batch_size", [None, 8])
+def test_a_run_is_bit_for_bit_the_same_when_trained_twice(batch_size: int | None) -> None:
+    data, how = problem("float32", batch_size, 50)
+    first = list(cohort(fused, data, some_runs(), how))
+    second = list(cohort(fused, data, some_runs(), how))
+    for (_, a), (_, b) in zip(first, second, strict=True):
+        assert np.array_equal(a.train_loss, b.train_loss)
+        assert np.array_equal(a.weight, b.weight)
+        assert a.final == b.final
+
+
+@pytest.mark.parametrize("batch_size", [None, 8])
+def test_trajectories_are_what_the_loop_leaves(batch_size: int | None) -> None:
+    data, how = problem("float64", batch_size, 300)
+    runs = some_runs(24)
+    mine = list(cohort(fused, data, runs, how))
+    reference = list(cohort(loop, data, runs, how))
+    for (run, a), (same, b) in zip(mine, reference, strict=True):
+        assert run is same
+        assert a.outcome == b.outcome
+        assert a.evaluated.tolist() == b.evaluated.tolist()
+        for name, values in b.stepped.items():
+            np.testing.assert_allclose(a.stepped[name], values, rtol=1e-8, atol=1e-12)
+        assert a.final.keys() == b.final.keys()
+        for name, value in b.final.items():
+            assert a.final[name] == pytest.approx(value, rel=1e-8, abs=1e-10), name
+        np.testing.assert_allclose(a.weight, b.weight, rtol=1e-7, atol=1e-12)
+
+
+def test_diverged_runs_leave_without_touching_the_others() -> None:
+    data, how = problem("float32", None, 200)
+    calm = [Run(i, 0, 1, TrialConfig.of("momentum", "squared_hinge", 0.01)) for i in (0, 2, 4)]
+    wild = [Run(i, 0, 1, TrialConfig.of("sgd", "squared_hinge", 10.0**i)) for i in (1, 3, 5, 20)]
+    together = {run.trial: t for run, t in cohort(fused, data, [*calm, *wild], how)}
+    reference = {run.trial: t for run, t in cohort(loop, data, [*calm, *wild], how)}
+    assert {together[run.trial].outcome for run in wild} == {"diverged"}
+    for trial, expected in reference.items():
+        mine = together[trial]
+        assert mine.diverged_at == expected.diverged_at
+        assert mine.steps == expected.steps
+        assert np.isfinite(mine.train_loss).all()
+        assert mine.evaluated.tolist() == expected.evaluated.tolist()
+        assert (mine.final == {}) == (expected.final == {})
+
+
+def test_a_users_own_loss_is_differentiated_by_autograd() -> None:
+    LOSSES.register(
+        Loss(
+            "exponential",
+            lambda z, y: torch.exp((1 - 2 * y) * z),
+            formula="exp(-s z)",
+            when="test",
+            source="test",
+        )
+    )
+    try:
+        data, how = problem("float64", None, 100)
+        runs = [Run(i, 0, 1, TrialConfig.of("adam", name, 0.01)) for i, name in
+                enumerate(["exponential", "bce", "exponential"])]  # fmt: skip
+        for run, trajectory in cohort(fused, data, runs, how):
+            expected = torchs_losses(data, how, run.config, 1)
+            assert relative_error(trajectory.train_loss, expected) < 1e-12
+    finally:
+        LOSSES.unregister("exponential")
+
+
+def test_an_optimizer_without_a_rule_falls_back_to_the_loop() -> None:
+    OPTIMIZERS.register(
+        Optimizer(
+            "asgd",
+            lambda params, lr: torch.optim.ASGD(params, lr=lr),
+            formula="averaged",
+            when="test",
+            source="test",
+            default_lr=0.01,
+        )
+    )
+    try:
+        data, how = problem("float64", None, 40)
+        runs = [
+            Run(i, 0, 1, TrialConfig.of(o, "bce", 0.01)) for i, o in enumerate(("asgd", "sgd"))
+        ]
+        done = dict(enumerate(t for _, t in cohort(fused, data, runs, how)))
+        for i, run in enumerate(runs):
+            expected = torchs_losses(data, how, run.config, 1)
+            assert relative_error(done[i].train_loss, expected) < 1e-12
+    finally:
+        OPTIMIZERS.unregister("asgd")
+
+
+@pytest.mark.parametrize("name", LOSSES.names())
+def test_slopes_are_the_derivatives_of_the_loss(name: str) -> None:
+    entry = LOSSES[name]
+    z = torch.linspace(-30, 30, 241, dtype=torch.float64).repeat(2, 1).requires_grad_()
+    y = (torch.arange(241) % 2).double()
+    params = {h.name: h.default for h in entry.hyperparameters}
+    columns = {k: torch.full((2, 1), v, dtype=torch.float64) for k, v in params.items()}
+    values = entry.per_example(z, y.expand_as(z), **params)
+    [expected] = torch.autograd.grad(values.sum(), z)
+    assert entry.slope is not None
+    mine, slopes = entry.slope(z.detach(), y, **columns)
+    # torch's own bce_logits loses digits to cancellation where the loss is tiny.
+    torch.testing.assert_close(mine, values.detach(), rtol=1e-12, atol=1e-14)
+    torch.testing.assert_close(slopes, expected, rtol=1e-10, atol=1e-15)
+
+
+def test_a_large_cohort_on_many_rows_is_tiled_to_the_same_numbers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    data, how = problem("float64", None, 30)
+    whole = [t.train_loss for _, t in cohort(fused, data, some_runs(), how)]
+    monkeypatch.setattr(fused, "TILE", 40)
+    tiled = [t.train_loss for _, t in cohort(fused, data, some_runs(), how)]
+    for a, b in zip(whole, tiled, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-12)
+
+
+def test_a_measure_that_is_not_a_number_is_left_out() -> None:
+    data, how = problem("float64", None, 3)
+    one_class = dataclasses.replace(data, y_val=torch.ones_like(data.y_val))
+    for engine in (fused, loop):
+        [(_, trajectory)] = cohort(engine, one_class, some_runs(1), how)
+        assert "val_auc" not in trajectory.final
+        assert "val_log_loss" in trajectory.final
