@@ -514,9 +514,9 @@ def test_too_few_rows_for_a_stratified_split_are_counted(
     assert "data.val_fraction" in message
 
 
-def test_a_column_of_identifiers_is_refused(tmp_path: Path) -> None:
+def test_a_column_of_too_many_categories_is_refused_even_if_asked_for(tmp_path: Path) -> None:
     frame = table(1200).assign(patient=[f"p{i}" for i in range(1200)])
-    assert refusal(write(tmp_path, frame)) == (
+    assert refusal(write(tmp_path, frame), categorical=["patient"]) == (
         "column 'patient' has 1,200 different values, too many for one column each; list it "
         "under data.drop"
     )
@@ -697,3 +697,18 @@ def test_a_date_in_a_csv_file_is_a_category(tmp_path: Path) -> None:
     days = [datetime.date(2020, 1, 1 + i % 3) for i in range(N)]
     names = load(write(tmp_path, table().assign(day=days))).feature_names
     assert names[-3:] == ("day_2020-01-01", "day_2020-01-02", "day_2020-01-03")
+
+
+def test_a_column_that_looks_like_an_identifier_is_refused_unless_it_is_asked_for(
+    tmp_path: Path,
+) -> None:
+    rows = [f"c{i},{i % 5},{'yes' if i % 3 else 'no'}" for i in range(60)]
+    path = tmp_path / "t.csv"
+    path.write_text("\n".join(["id,a,y", *rows]))
+    data = {"source": "csv", "path": str(path), "target": "y"}
+    with pytest.raises(UserError, match=r"'id' has 60 different values.*data\.drop"):
+        load_problem(make_spec({"name": "t", "data": data}))
+    dropped = load_problem(make_spec({"name": "t", "data": data | {"drop": ["id"]}}))
+    assert dropped.feature_names == ("a",)
+    asked = load_problem(make_spec({"name": "t", "data": data | {"categorical": ["id"]}}))
+    assert asked.n_features > 1

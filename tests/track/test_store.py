@@ -152,3 +152,13 @@ def test_a_full_disk_is_said_in_one_line_and_the_sweep_goes_on_after_it(tmp_path
         assert '"runs": 8' in last.stdout
     finally:
         subprocess.run(["umount", tmp_path], check=True)
+
+
+def test_a_uri_of_no_known_kind_is_the_users_mistake() -> None:
+    with pytest.raises(UserError, match="no tracking URI that MLflow knows"):
+        connect("foo://bar")
+
+
+def test_a_missing_database_driver_is_named() -> None:
+    with pytest.raises(UserError, match="needs the Python package"):
+        connect("mssql+pyodbc://u:pw@127.0.0.1:1/x")

@@ -137,6 +137,9 @@ class _Shown:
         elif first or progress.done == progress.total or now - self._last >= PLAIN_EVERY:
             self._last = now
             click.echo(self._line(progress), err=True)
+        if progress.done == progress.total:
+            self.close()
+            click.echo("Logging the best model and drawing the report ...", err=True)
 
     def close(self) -> None:
         """Leave the terminal tidy."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,10 +13,11 @@ import torch
 
 from lrlab.catalogue import did_you_mean
 from lrlab.errors import UserError
+from lrlab.problem.design import split_and_encode
 from lrlab.problem.problem import Problem
 from lrlab.spec import CsvData, ParquetData, SklearnData
 
-MAX_CATEGORIES = 1000
+MANY_VALUES = 20  # fewer different values than this are never taken for identifiers
 
 
 def load_csv(data: CsvData, seed: int, dtype: torch.dtype) -> Problem:
@@ -75,7 +76,7 @@ def load_sklearn(data: SklearnData, seed: int, dtype: torch.dtype) -> Problem:
     positive = str(names[1]) if data.positive is None and len(names) == 2 else data.positive
     where = f"sklearn {data.dataset}"
     y, classes = encode_target(target, positive, where)
-    return _split(
+    return split_and_encode(
         frame, y, classes, (list(frame.columns), []), data, seed, dtype, where, impute=False
     )
 
@@ -89,7 +90,7 @@ def _from_file(data: CsvData | ParquetData, read: Any, seed: int, dtype: torch.d
     frame = frame[[*numeric, *categorical, data.target]]
     frame = _without_missing(frame, data, where)
     y, classes = encode_target(frame[data.target], data.positive, where)
-    return _split(
+    return split_and_encode(
         frame.drop(columns=data.target),
         y,
         classes,
@@ -165,11 +166,24 @@ def _choose_columns(
                 f"{where}: column {column!r} holds {kinds[column]}; list it under data.drop "
                 "or convert it"
             )
+        if kinds[column] == "categorical" and data.categorical is None:
+            _refuse_identifier(frame[column], where)
     for column in numeric:
         frame[column] = _as_numbers(frame[column], where)
     if not numeric and not categorical:
         raise UserError(f"{where}: no column is left to learn from")
     return numeric, categorical
+
+
+def _refuse_identifier(column: pd.Series, where: str) -> None:
+    """Text that is different in almost every row is a name or number of the row, no feature."""
+    different = column.astype("string").nunique()
+    if different > MANY_VALUES and different > 0.9 * len(column):
+        raise UserError(
+            f"{where}: column {column.name!r} has {different:,} different values in "
+            f"{len(column):,} rows, so it looks like an identifier; list it under data.drop (or "
+            "under data.categorical, to use it all the same)"
+        )
 
 
 def _kind(column: pd.Series) -> str:
@@ -257,171 +271,3 @@ def encode_target(
     others = [str(value) for value in found if value != matches[0]]
     negative = others[0] if len(others) == 1 else "rest"
     return (target == matches[0]).to_numpy(np.float64), (negative, str(matches[0]))
-
-
-def _split(
-    frame: pd.DataFrame,
-    y: np.ndarray,
-    classes: tuple[str, str],
-    columns: tuple[list[str], list[str]],
-    data: CsvData | ParquetData | SklearnData,
-    seed: int,
-    dtype: torch.dtype,
-    where: str,
-    *,
-    impute: bool,
-) -> Problem:
-    """Stratified split; then whatever is learnt from data is learnt from the training rows."""
-    from sklearn.model_selection import train_test_split
-
-    _check_finite(frame, columns[0], where)
-    try:
-        train, val = train_test_split(
-            np.arange(len(y)), test_size=data.val_fraction, random_state=seed, stratify=y
-        )
-    except ValueError:
-        fewest = int(min(y.sum(), len(y) - y.sum()))
-        raise UserError(
-            f"{where}: {len(y):,} rows, {fewest:,} of the rarer class, are too few for a "
-            f"stratified split with data.val_fraction = {data.val_fraction:g}"
-        ) from None
-    train, val = np.sort(train), np.sort(val)
-    x, names, mean, scale = _design_matrix(frame, train, columns, where, impute)
-    x, names, mean, scale = _without_constant(x, train, names, mean, scale, data, where)
-    x = _standardised(x, mean, scale, names, where)
-    n, d = len(train), len(names)
-    return Problem(
-        x_train=torch.from_numpy(x[train]).to(dtype),
-        y_train=torch.from_numpy(y[train]).to(dtype),
-        x_val=torch.from_numpy(x[val]).to(dtype),
-        y_val=torch.from_numpy(y[val]).to(dtype),
-        feature_names=tuple(names),
-        classes=classes,
-        mean=mean,
-        scale=scale,
-        description=f"{Path(where).name}: {n:,} rows x {d} columns, {len(val):,} held out, "
-        f"class 1 is {classes[1]}",
-    )
-
-
-def _check_finite(frame: pd.DataFrame, numeric: list[str], where: str) -> None:
-    for column in numeric:
-        infinite = np.flatnonzero(np.isinf(frame[column].to_numpy(np.float64)))
-        if len(infinite):
-            raise UserError(
-                f"{where}: column {column!r} is infinite in row {frame.index[infinite[0]] + 1}; "
-                "mend the value or list the column under data.drop"
-            )
-
-
-def _design_matrix(
-    frame: pd.DataFrame,
-    train: np.ndarray,
-    columns: tuple[list[str], list[str]],
-    where: str,
-    impute: bool,
-) -> tuple[np.ndarray, list[str], np.ndarray, np.ndarray]:
-    """Raw columns [n, d] float64, their names, and each one's mean and scale on training rows.
-
-    One-hot columns keep mean 0 and scale 1.
-    """
-    from sklearn.impute import SimpleImputer
-
-    numeric, categorical = columns
-    x = frame[numeric].to_numpy(np.float64)
-    if impute and numeric:
-        imputer = SimpleImputer(strategy="median", keep_empty_features=True)
-        x = imputer.fit(x[train]).transform(x)
-    with np.errstate(over="ignore", invalid="ignore"):
-        mean, scale = x[train].mean(axis=0), x[train].std(axis=0)
-    names = list(numeric)
-    if categorical:
-        hot, hot_names = _one_hot(frame[categorical], train, where, impute)
-        x = np.hstack([x, hot])
-        names += hot_names
-        mean = np.concatenate([mean, np.zeros(len(hot_names))])
-        scale = np.concatenate([scale, np.ones(len(hot_names))])
-    return x, names, mean, scale
-
-
-def _one_hot(
-    frame: pd.DataFrame, train: np.ndarray, where: str, impute: bool
-) -> tuple[np.ndarray, list[str]]:
-    """One column a category seen in training; a category met only later is all zeros."""
-    from sklearn.preprocessing import OneHotEncoder
-
-    text = frame.astype("string")
-    if impute:
-        commonest = text.iloc[train].mode().reindex([0]).iloc[0]
-        text = text.fillna(commonest).fillna("")  # "" where the training rows hold none
-    for column in text:
-        count = text[column].nunique()
-        if count > MAX_CATEGORIES:
-            raise UserError(
-                f"{where}: column {column!r} has {count:,} different values, too many for one "
-                "column each; list it under data.drop"
-            )
-    encoder = OneHotEncoder(
-        handle_unknown="ignore", drop="if_binary", sparse_output=False, dtype=np.float64
-    )
-    values = text.astype(object)
-    encoder.fit(values.iloc[train])
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # of unknown categories
-        hot = encoder.transform(values)
-    return hot, [str(name) for name in encoder.get_feature_names_out()]
-
-
-def _without_constant(
-    x: np.ndarray,
-    train: np.ndarray,
-    names: list[str],
-    mean: np.ndarray,
-    scale: np.ndarray,
-    data: CsvData | ParquetData | SklearnData,
-    where: str,
-) -> tuple[np.ndarray, list[str], np.ndarray, np.ndarray]:
-    constant = x[train].min(axis=0) == x[train].max(axis=0)
-    if not constant.any():
-        return x, names, mean, scale
-    if data.constant == "error":
-        column = names[int(np.flatnonzero(constant)[0])]
-        _refuse_constant(where, column, int(constant.sum()))
-    if constant.all():
-        raise UserError(f"{where}: every column is constant on the training rows")
-    kept = ~constant
-    return (
-        x[:, kept],
-        [name for name, keep in zip(names, kept, strict=True) if keep],
-        mean[kept],
-        scale[kept],
-    )
-
-
-def _standardised(
-    x: np.ndarray, mean: np.ndarray, scale: np.ndarray, names: list[str], where: str
-) -> np.ndarray:
-    """(x - mean) / scale, [n, d].
-
-    Raises:
-        UserError: If a column's values are too far apart, or too close, for that.
-    """
-    with np.errstate(all="ignore"):
-        x = (x - mean) / scale
-    limit = np.finfo(np.float32).max
-    bad = ~((np.abs(x) < limit).all(axis=0) & np.isfinite(scale))
-    if bad.any():
-        column = names[int(np.flatnonzero(bad)[0])]
-        raise UserError(
-            f"{where}: column {column!r} cannot be standardised: its values are too far apart or "
-            "too close together for floating point; rescale it or list it under data.drop"
-        )
-    return x
-
-
-def _refuse_constant(where: str, column: str, count: int) -> NoReturn:
-    others = f" (and {count - 1} more)" if count > 1 else ""
-    raise UserError(
-        f"{where}: column {column!r}{others} is constant on the training rows, so nothing can be "
-        "learnt from it; list it under data.drop or set data.constant: drop"
-    )

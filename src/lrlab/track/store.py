@@ -231,6 +231,7 @@ def explained(uri: str) -> Iterator[None]:
         sqlite3.Error,
         requests.exceptions.RequestException,
         OSError,
+        ImportError,  # of a database's driver
     ) as error:
         raise _explain(error, without_password(uri)) from error
 
@@ -238,6 +239,17 @@ def explained(uri: str) -> Iterator[None]:
 def _explain(error: Exception, uri: str) -> LrlabError:
     text = str(error)
     low = text.lower()
+    if isinstance(error, sqlalchemy.exc.NoSuchModuleError | sqlalchemy.exc.ArgumentError):
+        return UserError(
+            f"{uri} is no tracking URI that MLflow knows; use http(s)://server:port, "
+            "sqlite:///file.db or postgresql+psycopg2://user:password@host/database"
+        )
+    if isinstance(error, ImportError):
+        return UserError(
+            f"the tracking store {uri} needs the Python package {error.name!r}, which is not "
+            "installed (for PostgreSQL: pip install psycopg2-binary, and a URI that begins with "
+            "postgresql+psycopg2://)"
+        )
     if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT) or (
         "database or disk is full" in low or "no space left" in low
     ):
