@@ -83,7 +83,7 @@ def asked_in(
     with one_thread():  # gp computes with torch, whose threads wait for busy cores
         asked = ask(study, spec, batch)
     for number, each in enumerate(asked, start=batch.start):
-        tell(study, each.trial, result(number, each.config))
+        tell(study, spec, each, result(number, each.config))
     return [each.config for each in asked]
 
 
@@ -317,7 +317,7 @@ def test_a_sampler_that_learns_looks_where_results_were_good() -> None:
         study, configs = new_study(spec), []
         for batch in batches(spec):
             for each in ask(study, spec, batch):
-                tell(study, each.trial, TrialResult(math.log(each.config.lr) ** 2))
+                tell(study, spec, each, TrialResult(math.log(each.config.lr) ** 2))
                 configs.append(each.config)
         return float(np.median([abs(math.log(c.lr)) for c in configs[-20:]]))
 
@@ -355,11 +355,11 @@ def test_optuna_takes_every_point_of_a_stepped_grid_as_it_is(
 
 def test_fewer_trials_than_points_are_spread_over_the_grid_by_the_seed() -> None:
     spec = spec_of("grid", trials=1000)
-    points = grid_points(spec)
-    other = grid_points(spec.model_copy(update={"seed": 6}))
+    other_spec = spec.model_copy(update={"seed": 6})
+    points, other = ([*grid_points(s, range(spec.n_trials))] for s in (spec, other_spec))
     assert points != other
     assert sorted(map(repr, points)) == sorted(map(repr, other))
-    assert {point["optimizer"] for point in points[:30]} == {"sgd", "momentum", "adam"}
+    assert {point.optimizer for point in points[:30]} == {"sgd", "momentum", "adam"}
 
 
 # --- how trials end --------------------------------------------------------------------------
@@ -373,7 +373,7 @@ def ended(results: list[TrialResult], *, restored: bool) -> list[optuna.trial.Fr
         restore(study, spec, configs, results)
     else:
         for each, result in zip(ask(study, spec, [*batches(spec)][0]), results, strict=True):  # noqa: RUF015
-            tell(study, each.trial, result)
+            tell(study, spec, each, result)
     return study.trials
 
 
@@ -417,7 +417,7 @@ def test_the_best_trial_is_found_in_the_objective_s_direction() -> None:
         spec = spec_of("random", trials=3).model_copy(update={"objective": objective})
         study = new_study(spec)
         for each, value in zip(ask(study, spec, Batch(0, 0, 3)), (0.5, 0.2, 0.9), strict=True):
-            tell(study, each.trial, TrialResult(value))
+            tell(study, spec, each, TrialResult(value))
         assert study.best_value == best
 
 

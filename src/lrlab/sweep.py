@@ -17,6 +17,7 @@ from lrlab.problem import Problem, load_problem
 from lrlab.report import write_report
 from lrlab.report.recorded import best_of, note_on, report_on
 from lrlab.spec import SweepSpec
+from lrlab.spec.space import names
 from lrlab.track import RecordedRun, Recorder, runs_frame, trial_result
 from lrlab.track.model import log_best_model
 from lrlab.track.recorder import as_recorded
@@ -173,7 +174,7 @@ class _Trial:
     """A trial of the batch at hand; `asked` is None if it was restored without asking."""
 
     runs: tuple[Run, ...]
-    asked: optuna.Trial | None
+    asked: search.Asked | None
 
 
 def _propose(
@@ -196,7 +197,7 @@ def _propose(
         for run in recorded[n]:
             _check_same(n, run.config(), proposal.config)
     return [
-        _Trial(_runs(spec, n, proposal.config), proposal.trial)
+        _Trial(_runs(spec, n, proposal.config), proposal)
         for n, proposal in zip(numbers, asked, strict=True)
     ]
 
@@ -225,7 +226,7 @@ def _tell(
     for trial in trials:
         if trial.asked is not None:
             ended = [results[run.key] for run in trial.runs]
-            search.tell(study, trial.asked, trial_result(ended, spec.objective))
+            search.tell(study, spec, trial.asked, trial_result(ended, spec.objective))
 
 
 def _best_after(
@@ -300,7 +301,7 @@ def draw_graph(spec: SweepSpec, problem: Problem, best: RecordedRun | None = Non
 
 def _first_config(spec: SweepSpec) -> TrialConfig:
     space = spec.search.space
-    optimizer, loss = (search.names(space, key)[0] for key in ("optimizer", "loss"))
+    optimizer, loss = (names(space, key)[0] for key in ("optimizer", "loss"))
     return TrialConfig.of(optimizer, loss, lr=0.01, l2=spec.train.l2)
 
 

@@ -65,6 +65,24 @@ class TrialConfig:
             loss_params=resolve_hyperparameters(LOSSES[loss], given[loss]),
         )
 
+    @classmethod
+    def of_space(
+        cls, optimizer: str, loss: str, chosen: Mapping[str, float | str], l2: float
+    ) -> TrialConfig:
+        """A configuration from values by key of a search space.
+
+        Args:
+            optimizer: Name in the catalogue of optimizers.
+            loss: Name in the catalogue of losses.
+            chosen: Value by key; the learning rate's key may be the optimizer's own.
+            l2: What l2 is where the space does not search it.
+        """
+        numbers = {key: float(value) for key, value in chosen.items()}
+        lr = numbers.pop(f"{optimizer}.lr", None)
+        if lr is None:
+            lr = numbers.pop("lr")
+        return cls.of(optimizer, loss, lr, numbers.pop("l2", l2), numbers)
+
     @property
     def hyperparameters(self) -> dict[str, float]:
         """Every hyperparameter by `owner.name`."""

@@ -37,6 +37,8 @@ MAX_NUMBERS = 1_000_000_000  # of a made-up problem: 4 GB in float32
 MAX_GRID = 1_000_000  # the grid sampler holds every point in memory
 
 Sampler = Literal["tpe", "random", "qmc", "grid", "cmaes", "gp"]
+# Trials a batch where the spec does not say: samplers that learn do so between batches only.
+BATCHES = {"tpe": 64, "random": 512, "qmc": 512, "grid": 512, "cmaes": 32, "gp": 8}
 
 
 def _one_line(text: str) -> str:
@@ -172,12 +174,15 @@ class SearchSpec(Section):
     """What Optuna searches, and how.
 
     `batch` trials are asked for together and trained together; it is part of the result (a
-    sampler learns only between batches), so it never depends on the machine.
+    sampler learns only between batches), so it never depends on the machine. By default it is
+    small where the sampler learns and large where it does not.
     """
 
     trials: Annotated[Count, Field(le=1_000_000)] | None = None
     sampler: Sampler = "tpe"
-    batch: Annotated[Count, Field(le=4096)] = 32
+    batch: Annotated[Count, Field(le=4096)] = Field(
+        default_factory=lambda fields: BATCHES.get(fields.get("sampler", ""), 64)
+    )
     replicates: Annotated[Count, Field(le=10_000)] = 1
     space: dict[str, _Domain] = Field(default_factory=default_space)
 

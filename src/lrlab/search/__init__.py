@@ -1,0 +1,28 @@
+"""The search: trials are proposed in batches, and Optuna's study is told how they ended."""
+
+from lrlab.search.samplers import SAMPLERS, ask, cautions, grid_points
+from lrlab.search.study import (
+    Asked,
+    Batch,
+    TrialResult,
+    batches,
+    combine,
+    new_study,
+    restore,
+    tell,
+)
+
+__all__ = [
+    "SAMPLERS",
+    "Asked",
+    "Batch",
+    "TrialResult",
+    "ask",
+    "batches",
+    "cautions",
+    "combine",
+    "grid_points",
+    "new_study",
+    "restore",
+    "tell",
+]

@@ -1,0 +1,142 @@
+"""What Optuna's study holds: batches of trials, how each ended, and trials taken from a record."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import optuna
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
+from optuna.trial import TrialState
+
+from lrlab.spec import Domain, Range, SweepSpec
+from lrlab.spec.space import active_keys
+from lrlab.trial import TrialConfig
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Trials `start` to `stop` - 1, asked for and trained together."""
+
+    index: int
+    start: int
+    stop: int
+
+
+@dataclass(frozen=True)
+class TrialResult:
+    """How a trial ended.
+
+    Args:
+        value: The objective, the mean over replicates; None if the trial diverged.
+        last_value: For a diverged trial, the last finite objective, if there was one.
+        last_step: For a diverged trial, the step at which it diverged.
+    """
+
+    value: float | None
+    last_value: float | None = None
+    last_step: int = 0
+
+
+def combine(results: Sequence[TrialResult]) -> TrialResult:
+    """A trial's result from its replicates: the mean; diverged if any of them diverged."""
+    ended = [result.value for result in results if result.value is not None]
+    if len(ended) == len(results):
+        return TrialResult(math.fsum(ended) / len(ended))
+    diverged = [result for result in results if result.value is None]
+    last = [result.last_value for result in diverged if result.last_value is not None]
+    return TrialResult(
+        None,
+        math.fsum(last) / len(last) if last else None,
+        min(result.last_step for result in diverged),
+    )
+
+
+def batches(spec: SweepSpec) -> Iterator[Batch]:
+    """The sweep's batches; only the last may be short."""
+    for index, start in enumerate(range(0, spec.n_trials, spec.search.batch)):
+        yield Batch(index, start, min(start + spec.search.batch, spec.n_trials))
+
+
+def new_study(spec: SweepSpec) -> optuna.Study:
+    """An empty study in memory."""
+    optuna.logging.set_verbosity(optuna.logging.ERROR)  # what it warns of is dealt with here
+    return optuna.create_study(direction=spec.measure.direction, study_name=spec.name)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A proposed configuration; `trial` is Optuna's, if its sampler keeps one while it runs."""
+
+    config: TrialConfig
+    trial: optuna.Trial | None = None
+
+
+def tell(study: optuna.Study, spec: SweepSpec, asked: Asked, result: TrialResult) -> None:
+    """Tell how a trial ended; a batch's trials are told in the order of their numbers."""
+    if asked.trial is None:
+        study.add_trial(_frozen(spec, asked.config, result))
+        return
+    state, trial = _state(result), asked.trial
+    if state is TrialState.PRUNED and result.last_value is not None:
+        trial.report(result.last_value, result.last_step)
+    study.tell(trial, result.value if state is TrialState.COMPLETE else None, state=state)
+
+
+def _state(result: TrialResult) -> TrialState:
+    """Divergence is pruning; an objective that is not a number teaches the sampler nothing."""
+    if result.value is None:
+        return TrialState.PRUNED
+    return TrialState.COMPLETE if math.isfinite(result.value) else TrialState.FAIL
+
+
+def restore(
+    study: optuna.Study,
+    spec: SweepSpec,
+    configs: Sequence[TrialConfig],
+    results: Sequence[TrialResult],
+) -> None:
+    """Add finished trials to a study without asking for them again."""
+    for config, result in zip(configs, results, strict=True):
+        study.add_trial(_frozen(spec, config, result))
+
+
+def _frozen(spec: SweepSpec, config: TrialConfig, result: TrialResult) -> optuna.trial.FrozenTrial:
+    distributions = distributions_of(spec, config.optimizer, config.loss)
+    state = _state(result)
+    reported = state is TrialState.PRUNED and result.last_value is not None
+    value = {TrialState.COMPLETE: result.value, TrialState.PRUNED: result.last_value}
+    return optuna.trial.create_trial(
+        state=state,
+        value=value.get(state),
+        params=params_of(config, distributions),
+        distributions=distributions,
+        intermediate_values={result.last_step: result.last_value} if reported else {},
+    )
+
+
+def distribution(domain: Domain) -> BaseDistribution | None:
+    """Optuna's distribution of a domain; None where there is nothing to choose."""
+    if isinstance(domain, Range):
+        return FloatDistribution(domain.low, domain.top, log=domain.log, step=domain.step)
+    if isinstance(domain, tuple) and len(domain) > 1:
+        return CategoricalDistribution(domain)
+    return None
+
+
+def distributions_of(spec: SweepSpec, optimizer: str, loss: str) -> dict[str, BaseDistribution]:
+    """What is searched in trials of one optimizer and loss, in the order of suggestion."""
+    space = spec.search.space
+    domains: dict[str, Domain] = {"optimizer": space["optimizer"], "loss": space["loss"]}
+    domains |= active_keys(space, optimizer, loss)
+    found = {key: distribution(domain) for key, domain in domains.items()}
+    return {key: value for key, value in found.items() if value is not None}
+
+
+def params_of(config: TrialConfig, keys: Mapping[str, Any]) -> dict[str, Any]:
+    """The values that Optuna knows of a configuration, for the given keys of the space."""
+    params = config.params()
+    params[f"{config.optimizer}.lr"] = config.lr
+    return {key: params[key] for key in keys}
