@@ -34,8 +34,9 @@ class Loss:
         source: Paper or documentation of the formula.
         hyperparameters: Its own numbers; a spec writes them `name.hyperparameter`.
         mean: Torch's own mean reduction of the same loss, where there is one.
-        slope: `(z, y, **hyperparameters) -> (values, derivatives by z)` in closed form, for
-            training many runs at once; autograd differentiates `per_example` where it is None.
+        slope: `(m, y, **hyperparameters) -> (values, derivatives by m)` in closed form, for
+            training many runs at once: `m` [r, n] are margins s z, `y` [n] the labels;
+            hyperparameters are [r, 1]. Where it is None, autograd differentiates `per_example`.
     """
 
     name: str
@@ -114,58 +115,63 @@ def _modified_huber(z: Tensor, y: Tensor) -> Tensor:
     return torch.where(m < -1, -4 * m, torch.clamp(1 - m, min=0) ** 2)
 
 
-def _bce_slope(z: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-    # As torch: logarithms end at -100, and the denominator of the derivative at 1e-12, a constant
-    # that torch holds in single precision.
-    p = torch.sigmoid(z)
-    log_likelihood = torch.where(y > 0, p.log(), torch.log1p(-p)).clamp_(min=-100)
-    variance = p * (1 - p)
-    return log_likelihood.neg_(), (p - y).div_(variance.clamp(min=_BCE_FLOOR)).mul_(variance)
+def _bce_slope(m: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    # As torch: logarithms end at -100, and the denominator p (1 - p) of the derivative at 1e-12,
+    # a constant that torch holds in single precision.
+    sign = 2 * y - 1
+    p = (m * sign).sigmoid_()
+    other = 1 - p
+    log_likelihood = torch.lerp(other, p, y).log_().clamp_(min=-100)
+    damped = other.mul_(p).mul_(1 / _BCE_FLOOR).clamp_(max=1)
+    return log_likelihood.neg_(), p.sub_(y).mul_(sign).mul_(damped)
 
 
-def _bce_logits_slope(z: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-    return -F.logsigmoid(_margin(z, y)), torch.sigmoid(z).sub_(y)
+def _bce_logits_slope(m: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    return F.logsigmoid(m).neg_(), torch.sigmoid(-m).neg_()
 
 
-def _mse_slope(z: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-    p = torch.sigmoid(z)
-    off = p - y
-    return off.square(), off.mul_(2).mul_(1 - p).mul_(p)
+def _mse_slope(m: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    off = torch.sigmoid(-m)
+    square = off.square()
+    return square, (off - 1).mul_(square).mul_(2)
 
 
-def _hinge_slope(z: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-    short = 1 - _margin(z, y)
-    return short.clamp(min=0), (short >= 0) * (1 - 2 * y)
+def _hinge_slope(m: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    short = 1 - m
+    # `out` saves the detour over bool, which takes longer than all the rest.
+    return short.clamp(min=0), torch.ge(short, 0, out=torch.empty_like(short)).neg_()
 
 
-def _squared_hinge_slope(z: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-    short = torch.clamp(1 - _margin(z, y), min=0)
-    return short.square(), short * (2 - 4 * y)
+def _squared_hinge_slope(m: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    short = (1 - m).clamp_(min=0)
+    return short.square(), short.mul_(-2)
 
 
-def _focal_slope(z: Tensor, y: Tensor, gamma: Tensor) -> tuple[Tensor, Tensor]:
-    m = _margin(z, y)
-    log_p, log_q = F.logsigmoid(m), F.logsigmoid(-m)
-    focus = torch.exp(gamma * log_q)
-    return -focus * log_p, focus * (gamma * log_p.exp() * log_p - log_q.exp()) * (2 * y - 1)
+def _focal_slope(m: Tensor, y: Tensor, gamma: Tensor) -> tuple[Tensor, Tensor]:
+    log_p = F.logsigmoid(m)
+    log_q = log_p - m
+    focus = (gamma * log_q).exp_()
+    slopes = log_p.exp().mul_(gamma).mul_(log_p).sub_(log_q.exp_()).mul_(focus)
+    return focus.mul_(log_p).neg_(), slopes
 
 
-def _label_smoothing_slope(z: Tensor, y: Tensor, eps: Tensor) -> tuple[Tensor, Tensor]:
-    target = y * (1 - eps) + eps / 2
-    return -F.logsigmoid(-z) - target * z, torch.sigmoid(z) - target
+def _label_smoothing_slope(m: Tensor, y: Tensor, eps: Tensor) -> tuple[Tensor, Tensor]:
+    value, slope = _bce_logits_slope(m, y)
+    half = eps / 2
+    return value.addcmul_(half, m), slope.add_(half)
 
 
-def _weighted_bce_slope(z: Tensor, y: Tensor, pos_weight: Tensor) -> tuple[Tensor, Tensor]:
-    weight = torch.where(y > 0, pos_weight, torch.ones_like(pos_weight))
-    value, slope = _bce_logits_slope(z, y)
-    return value * weight, slope * weight
+def _weighted_bce_slope(m: Tensor, y: Tensor, pos_weight: Tensor) -> tuple[Tensor, Tensor]:
+    value, slope = _bce_logits_slope(m, y)
+    weight = torch.lerp(torch.ones_like(pos_weight), pos_weight, y)
+    return value.mul_(weight), slope.mul_(weight)
 
 
-def _modified_huber_slope(z: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-    m = _margin(z, y)
-    short = torch.clamp(1 - m, min=0)
-    far = m < -1
-    return torch.where(far, -4 * m, short.square()), torch.where(far, 4.0, 2 * short) * (1 - 2 * y)
+def _modified_huber_slope(m: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    # short^2 up to 2, then on along the tangent: u (2 short - u) with u = short within [0, 2].
+    short = 1 - m
+    within = short.clamp(0, 2)
+    return short.mul_(2).sub_(within).mul_(within), within.mul(-2)
 
 
 LOSSES: Catalogue[Loss] = Catalogue("loss", Loss, group="lrlab.losses")

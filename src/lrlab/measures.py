@@ -46,13 +46,18 @@ STEPPED = tuple(name for name, measure in MEASURES.items() if measure.stepped)
 
 
 def log_loss(z: Tensor, y: Tensor) -> Tensor:
-    """Mean negative log likelihood, in nats, of labels `y` [n] under logits `z` [..., n]."""
-    return -F.logsigmoid((2 * y - 1) * z).mean(-1)
+    """Mean negative log likelihood, in nats, of labels `y` [n] under logits `z` [..., n].
+
+    Summed in double precision, whatever the logits are in.
+    """
+    return -F.logsigmoid((2 * y - 1) * z).mean(-1, dtype=torch.float64)
 
 
 def accuracy(z: Tensor, y: Tensor) -> Tensor:
     """Share of rows on the right side of p = 0.5; a logit of exactly 0 counts as class 1."""
-    return ((z >= 0) == (y > 0.5)).to(z.dtype).mean(-1)
+    positive = torch.ge(z, 0, out=torch.empty_like(z))  # no detour over bool, which is slow
+    sign = (2 * y - 1).to(z.dtype)
+    return (positive @ sign + (sign < 0).sum()).double() / z.shape[-1]
 
 
 def brier(z: Tensor, y: Tensor) -> Tensor:

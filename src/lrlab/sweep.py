@@ -21,7 +21,7 @@ from lrlab.spec.space import names
 from lrlab.track import RecordedRun, Recorder, runs_frame, trial_result
 from lrlab.track.model import log_best_model
 from lrlab.track.recorder import as_recorded
-from lrlab.train import ENGINES, Finished
+from lrlab.train import ENGINES, Finished, device_of
 from lrlab.train.graph import trace
 from lrlab.train.graph_svg import to_svg
 from lrlab.train.loop import objective_of
@@ -101,13 +101,13 @@ def run_sweep(
         if recorder.is_finished:
             return _result(recorder, resumed, already_finished=True)
         recorder.resume()
-        study = search.new_study(spec)
+        study, data = search.new_study(spec), problem.to(device_of(spec.train))
         with _Background(recorder, resumed, on_progress) as background:
             for batch in search.batches(spec):
                 trials = _propose(study, spec, batch, background.results)
                 runs = [run for trial in trials for run in trial.runs]
-                missing = [run for run in runs if run.key not in background.results]
-                for part in ENGINES[spec.train.engine](problem, missing, spec.train):
+                engine = ENGINES[spec.train.engine]
+                for part in engine(data, runs, spec.train, frozenset(background.results)):
                     background.record(part)
                 _tell(study, spec, trials, background.results)
                 best = dict(_best_after(spec, batch, background.results))
@@ -318,7 +318,7 @@ def _result(recorder: Recorder, resumed: int, *, already_finished: bool) -> Swee
 
 def estimate_seconds(spec: SweepSpec) -> float:
     """Seconds of training that a sweep needs here, from timed starts of one configuration."""
-    problem = load_problem(spec)
+    problem = load_problem(spec).to(device_of(spec.train))
     run = Run(0, 0, spec.seed, _first_config(spec))
 
     def seconds_of(steps: int) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
+from concurrent.futures import CancelledError
 from typing import Any
 
 import numpy as np
@@ -16,8 +17,11 @@ from lrlab.losses import LOSSES, Loss
 from lrlab.optimizers import OPTIMIZERS, Optimizer
 from lrlab.problem import Problem, load_problem
 from lrlab.spec import TrainSpec, make_spec
-from lrlab.train import fused, loop
+from lrlab.train import fused, loop, program
+from lrlab.train.fused import programs
 from lrlab.train.loop import batches
+from lrlab.train.margins import Margins
+from lrlab.train.program import Program
 from lrlab.train.trajectory import Trajectory
 from lrlab.trial import Run, TrialConfig
 
@@ -53,8 +57,9 @@ def problem(dtype: str, batch_size: int | None, steps: int = STEPS) -> tuple[Pro
 
 
 def cohort(engine: Any, *args: Any) -> list[tuple[Run, Trajectory]]:
-    """All runs of a cohort, whatever the parts in which the engine gives them."""
-    return [pair for part in engine.train_cohort(*args) for pair in part]
+    """All runs of a cohort in order, whatever the parts in which the engine gives them."""
+    found = {run.key: (run, t) for part in engine.train_cohort(*args) for run, t in part}
+    return [found[run.key] for run in args[1]]
 
 
 def torchs_losses(data: Problem, how: TrainSpec, config: TrialConfig, seed: int) -> np.ndarray:
@@ -233,20 +238,70 @@ def test_an_optimizer_without_a_rule_falls_back_to_the_loop() -> None:
         OPTIMIZERS.unregister("asgd")
 
 
+@pytest.mark.parametrize(("batch_size", "rows"), [(None, 200), (None, 10**6), (8, 200)])
+def test_a_cohort_is_divided_into_programs_by_the_spec_alone(
+    batch_size: int | None, rows: int
+) -> None:
+    how = TrainSpec(batch_size=batch_size)
+    runs = some_runs(700)
+    divided = programs(runs, rows, how)
+    assert sorted(run.trial for group in divided for run in group) == [*range(700)]
+    assert max(len(group) for group in divided) == (16 if rows > 10**5 else 256)
+    assert divided == programs(runs, rows, how)
+    if batch_size:  # runs of one program share their mini-batches
+        assert all(len({run.seed for run in group}) == 1 for group in divided)
+
+
+def test_long_histories_make_small_programs() -> None:
+    assert max(len(g) for g in programs(some_runs(300), 200, TrainSpec(steps=1_000_000))) == 33
+
+
+def test_programs_in_many_threads_give_the_bits_of_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    data, how = problem("float32", None, 50)
+    monkeypatch.setattr(fused, "MOST_RUNS", 5)
+    one = cohort(fused, data, some_runs(30), how)
+    monkeypatch.setattr(fused, "ROWS_TIMES_RUNS", 1)
+    monkeypatch.setattr(fused, "LEAST_RUNS", 5)
+    monkeypatch.setattr("os.cpu_count", lambda: 4)
+    many = cohort(fused, data, some_runs(30), how)
+    for (_, a), (_, b) in zip(one, many, strict=True):
+        assert np.array_equal(a.train_loss, b.train_loss)
+        assert np.array_equal(a.weight, b.weight)
+
+
+def test_a_program_stops_at_the_next_step_when_it_is_cancelled() -> None:
+    data, how = problem("float32", None, 1000)
+    asked = iter([False] * 3 + [True])
+    with pytest.raises(CancelledError):
+        Program(Margins(data), some_runs(4), how).run(lambda: next(asked))
+
+
+def test_large_data_are_not_copied_and_give_the_same_bits(monkeypatch: pytest.MonkeyPatch) -> None:
+    for batch_size in (None, 8):
+        data, how = problem("float32", batch_size, 50)
+        copied = cohort(fused, data, some_runs(), how)
+        with monkeypatch.context() as patched:
+            patched.setattr("lrlab.train.margins.COPIED", 0)
+            formed = cohort(fused, data, some_runs(), how)
+        for (_, a), (_, b) in zip(copied, formed, strict=True):
+            assert np.array_equal(a.train_loss, b.train_loss)
+
+
 @pytest.mark.parametrize("name", LOSSES.names())
 def test_slopes_are_the_derivatives_of_the_loss(name: str) -> None:
     entry = LOSSES[name]
-    z = torch.linspace(-30, 30, 241, dtype=torch.float64).repeat(2, 1).requires_grad_()
-    y = (torch.arange(241) % 2).double()
+    m = torch.linspace(-30, 30, 241, dtype=torch.float64).repeat(2, 2)
+    y = torch.cat([torch.zeros(241), torch.ones(241)]).double()
+    z = ((2 * y - 1) * m).requires_grad_()
     params = {h.name: h.default for h in entry.hyperparameters}
     columns = {k: torch.full((2, 1), v, dtype=torch.float64) for k, v in params.items()}
     values = entry.per_example(z, y.expand_as(z), **params)
     [expected] = torch.autograd.grad(values.sum(), z)
     assert entry.slope is not None
-    mine, slopes = entry.slope(z.detach(), y, **columns)
+    mine, slopes = entry.slope(m, y, **columns)
     # torch's own bce_logits loses digits to cancellation where the loss is tiny.
     torch.testing.assert_close(mine, values.detach(), rtol=1e-12, atol=1e-14)
-    torch.testing.assert_close(slopes, expected, rtol=1e-10, atol=1e-15)
+    torch.testing.assert_close(slopes * (2 * y - 1), expected, rtol=1e-10, atol=1e-15)
 
 
 def test_a_large_cohort_on_many_rows_is_tiled_to_the_same_numbers(
@@ -254,7 +309,7 @@ def test_a_large_cohort_on_many_rows_is_tiled_to_the_same_numbers(
 ) -> None:
     data, how = problem("float64", None, 30)
     whole = [t.train_loss for _, t in cohort(fused, data, some_runs(), how)]
-    monkeypatch.setattr(fused, "TILE", 40)
+    monkeypatch.setattr(program, "TILE", 40)
     tiled = [t.train_loss for _, t in cohort(fused, data, some_runs(), how)]
     for a, b in zip(whole, tiled, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-12)

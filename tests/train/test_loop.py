@@ -373,17 +373,55 @@ def cohort() -> list[Run]:
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_an_engine_yields_the_runs_in_the_order_given_each_as_if_alone(
+def test_an_engine_yields_every_run_once_each_as_if_alone(
     engine: str, small: dict[str, Problem]
 ) -> None:
     settings = TrainSpec(steps=30)
     parts = ENGINES[engine](small["float32"], cohort(), settings)
     ended = [pair for part in parts for pair in part]
-    assert [run for run, _ in ended] == cohort()
+    assert sorted(run.trial for run, _ in ended) == [run.trial for run in cohort()]
     for each, trajectory in ended:
         alone = train(small["float32"], each.config, settings, each.seed)
         np.testing.assert_allclose(trajectory.train_loss, alone.train_loss, rtol=1e-5)
         assert trajectory.evaluated.tolist() == alone.evaluated.tolist()
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_an_engine_leaves_out_what_is_recorded_and_trains_the_rest_to_the_same_bits(
+    engine: str, small: dict[str, Problem]
+) -> None:
+    settings = TrainSpec(steps=30)
+    whole = [
+        pair for part in ENGINES[engine](small["float32"], cohort(), settings) for pair in part
+    ]
+    recorded = {(0, 0), (2, 0)}
+    rest = ENGINES[engine](small["float32"], cohort(), settings, recorded)
+    [(run, trajectory)] = [pair for part in rest for pair in part]
+    assert run.trial == 1
+    [before] = [ended for same, ended in whole if same.key == run.key]
+    assert np.array_equal(before.train_loss, trajectory.train_loss)
+    assert np.array_equal(before.weight, trajectory.weight)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_run_at_rest_stops_if_the_spec_asks(engine: str, small: dict[str, Problem]) -> None:
+    """Gradient descent on a strongly convex objective reaches the last bit, and stays there."""
+    runs = [
+        Run(0, 0, 1, TrialConfig.of("sgd", "bce_logits", 1.0, l2=0.5)),
+        Run(1, 0, 1, TrialConfig.of("sgd", "bce_logits", 1e-6, l2=0.5)),  # hardly moves
+    ]
+    settings = TrainSpec(steps=3000, stop_converged=True)
+    parts = ENGINES[engine](small["float32"], runs, settings)
+    ended = {run.trial: trajectory for part in parts for run, trajectory in part}
+    assert ended[0].outcome == "converged"
+    assert ended[0].steps < 1000
+    assert ended[0].evaluated[-1] == ended[0].steps
+    assert ended[0].final["train_objective"] == ended[0].stepped["train_objective"][-1]
+    assert ended[1].steps == 3000
+    whole = train(small["float32"], runs[0].config, TrainSpec(steps=3000), 1)
+    assert ended[0].final["train_objective"] == pytest.approx(
+        whole.final["train_objective"], rel=1e-6
+    )
 
 
 @pytest.mark.parametrize("engine", ENGINES)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -12,6 +12,7 @@ from torch import Tensor
 
 from lrlab.problem.model import LogisticRegression
 
+TENSORS = ("x_train", "y_train", "x_val", "y_val")
 DIGEST_LENGTH = 36  # hex digits; MLflow stores no more
 
 
@@ -59,10 +60,15 @@ class Problem:
         MLflow's own digest reads only the first 10,000 rows.
         """
         sha = hashlib.sha256(repr((self.feature_names, self.classes)).encode())
-        for tensor in (self.x_train, self.y_train, self.x_val, self.y_val):
+        for tensor in (getattr(self, name).cpu() for name in TENSORS):
             sha.update(repr((tuple(tensor.shape), str(tensor.dtype))).encode())
             sha.update(np.ascontiguousarray(tensor.numpy()).data)
         return sha.hexdigest()[:DIGEST_LENGTH]
+
+    def to(self, device: torch.device | str) -> Problem:
+        """The same problem with its tensors on a device."""
+        moved = {name: getattr(self, name).to(device) for name in TENSORS}
+        return replace(self, **moved)
 
     def initial_model(self, seed: int) -> LogisticRegression:
         """A freshly initialised model; torch's global random state is left as it was.
@@ -73,7 +79,7 @@ class Problem:
         with torch.random.fork_rng(devices=[]):
             torch.set_rng_state(self.stream(seed).get_state())
             model = LogisticRegression(self.n_features)
-        return model.to(self.x_train.dtype)
+        return model.to(self.x_train)
 
     def raw_model(self, weight: np.ndarray, bias: float) -> LogisticRegression:
         """The same classifier for raw columns: standardisation folded into the weights.

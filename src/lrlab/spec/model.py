@@ -144,7 +144,8 @@ class TrainSpec(Section):
     """How one run trains.
 
     `l2` adds (l2 / 2) ||w||^2 to the loss; the bias is not penalised. `l2` in the search
-    space overrides it.
+    space overrides it. `stop_converged` ends a run as soon as its objective stands still in the
+    working precision.
     """
 
     steps: Annotated[Count, Field(le=1_000_000)] = 1000
@@ -152,6 +153,8 @@ class TrainSpec(Section):
     l2: Annotated[Number, Field(ge=0, le=1e30)] = 0.0
     dtype: Literal["float32", "float64"] = "float32"
     engine: Literal["fused", "loop"] = "fused"
+    device: Literal["cpu", "cuda", "auto"] = "cpu"
+    stop_converged: bool = False
 
 
 def _domain_kind(value: Any) -> str:

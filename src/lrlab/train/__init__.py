@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from typing import Protocol
 
+import torch
+
+from lrlab.errors import UserError
 from lrlab.problem import Problem
 from lrlab.spec import TrainSpec
 from lrlab.train import fused, loop
@@ -12,10 +16,39 @@ from lrlab.train.trajectory import Trajectory, evaluation_steps
 from lrlab.trial import Run
 
 Finished = list[tuple[Run, Trajectory]]
-Engine = Callable[[Problem, Sequence[Run], TrainSpec], Iterator[Finished]]
 
-# An engine trains one cohort and yields its runs, in the order given, in the parts in which they
-# end: the loop one by one, the fused engine all at once. A part is recorded as a whole.
+
+class Engine(Protocol):
+    """Trains one cohort and yields its runs in the parts in which they end.
+
+    The loop yields run by run, the fused engine program by program. A part is recorded as a
+    whole; runs that are `recorded` already are left out.
+    """
+
+    def __call__(
+        self,
+        problem: Problem,
+        runs: Sequence[Run],
+        settings: TrainSpec,
+        recorded: Collection[tuple[int, int]] = ...,
+    ) -> Iterator[Finished]: ...
+
+
+def device_of(settings: TrainSpec) -> torch.device:
+    """Where to train: `auto` is a GPU if there is one.
+
+    Raises:
+        UserError: If CUDA is asked for and there is none.
+    """
+    available = torch.cuda.is_available()
+    if settings.device == "cuda" and not available:
+        raise UserError(
+            "train.device is cuda, but torch finds no GPU here; write cpu or auto, or install a "
+            "CUDA build of torch"
+        )
+    return torch.device("cuda" if available and settings.device != "cpu" else "cpu")
+
+
 ENGINES: dict[str, Engine] = {"fused": fused.train_cohort, "loop": loop.train_cohort}
 
-__all__ = ["ENGINES", "Engine", "Trajectory", "evaluation_steps", "train"]
+__all__ = ["ENGINES", "Engine", "Trajectory", "device_of", "evaluation_steps", "train"]

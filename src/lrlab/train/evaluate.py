@@ -11,7 +11,7 @@ def stepped_measures(z_val: Tensor, y_val: Tensor) -> dict[str, Tensor]:
     """The held-out measures that are taken along the way.
 
     Args:
-        z_val: Held-out logits, [..., m] float64.
+        z_val: Held-out logits, [..., m], in the working precision.
         y_val: Held-out labels, [m].
 
     Returns:
@@ -23,7 +23,7 @@ def stepped_measures(z_val: Tensor, y_val: Tensor) -> dict[str, Tensor]:
 def final_measures(
     z_train: Tensor, z_val: Tensor, y_train: Tensor, y_val: Tensor
 ) -> dict[str, Tensor]:
-    """Every final measure that logits decide.
+    """Every final measure that logits decide and that is not taken along the way.
 
     Args:
         z_train: Logits on the training rows, [..., n] float64.
@@ -34,7 +34,9 @@ def final_measures(
     Returns:
         Each of shape [...].
     """
-    measures = {name: measure(z_val, y_val) for name, measure in HELD_OUT.items()}
+    measures = {
+        name: measure(z_val, y_val) for name, measure in HELD_OUT.items() if name not in STEPPED
+    }
     return measures | {
         "train_log_loss": log_loss(z_train, y_train),
         "train_accuracy": accuracy(z_train, y_train),

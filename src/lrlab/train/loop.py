@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 
 import numpy as np
@@ -15,7 +16,7 @@ from lrlab.optimizers import OPTIMIZERS
 from lrlab.problem import LogisticRegression, Problem
 from lrlab.spec import TrainSpec
 from lrlab.train.evaluate import final_measures, stepped_measures
-from lrlab.train.trajectory import Trajectory, evaluation_steps, outcome_of
+from lrlab.train.trajectory import Trajectory, at_rest, evaluation_steps, outcome_of
 from lrlab.trial import Run, TrialConfig
 
 Objective = Callable[[Tensor, Tensor], Tensor]
@@ -45,7 +46,7 @@ def train(
         model.parameters(), lr=config.lr, **config.optimizer_params
     )
     objective = objective_of(config, model)
-    recorder = _Recorder(problem, model, objective, settings.steps)
+    recorder = _Recorder(problem, model, objective, settings)
     for step, (x, y) in enumerate(batches(problem, settings, seed), start=1):
         logits = model(x)  # forward
         loss = objective(logits, y)  # loss
@@ -79,39 +80,38 @@ def objective_of(config: TrialConfig, model: LogisticRegression) -> Objective:
 
 
 def batches(problem: Problem, settings: TrainSpec, seed: int) -> Iterator[tuple[Tensor, Tensor]]:
-    """One (x, y) a step of a problem's training rows; see `batches_of`."""
-    return batches_of(problem.x_train, problem.y_train, settings, seed)
+    """One (x, y) a step of a problem's training rows; see `rows_of_batches`."""
+    x, y = problem.x_train, problem.y_train
+    for rows in rows_of_batches(len(y), settings, seed):
+        yield (x, y) if rows is None else (x[rows], y[rows])
 
 
-def batches_of(
-    x: Tensor, y: Tensor, settings: TrainSpec, seed: int
-) -> Iterator[tuple[Tensor, Tensor]]:
-    """One (x, y) a step: all rows, or mini-batches that pass over shuffled rows in turn.
+def rows_of_batches(n_rows: int, settings: TrainSpec, seed: int) -> Iterator[Tensor | None]:
+    """Row numbers of each step's batch: None for all, or those of a mini-batch, [b] int64.
 
-    The order depends on the seed alone, so runs of one seed see the same mini-batches. The
-    last batch of a pass may be smaller.
+    Mini-batches pass over shuffled rows in turn. The order depends on the seed alone, so runs of
+    one seed see the same mini-batches. The last batch of a pass may be smaller.
     """
     size = settings.batch_size
-    if size is None or size >= len(y):
-        for _ in range(settings.steps):
-            yield x, y
+    if size is None or size >= n_rows:
+        yield from itertools.repeat(None, settings.steps)
         return
     words = np.random.SeedSequence([seed, *b"batches"]).generate_state(1, np.uint32)
     stream = torch.Generator().manual_seed(int(words[0]))
-    done = 0
-    while True:
-        for rows in torch.randperm(len(y), generator=stream).split(size):
-            if done == settings.steps:
-                return
-            done += 1
-            yield x[rows], y[rows]
+    passes = (torch.randperm(n_rows, generator=stream).split(size) for _ in itertools.count())
+    yield from itertools.islice(itertools.chain.from_iterable(passes), settings.steps)
 
 
 def train_cohort(
-    problem: Problem, runs: Sequence[Run], settings: TrainSpec
+    problem: Problem,
+    runs: Sequence[Run],
+    settings: TrainSpec,
+    recorded: Collection[tuple[int, int]] = frozenset(),
 ) -> Iterator[list[tuple[Run, Trajectory]]]:
-    """Train runs one after another; yields each as it ends."""
+    """Train the runs that are not recorded, one after another; yields each as it ends."""
     for run in runs:
+        if run.key in recorded:
+            continue
         with one_thread():
             trajectory = train(problem, run.config, settings, run.seed)
         yield [(run, trajectory)]
@@ -132,10 +132,15 @@ class _Recorder:
     """Keeps what a run leaves behind, and notices when it leaves the finite range."""
 
     def __init__(
-        self, problem: Problem, model: LogisticRegression, objective: Objective, steps: int
+        self,
+        problem: Problem,
+        model: LogisticRegression,
+        objective: Objective,
+        settings: TrainSpec,
     ) -> None:
         self.problem, self.model, self.objective = problem, model, objective
-        self.due = set(evaluation_steps(steps).tolist())
+        self.due = set(evaluation_steps(settings.steps).tolist())
+        self.stop_converged = settings.stop_converged
         self.train_loss: list[float] = []
         self.evaluated: list[int] = []
         self.stepped: dict[str, list[float]] = {}
@@ -151,10 +156,10 @@ class _Recorder:
 
     @torch.no_grad()
     def evaluate(self, step: int) -> bool:
-        """Take the stepped measures if they are due; False if they are not finite."""
+        """Take the stepped measures if they are due; False if the run ends here."""
         if step not in self.due:
             return True
-        z_val = self.model(self.problem.x_val).double()
+        z_val = self.model(self.problem.x_val)
         taken = stepped_measures(z_val, self.problem.y_val)
         measures = {name: value.item() for name, value in taken.items()}
         measures["train_objective"] = self._train_objective()
@@ -164,7 +169,12 @@ class _Recorder:
         self.evaluated.append(step)
         for name, value in measures.items():
             self.stepped.setdefault(name, []).append(value)
-        return True
+        return not (self.stop_converged and self._at_rest())
+
+    def _at_rest(self) -> bool:
+        first = torch.tensor(self.train_loss[:1], dtype=self.problem.x_train.dtype)
+        objective = torch.tensor([self.stepped["train_objective"]], dtype=torch.float64)
+        return bool(at_rest(first, np.array(self.evaluated), objective))
 
     def _train_objective(self) -> float:
         return self.objective(self.model(self.problem.x_train), self.problem.y_train).item()
@@ -175,7 +185,7 @@ class _Recorder:
         stepped = {name: np.array(values) for name, values in self.stepped.items()}
         evaluated = np.array(self.evaluated, dtype=np.int64)
         if self.diverged_at is None:
-            final = self._final_measures(float(stepped["train_objective"][-1]))
+            final = self._final_measures()
             outcome = outcome_of(self.train_loss[0], evaluated, stepped["train_objective"])
         else:
             final, outcome = {}, "diverged"
@@ -185,15 +195,16 @@ class _Recorder:
             stepped=stepped,
             final=final,
             outcome=outcome,
-            weight=self.model.features.weight[0].double().numpy().copy(),
+            weight=self.model.features.weight[0].double().cpu().numpy().copy(),
             bias=float(self.model.features.bias[0]),
             diverged_at=self.diverged_at,
         )
 
-    def _final_measures(self, train_objective: float) -> dict[str, float]:
+    def _final_measures(self) -> dict[str, float]:
         problem = self.problem
         z_train, z_val = (self.model(x).double() for x in (problem.x_train, problem.x_val))
         taken = final_measures(z_train, z_val, problem.y_train, problem.y_val)
         measures = {name: value.item() for name, value in taken.items()}
-        measures |= {"train_objective": train_objective, "train_loss": self.train_loss[-1]}
+        measures |= {name: taken[-1] for name, taken in self.stepped.items()}
+        measures["train_loss"] = self.train_loss[-1]
         return {name: value for name, value in measures.items() if math.isfinite(value)}

@@ -7,9 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+import torch
+from torch import Tensor
 
 EVALUATIONS = 60
 TAIL = 0.1  # share of the steps, counted from the end, in which a converged run stands still
+LAST_PLACES = 4  # units in the last place by which a run at rest may still move
 STILL = 1e-3  # ... which means: moves by less than this share of its whole descent
 
 
@@ -75,7 +78,32 @@ def outcome_of(first_loss: float, evaluated: np.ndarray, objective: np.ndarray) 
         objective: Loss + l2 on all training rows, [e].
     """
     descent = first_loss - objective[-1]
-    start = np.searchsorted(evaluated, evaluated[-1] * (1 - TAIL), side="right") - 1
-    tail = objective[max(start, 0) :]
+    start = _tail(evaluated)
+    tail = objective[start:]
     still = tail.max() - tail.min() < STILL * descent
     return "converged" if descent > 0 and len(tail) > 1 and still else "slow"
+
+
+def at_rest(first_loss: Tensor, evaluated: np.ndarray, objective: Tensor) -> Tensor:
+    """Whether runs have converged to the working precision, [r] bool.
+
+    The objective ended below where it began, and over the last tenth of the steps it moved by no
+    more than a few units of its last place.
+
+    Args:
+        first_loss: Loss at the initial weights, [r], in the working precision.
+        evaluated: Evaluation steps, of which the first e are those of `objective`.
+        objective: Loss + l2 on all training rows, [r, e] float64.
+    """
+    start = _tail(evaluated[: objective.shape[1]])
+    tail = objective[:, start:]
+    if tail.shape[1] < 2:
+        return torch.zeros(len(objective), dtype=torch.bool, device=objective.device)
+    moved = tail.amax(1) - tail.amin(1)
+    precision = LAST_PLACES * torch.finfo(first_loss.dtype).eps
+    return (objective[:, -1] < first_loss) & (moved <= precision * tail.abs().amax(1))
+
+
+def _tail(evaluated: np.ndarray) -> int:
+    """Index of the last evaluation before the last tenth of the steps."""
+    return max(int(np.searchsorted(evaluated, evaluated[-1] * (1 - TAIL), side="right")) - 1, 0)

@@ -1,0 +1,70 @@
+"""Training rows as margins: what a matrix product with a stack of weights needs.
+
+Rows of class 0 have their sign turned, and a last column holds the bias's ones, signed too: so a
+product with weights [r, d + 1] gives margins s z, which losses are functions of.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from lrlab.problem import Problem
+
+COPIED = 2**24  # numbers of training data up to which all margins are kept as a copy
+
+
+@dataclass(frozen=True)
+class Tile:
+    """Some rows: signed `x` [t, d + 1] and labels `y` [t]."""
+
+    x: Tensor
+    y: Tensor
+
+
+class Margins:
+    """The training rows of a problem as margins, in tiles.
+
+    Small data are held as a signed copy; of large data every tile is formed when it is asked for.
+    """
+
+    def __init__(self, problem: Problem) -> None:
+        self.problem = problem
+        self.n_rows = len(problem.y_train)
+        self._copy: Tile | None = None
+        self._whole: dict[int, list[Tile]] = {}
+        if problem.x_train.numel() <= COPIED:
+            self._copy = self._formed(slice(None))
+
+    def tiles(self, rows: Tensor | None, size: int) -> Iterable[Tile]:
+        """A batch in tiles of at most `size` rows.
+
+        Args:
+            rows: Row numbers of the batch, [b] int64 on the CPU; all rows if None.
+            size: Rows of a tile.
+        """
+        if rows is not None:
+            rows = rows.to(self.problem.y_train.device)
+            return (self._rows(part) for part in rows.split(size))
+        if self._copy is None:
+            return self._all(size)
+        if size not in self._whole:
+            self._whole[size] = list(self._all(size))
+        return self._whole[size]
+
+    def _all(self, size: int) -> Iterator[Tile]:
+        for start in range(0, self.n_rows, size):
+            yield self._rows(slice(start, start + size))
+
+    def _rows(self, rows: slice | Tensor) -> Tile:
+        if self._copy is None:
+            return self._formed(rows)
+        return Tile(self._copy.x[rows], self._copy.y[rows])
+
+    def _formed(self, rows: slice | Tensor) -> Tile:
+        y = self.problem.y_train[rows]
+        sign = (2 * y - 1)[:, None]
+        return Tile(torch.cat([self.problem.x_train[rows] * sign, sign], 1), y)
