@@ -21,7 +21,6 @@ import optuna
 from numpy.random import SeedSequence
 from optuna.distributions import CategoricalDistribution, FloatDistribution
 from optuna.samplers import BaseSampler
-from scipy.stats.qmc import Sobol
 
 from lrlab.errors import LrlabError
 from lrlab.optimizers import OPTIMIZERS
@@ -90,6 +89,8 @@ def _random(study: optuna.Study, spec: SweepSpec, batch: Batch) -> list[Asked]:
 
 def _qmc(study: optuna.Study, spec: SweepSpec, batch: Batch) -> list[Asked]:
     """The next points of one scrambled Sobol sequence over every axis, conditional ones too."""
+    from scipy.stats.qmc import Sobol  # half a second to import
+
     sequence = Sobol(len(axes(spec.search.space)), scramble=True, rng=spec.seed)
     if batch.start:  # scipy overflows on 0
         sequence.fast_forward(batch.start)

@@ -7,7 +7,7 @@ cannot tell runs written in bulk from those written by the client, except for th
 
 from __future__ import annotations
 
-import uuid
+import secrets
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -16,7 +16,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import sqlalchemy
-from mlflow.entities import Metric
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 from mlflow.store.db.utils import create_sqlalchemy_engine
 from mlflow.store.tracking.dbmodels.models import (
@@ -37,6 +36,7 @@ from lrlab.trial import Run
 
 TESTED_REVISIONS = frozenset({"dc11669786a5"})  # MLflow 3.17
 BUSY_TIMEOUT = 60  # seconds to wait for another writer of an SQLite file
+CACHE_KIB = 65536  # of SQLite's pages
 UPLOADS = 8  # artifact uploads at a time
 Row = tuple[object, ...]
 
@@ -74,13 +74,24 @@ def write_in_bulk(
         location = store.client.get_experiment(experiment_id).artifact_location
         user, now = layout.user(), now_ms()
         records = [
-            _Record(uuid.uuid4().hex, run, trajectory, location) for run, trajectory in finished
+            _Record(run_id, run, trajectory, location)
+            for run_id, (run, trajectory) in zip(
+                _new_ids(len(finished), now), finished, strict=True
+            )
         ]
         _write_artifacts(records)
         with _engine(store.uri).begin() as connection:
             for table, rows in _rows(records, experiment_id, parent, user, now):
                 _insert(connection, table, rows)
     return [record.run_id for record in records]
+
+
+def _new_ids(count: int, now: int) -> list[str]:
+    """Run ids in increasing order: the time in milliseconds, then chance, as UUIDs of version 7.
+
+    Increasing, so that the indexes of a large database grow at their end (RFC 9562, 5.7).
+    """
+    return sorted(f"{now:012x}7{secrets.token_hex(10)[1:]}" for _ in range(count))
 
 
 @dataclass(frozen=True)
@@ -129,9 +140,10 @@ def _rows(
         found |= {tag.key: tag.value for tag in layout.outcome_tags(record.trajectory)}
         tags += [(key, value, run_id) for key, value in found.items()]
         params += [(param.key, param.value, run_id) for param in layout.run_params(record.run)]
-        points = layout.run_metrics(record.trajectory, now)
-        metrics += [_metric_row(point, run_id) for point in points]
-        latest += [_metric_row(point, run_id) for point in layout.latest(points).values()]
+        points = layout.run_points(record.trajectory)
+        metrics += [(name, value, now, step, False, run_id) for name, value, step in points]
+        last = {point[0]: point for point in points}.values()
+        latest += [(name, value, now, step, False, run_id) for name, value, step in last]
     yield SqlTag, tags
     yield SqlParam, params
     yield SqlMetric, metrics
@@ -143,10 +155,6 @@ def _run_row(record: _Record, experiment_id: str, user: str, now: int) -> Row:
         record.run_id, layout.run_name(record.run), "UNKNOWN", "", "", user, "FINISHED", now, now,
         None, "", "active", record.artifact_uri, int(experiment_id),
     )  # fmt: skip
-
-
-def _metric_row(point: Metric, run_id: str) -> Row:
-    return (point.key, point.value, point.timestamp, point.step, False, run_id)
 
 
 _COLUMNS: dict[type, tuple[str, ...]] = {
@@ -163,22 +171,30 @@ _COLUMNS: dict[type, tuple[str, ...]] = {
 
 
 def _insert(connection: Connection, model: type, rows: Sequence[Row]) -> None:
-    """Insert rows of one table; SQLite's driver takes tuples, which saves a third of the time."""
+    """Insert rows of one table; SQLite's driver takes tuples as they are, which is faster."""
     if not rows:  # runs that diverged at once have no metrics
         return
-    columns = _COLUMNS[model]
-    statement = sqlalchemy.insert(model.__table__)  # type: ignore[attr-defined]
+    table, columns = model.__table__, _COLUMNS[model]  # type: ignore[attr-defined]
     if connection.dialect.name == "sqlite":
-        compiled = statement.compile(dialect=connection.dialect, column_keys=list(columns))
-        order = [columns.index(name) for name in compiled.positiontup or ()]
-        connection.exec_driver_sql(str(compiled), [tuple(row[i] for i in order) for row in rows])
+        quoted = connection.dialect.identifier_preparer.quote
+        names = ", ".join(quoted(table.c[name].name) for name in columns)
+        marks = ", ".join("?" * len(columns))
+        sql = f"INSERT INTO {quoted(table.name)} ({names}) VALUES ({marks})"
+        connection.exec_driver_sql(sql, list(rows))
     else:
+        statement = sqlalchemy.insert(table)
         connection.execute(statement, [dict(zip(columns, row, strict=True)) for row in rows])
 
 
 @lru_cache(maxsize=8)
 def _engine(uri: str) -> Engine:
+    engine: Engine
     if sqlite_path(uri) is not None:
-        return sqlalchemy.create_engine(uri, connect_args={"timeout": BUSY_TIMEOUT})
-    engine: Engine = create_sqlalchemy_engine(uri)
+        engine = sqlalchemy.create_engine(uri, connect_args={"timeout": BUSY_TIMEOUT})
+        # The pages of a large index must stay in memory, or every insertion reads some back.
+        sqlalchemy.event.listen(
+            engine, "connect", lambda raw, _: raw.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
+        )
+        return engine
+    engine = create_sqlalchemy_engine(uri)
     return engine

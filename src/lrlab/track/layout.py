@@ -9,7 +9,6 @@ import getpass
 import json
 import platform
 import subprocess
-from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -46,6 +45,9 @@ OUTCOME = "lrlab.outcome"
 STEPS = "lrlab.steps"
 DIVERGED_AT = "lrlab.diverged_at"
 PARENT = "mlflow.parentRunId"
+
+Point = tuple[str, float, int]  # metric, value, step
+CURVE_POINTS = 20  # of a run's curve in MLflow; the history artifact has every step
 
 RUNNING, FINISHED, FAILED, CANCELLED = "running", "finished", "failed", "cancelled"
 
@@ -128,44 +130,33 @@ def run_params(run: Run) -> list[Param]:
     return [Param(key, str(value)) for key, value in params.items()]
 
 
-def run_metrics(trajectory: Trajectory, timestamp: int) -> list[Metric]:
+def run_points(trajectory: Trajectory) -> list[Point]:
     """Thinned curves, and each final measure that has no curve once, at step 0.
 
     At step 0, because the MLflow UI then compares runs in a bar chart and not in a line of one
-    point.
-
-    Args:
-        trajectory: What the run left behind.
-        timestamp: Milliseconds since the epoch, one for all points.
+    point. The steps of a curve increase, so its last point is what MLflow holds as the latest.
     """
-    curves: dict[str, Mapping[int, float]] = {
-        "train_loss": {
-            int(step): float(trajectory.train_loss[step - 1]) for step in trajectory.evaluated
-        }
-    }
-    for name, values in trajectory.stepped.items():
-        curves[name] = dict(zip(trajectory.evaluated.tolist(), values.tolist(), strict=True))
-    for name, value in trajectory.final.items():
-        curves.setdefault(name, {0: value})
-    return [
-        Metric(name, value, timestamp, step)
-        for name, points in curves.items()
-        for step, value in points.items()
+    count = len(trajectory.evaluated)
+    kept = np.unique(np.linspace(0, count - 1, min(CURVE_POINTS, count)).round().astype(int))
+    steps = trajectory.evaluated[kept].tolist()
+    curves = {"train_loss": trajectory.train_loss[trajectory.evaluated[kept] - 1]}
+    curves |= {name: values[kept] for name, values in trajectory.stepped.items()}
+    points = [
+        (name, value, step)
+        for name, values in curves.items()
+        for value, step in zip(values.tolist(), steps, strict=True)
     ]
+    return points + [(name, v, 0) for name, v in trajectory.final.items() if name not in curves]
 
 
-def latest(points: Sequence[Metric]) -> dict[str, Metric]:
-    """The point that MLflow holds as each metric's latest: the largest (step, time, value)."""
-    found: dict[str, Metric] = {}
-    for point in points:
-        held = found.get(point.key)
-        if held is None or (point.step, point.timestamp, point.value) > (
-            held.step,
-            held.timestamp,
-            held.value,
-        ):
-            found[point.key] = point
-    return found
+def run_metrics(trajectory: Trajectory, timestamp: int) -> list[Metric]:
+    """The points as MLflow's metrics, all of one time in milliseconds since the epoch."""
+    return [Metric(name, value, timestamp, step) for name, value, step in run_points(trajectory)]
+
+
+def latest_points(trajectory: Trajectory) -> list[Point]:
+    """The last point of every metric."""
+    return list({point[0]: point for point in run_points(trajectory)}.values())
 
 
 def outcome_tags(trajectory: Trajectory) -> list[RunTag]:

@@ -170,7 +170,7 @@ class Recorder:
         ):
             self.runs[run.key] = as_recorded(run, trajectory, run_id)
             self._histories[run_id] = pa.table(
-                {"run_id": [run_id] * trajectory.steps, **trajectory.columns()}
+                {"run_id": pa.repeat(run_id, trajectory.steps), **trajectory.columns()}
             )
 
     def close_batch(self, index: int, keys: Sequence[Key], best: Mapping[int, float]) -> None:
@@ -256,13 +256,12 @@ class Recorder:
 
 def as_recorded(run: Run, trajectory: Trajectory, run_id: str) -> RecordedRun:
     """What reading the run back from the store will give."""
-    latest = layout.latest(layout.run_metrics(trajectory, 0))
     return RecordedRun(
         run_id=run_id,
         trial=run.trial,
         replicate=run.replicate,
         params={param.key: param.value for param in layout.run_params(run)},
-        latest={name: point.value for name, point in latest.items()},
+        latest={name: value for name, value, _ in layout.latest_points(trajectory)},
         outcome=trajectory.outcome,
         steps=trajectory.steps,
         diverged_at=trajectory.diverged_at,
