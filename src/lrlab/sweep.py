@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -21,13 +22,16 @@ from lrlab.spec.space import names
 from lrlab.track import RecordedRun, Recorder, runs_frame, trial_result
 from lrlab.track.model import log_best_model
 from lrlab.track.recorder import as_recorded
-from lrlab.train import ENGINES, Finished, device_of
+from lrlab.train import ENGINES, Finished, Workers, device_of
+from lrlab.train.fused import is_large
 from lrlab.train.graph import trace
 from lrlab.train.graph_svg import to_svg
 from lrlab.train.loop import objective_of
 from lrlab.trial import Run, TrialConfig
 
 PROBE_STEPS = (50, 250)
+WAITING = 4  # parts that may wait to be written, so that memory stays bounded
+WORTH_A_PROCESS = 5  # seconds of work left, beyond which worker processes are started
 Key = tuple[int, int]
 Results = Mapping[Key, RecordedRun]
 
@@ -79,6 +83,7 @@ def run_sweep(
     *,
     tracking_uri: str | None = None,
     new: bool = False,
+    workers: int = 0,
     on_progress: Callable[[Progress], None] = lambda progress: None,
 ) -> SweepResult:
     """Run a sweep, or finish the one that the same spec began.
@@ -87,6 +92,9 @@ def run_sweep(
         spec: What to run.
         tracking_uri: The tracking store; as MLflow resolves it if None.
         new: Begin another sweep even if there is one.
+        workers: Processes that a long sweep on small data may train in, besides this one. They
+            import the main module of a script again, so it needs `if __name__ == "__main__":`.
+            The numbers do not depend on it.
         on_progress: Called at the start and after every run.
 
     Raises:
@@ -101,19 +109,48 @@ def run_sweep(
         if recorder.is_finished:
             return _result(recorder, resumed, already_finished=True)
         recorder.resume()
-        study, data = search.new_study(spec), problem.to(device_of(spec.train))
-        with _Background(recorder, resumed, on_progress) as background:
+        study, engine = search.new_study(spec), ENGINES[spec.train.engine]
+        data, best = problem.to(device_of(spec.train)), None
+        with _Background(recorder, resumed, on_progress) as background, _Crew(workers) as crew:
             for batch in search.batches(spec):
+                crew.consider(data, spec, batch)
                 trials = _propose(study, spec, batch, background.results)
                 runs = [run for trial in trials for run in trial.runs]
-                engine = ENGINES[spec.train.engine]
-                for part in engine(data, runs, spec.train, frozenset(background.results)):
+                recorded = frozenset(background.results)
+                for part in engine(data, runs, spec.train, recorded, crew.workers):
                     background.record(part)
                 _tell(study, spec, trials, background.results)
-                best = dict(_best_after(spec, batch, background.results))
-                background.close_batch(batch.index, [run.key for run in runs], best)
+                bests = dict(_best_after(spec, batch, background.results, best))
+                best = bests.get(batch.stop - 1)
+                background.close_batch(batch.index, [run.key for run in runs], bests)
         _finish(recorder, problem)
         return _result(recorder, resumed, already_finished=False)
+
+
+class _Crew:
+    """Starts worker processes when enough work is left for them to be worth their start."""
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+        self.workers: Workers | None = None
+        self._begun = time.monotonic()
+
+    def __enter__(self) -> _Crew:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        if self.workers is not None:
+            self.workers.close()
+
+    def consider(self, data: Problem, spec: SweepSpec, batch: search.Batch) -> None:
+        """Called before every batch; the batches before tell how long the rest will take."""
+        if self.workers is not None or not self.count or not batch.index:
+            return
+        small = not is_large(len(data.y_train), spec.train) and data.x_train.is_cpu
+        a_trial = (time.monotonic() - self._begun) / batch.start
+        left = a_trial * (spec.n_trials - batch.start)
+        if small and spec.train.engine == "fused" and left > WORTH_A_PROCESS:
+            self.workers = Workers(self.count, data, spec.train)
 
 
 class _Background:
@@ -130,8 +167,7 @@ class _Background:
         self.results: dict[Key, RecordedRun] = dict(recorder.runs)
         self._progress = _standing(recorder, resumed)
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="lrlab-write")
-        self._pending: Future[None] | None = None
-        self._written: Finished = []
+        self._pending: deque[tuple[Future[None], Finished]] = deque()
 
     def __enter__(self) -> _Background:
         self.on_progress(self._progress)
@@ -139,34 +175,33 @@ class _Background:
 
     def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
         try:
-            self._wait()
+            self._wait(0)
         except BaseException:
             if kind is None:  # else the first failure is the news
                 raise
         finally:
-            self._pool.shutdown()
+            self._pool.shutdown(cancel_futures=True)
 
     def record(self, part: Finished) -> None:
-        """Hand over finished runs; waits for what was handed over before."""
-        self._wait()
+        """Hand over finished runs; waits if too much is waiting already."""
         self.results |= {run.key: as_recorded(run, t, "") for run, t in part}
-        self._written = part
-        self._pending = self._pool.submit(self.recorder.record, part)
+        self._pending.append((self._pool.submit(self.recorder.record, part), part))
+        self._wait(WAITING)
 
     def close_batch(self, index: int, keys: Sequence[Key], best: dict[int, float]) -> None:
         """Hand over the end of a batch."""
-        self._wait()
-        self._pending = self._pool.submit(self.recorder.close_batch, index, keys, best)
+        job = self._pool.submit(self.recorder.close_batch, index, keys, best)
+        self._pending.append((job, []))
+        self._wait(WAITING)
 
-    def _wait(self) -> None:
-        if self._pending is None:
-            return
-        pending, self._pending = self._pending, None
-        pending.result()
-        for run, _ in self._written:
-            self._progress = _after(self._progress, self.recorder, run.key)
-            self.on_progress(self._progress)
-        self._written = []
+    def _wait(self, most: int) -> None:
+        """Take note of what is written, until at most so many jobs are waiting."""
+        while self._pending and (len(self._pending) > most or self._pending[0][0].done()):
+            job, part = self._pending.popleft()
+            job.result()
+            for run, _ in part:
+                self._progress = _after(self._progress, self.recorder, run.key)
+                self.on_progress(self._progress)
 
 
 @dataclass(frozen=True)
@@ -230,13 +265,9 @@ def _tell(
 
 
 def _best_after(
-    spec: SweepSpec, batch: search.Batch, results: Results
+    spec: SweepSpec, batch: search.Batch, results: Results, best: float | None
 ) -> Iterator[tuple[int, float]]:
     """The best objective so far after each trial of a batch, from the first finite one on."""
-    best: float | None = None
-    for (trial, _), run in results.items():
-        if trial < batch.start:
-            best = _better(spec, best, _objective(spec, run))
     for trial in range(batch.start, batch.stop):
         value = trial_result(_replicates(spec, trial, results), spec.objective).value
         best = _better(spec, best, value)

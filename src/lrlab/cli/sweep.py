@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from typing import TYPE_CHECKING, Any
@@ -52,6 +53,12 @@ Stopped by Ctrl-C or a crash, the same command continues where it was.
 @click.option(
     "--dry-run", is_flag=True, help="Show the resolved spec, the space and the cost; run nothing."
 )
+@click.option(
+    "--workers",
+    type=click.IntRange(min=0),
+    help="Processes to train in besides this one, where the sweep is long enough to be worth "
+    "their start; 0 for none.  [default: one less than there are cores]",
+)
 @click.option("-q", "--quiet", is_flag=True, help="No progress.")
 @tracking_option
 @json_option
@@ -62,6 +69,7 @@ def sweep(
     overrides: tuple[str, ...],
     new: bool,
     dry_run: bool,
+    workers: int | None,
     quiet: bool,
     tracking_uri: str | None,
     as_json: bool,
@@ -75,13 +83,16 @@ def sweep(
     if dry_run:
         show_plan(spec, as_json)
         return 0
-    return run(spec, tracking_uri, new, quiet, as_json, verbose)
+    if workers is None:
+        workers = (os.cpu_count() or 1) - 1
+    return run(spec, tracking_uri, new, workers, quiet, as_json, verbose)
 
 
 def run(
     spec: SweepSpec,
     tracking_uri: str | None,
     new: bool,
+    workers: int,
     quiet: bool,
     as_json: bool,
     verbose: bool,
@@ -97,7 +108,13 @@ def run(
         click.echo(f"Note: {caution}.", err=True)
     shown = _Shown(spec, silent=quiet)
     try:
-        result = run_sweep(spec, tracking_uri=tracking_uri, new=new, on_progress=shown.update)
+        result = run_sweep(
+            spec,
+            tracking_uri=tracking_uri,
+            new=new,
+            workers=workers,
+            on_progress=shown.update,
+        )
     except KeyboardInterrupt:
         shown.close()
         click.echo(

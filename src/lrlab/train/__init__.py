@@ -13,6 +13,7 @@ from lrlab.spec import TrainSpec
 from lrlab.train import fused, loop
 from lrlab.train.loop import train
 from lrlab.train.trajectory import Trajectory, evaluation_steps
+from lrlab.train.workers import Workers
 from lrlab.trial import Run
 
 Finished = list[tuple[Run, Trajectory]]
@@ -31,6 +32,7 @@ class Engine(Protocol):
         runs: Sequence[Run],
         settings: TrainSpec,
         recorded: Collection[tuple[int, int]] = ...,
+        workers: Workers | None = ...,
     ) -> Iterator[Finished]: ...
 
 
@@ -51,4 +53,4 @@ def device_of(settings: TrainSpec) -> torch.device:
 
 ENGINES: dict[str, Engine] = {"fused": fused.train_cohort, "loop": loop.train_cohort}
 
-__all__ = ["ENGINES", "Engine", "Trajectory", "device_of", "evaluation_steps", "train"]
+__all__ = ["ENGINES", "Engine", "Trajectory", "Workers", "device_of", "evaluation_steps", "train"]

@@ -12,7 +12,6 @@ import threading
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 
 from lrlab.optimizers import OPTIMIZERS
 from lrlab.problem import Problem
@@ -21,6 +20,7 @@ from lrlab.train import loop
 from lrlab.train.margins import Margins
 from lrlab.train.program import Program
 from lrlab.train.trajectory import Trajectory
+from lrlab.train.workers import Workers
 from lrlab.trial import Run
 
 MOST_RUNS = 256  # in one program: beyond, a step's tensors leave the cache
@@ -34,6 +34,7 @@ def train_cohort(
     runs: Sequence[Run],
     settings: TrainSpec,
     recorded: Collection[tuple[int, int]] = frozenset(),
+    workers: Workers | None = None,
 ) -> Iterator[list[tuple[Run, Trajectory]]]:
     """Train a cohort; yields the runs of each program as it ends, in a fixed order.
 
@@ -45,6 +46,7 @@ def train_cohort(
         settings: Steps, batch size and so on.
         recorded: Keys of runs that are recorded already: left out of what is yielded, and
             programs of which all are recorded are not run.
+        workers: Processes to run programs in, once they are ready.
     """
     fusible = [run for run in runs if OPTIMIZERS[run.config.optimizer].rule is not None]
     due = [
@@ -52,26 +54,41 @@ def train_cohort(
         for group in programs(fusible, len(problem.y_train), settings)
         if any(run.key not in recorded for run in group)
     ]
-    data, cancelled = Margins(problem), threading.Event()
-    rows = settings.batch_size or data.n_rows
-    # Threads that do little but dispatch small operations only get in each other's way.
-    workers = os.cpu_count() if len(runs) * rows >= ROWS_TIMES_RUNS else 1
-    with ThreadPoolExecutor(workers, thread_name_prefix="lrlab-train") as pool:
-        try:
-            for trained in pool.map(partial(_run_program, data, settings, cancelled), due):
-                yield [(run, ended) for run, ended in trained if run.key not in recorded]
-        finally:  # Ctrl-C included
-            cancelled.set()
-            pool.shutdown(cancel_futures=True)
+    if workers is not None and workers.ready:
+        trained = workers.map(due)
+    else:
+        trained = _in_threads(Margins(problem), settings, due)
+    for group, trajectories in zip(due, trained, strict=True):
+        ended = zip(group, trajectories, strict=True)
+        yield [(run, trajectory) for run, trajectory in ended if run.key not in recorded]
     rest = [run for run in runs if OPTIMIZERS[run.config.optimizer].rule is None]
     yield from loop.train_cohort(problem, rest, settings, recorded)
 
 
-def _run_program(
-    data: Margins, settings: TrainSpec, cancelled: threading.Event, runs: Sequence[Run]
-) -> list[tuple[Run, Trajectory]]:
-    with loop.one_thread():  # holds for the thread that it is called in
-        return list(zip(runs, Program(data, runs, settings).run(cancelled.is_set), strict=True))
+def _in_threads(
+    data: Margins, settings: TrainSpec, groups: Sequence[Sequence[Run]]
+) -> Iterator[list[Trajectory]]:
+    cancelled = threading.Event()
+
+    def run(group: Sequence[Run]) -> list[Trajectory]:
+        with loop.one_thread():  # holds for the thread that it is called in
+            return Program(data, group, settings).run(cancelled.is_set)
+
+    count = os.cpu_count() if is_large(data.n_rows, settings) else 1
+    with ThreadPoolExecutor(count, thread_name_prefix="lrlab-train") as pool:
+        try:
+            yield from pool.map(run, groups)
+        finally:  # Ctrl-C included
+            cancelled.set()
+            pool.shutdown(cancel_futures=True)
+
+
+def is_large(n_rows: int, settings: TrainSpec) -> bool:
+    """Whether a program's operations are large enough for threads to work side by side.
+
+    Threads that do little but dispatch small operations only get in each other's way.
+    """
+    return min(n_rows, settings.batch_size or n_rows) * MOST_RUNS > ROWS_TIMES_RUNS
 
 
 def programs(runs: Sequence[Run], n_rows: int, settings: TrainSpec) -> list[list[Run]]:

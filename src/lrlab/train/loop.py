@@ -107,8 +107,12 @@ def train_cohort(
     runs: Sequence[Run],
     settings: TrainSpec,
     recorded: Collection[tuple[int, int]] = frozenset(),
+    workers: object = None,
 ) -> Iterator[list[tuple[Run, Trajectory]]]:
-    """Train the runs that are not recorded, one after another; yields each as it ends."""
+    """Train the runs that are not recorded, one after another; yields each as it ends.
+
+    Workers are left alone: this is the reference, and the plainest way to train.
+    """
     for run in runs:
         if run.key in recorded:
             continue

@@ -1,0 +1,102 @@
+"""Worker processes: where programs of a fused training run besides this process.
+
+Small tensor operations spend much of their time in Python, which runs one thread at a time; so
+on small data processes are what uses more than one core. A worker holds the data, gets the runs
+of a program and gives back their trajectories; it writes nothing. It ends with its parent,
+however that ends.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import get_context, parent_process
+
+import torch
+
+from lrlab.errors import LrlabError
+from lrlab.problem import Problem
+from lrlab.spec import TrainSpec
+from lrlab.train.margins import Margins
+from lrlab.train.program import Program
+from lrlab.train.trajectory import Trajectory
+from lrlab.trial import Run
+
+_held: tuple[Margins, TrainSpec] | None = None  # in a worker: what it trains on
+
+
+class Workers:
+    """Processes that run programs; usable as soon as `ready`.
+
+    Args:
+        count: How many.
+        problem: What they train on, on the CPU.
+        settings: How.
+    """
+
+    def __init__(self, count: int, problem: Problem, settings: TrainSpec) -> None:
+        self._pool = ProcessPoolExecutor(
+            count,
+            mp_context=get_context("spawn"),  # a fork would copy the locks of other threads
+            initializer=_begin,
+            initargs=(problem, settings),
+        )
+        self._warm = [self._pool.submit(os.getpid) for _ in range(count)]
+
+    @property
+    def ready(self) -> bool:
+        """Whether a worker is up."""
+        return any(future.done() for future in self._warm)
+
+    def map(self, groups: Sequence[Sequence[Run]]) -> Iterator[list[Trajectory]]:
+        """Trajectories of each program, in order.
+
+        Raises:
+            LrlabError: If a worker was killed.
+        """
+        futures: list[Future[list[Trajectory]]] = [
+            self._pool.submit(_run, list(group)) for group in groups
+        ]
+        try:
+            for future in futures:
+                yield future.result()
+        except BrokenProcessPool as error:
+            raise LrlabError(
+                "a worker process ended unexpectedly (killed, or out of memory); start the sweep "
+                "again to go on, with --workers 1 if it happens again"
+            ) from error
+        finally:
+            for future in futures:
+                future.cancel()
+
+    def close(self) -> None:
+        """End the processes, also in the middle of a program: nothing of theirs is kept."""
+        processes = list((self._pool._processes or {}).values())
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        for process in processes:
+            process.terminate()
+
+
+def _begin(problem: Problem, settings: TrainSpec) -> None:
+    global _held
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's
+    parent = parent_process()
+    if parent is not None:
+        threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+    torch.set_num_threads(1)
+    _held = Margins(problem), settings
+
+
+def _end_with(parent: object) -> None:
+    parent.join()  # type: ignore[attr-defined]
+    os._exit(1)
+
+
+def _run(runs: list[Run]) -> list[Trajectory]:
+    assert _held is not None
+    data, settings = _held
+    return Program(data, runs, settings).run()
