@@ -35,7 +35,7 @@ def report_on(store: Store, info: SweepInfo) -> Report:
     spec = load_sweep_spec(store, info)
     recorded = recorded_runs(store, info)
     runs = runs_frame(recorded)
-    curves = curves_frame(load_histories(store, info, recorded))
+    curves = curves_frame(load_histories(store, info, recorded, every_step=False))
     return build_report(runs, curves, _context(store, info, spec, runs))
 
 

@@ -80,7 +80,7 @@ def write_in_bulk(
             )
         ]
         _write_artifacts(records)
-        with _engine(store.uri).begin() as connection:
+        with database(store.uri).begin() as connection:
             for table, rows in _rows(records, experiment_id, parent, user, now):
                 _insert(connection, table, rows)
     return [record.run_id for record in records]
@@ -187,7 +187,8 @@ def _insert(connection: Connection, model: type, rows: Sequence[Row]) -> None:
 
 
 @lru_cache(maxsize=8)
-def _engine(uri: str) -> Engine:
+def database(uri: str) -> Engine:
+    """The engine for a store's database, one a process."""
     engine: Engine
     if sqlite_path(uri) is not None:
         engine = sqlalchemy.create_engine(uri, connect_args={"timeout": BUSY_TIMEOUT})

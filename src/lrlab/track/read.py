@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +18,7 @@ from lrlab.errors import LrlabError, UserError
 from lrlab.measures import MEASURES, STEPPED
 from lrlab.spec import SweepSpec, parse_dumped_spec
 from lrlab.track import layout
+from lrlab.track.children import Child, children
 from lrlab.track.lock import is_alive
 from lrlab.track.store import Store, connect, explained
 from lrlab.trial import TrialConfig
@@ -147,14 +148,6 @@ def sweep_info(run: MlflowRun, experiment: str) -> SweepInfo:
     )
 
 
-def children(store: Store, parent: SweepInfo | str, experiment_id: str) -> list[MlflowRun]:
-    """Every run below a parent, whatever its status, oldest first."""
-    run_id = parent if isinstance(parent, str) else parent.run_id
-    condition = f"tags.`{layout.PARENT}` = '{run_id}'"
-    with explained(store.uri):
-        return _search(store, [experiment_id], condition, "attributes.start_time ASC")
-
-
 def _search(
     store: Store, experiments: Sequence[str], condition: str, order: str
 ) -> list[MlflowRun]:
@@ -176,18 +169,17 @@ def _search(
     return runs
 
 
-def recorded_run(run: MlflowRun) -> RecordedRun:
+def recorded_run(run: Child) -> RecordedRun:
     """A child run as RecordedRun."""
-    tags = run.data.tags
-    diverged_at = tags.get(layout.DIVERGED_AT)
+    diverged_at = run.tags.get(layout.DIVERGED_AT)
     return RecordedRun(
-        run_id=run.info.run_id,
-        trial=int(tags[layout.TRIAL]),
-        replicate=int(tags[layout.REPLICATE]),
-        params=run.data.params,
-        latest=run.data.metrics,
-        outcome=tags[layout.OUTCOME],
-        steps=int(tags[layout.STEPS]),
+        run_id=run.run_id,
+        trial=int(run.tags[layout.TRIAL]),
+        replicate=int(run.tags[layout.REPLICATE]),
+        params=run.params,
+        latest=run.latest,
+        outcome=run.tags[layout.OUTCOME],
+        steps=int(run.tags[layout.STEPS]),
         diverged_at=int(diverged_at) if diverged_at else None,
     )
 
@@ -196,8 +188,8 @@ def recorded_runs(store: Store, info: SweepInfo) -> list[RecordedRun]:
     """The finished runs of a sweep, by trial and replicate."""
     finished = (
         recorded_run(run)
-        for run in children(store, info, info.experiment_id)
-        if run.info.status == "FINISHED" and layout.OUTCOME in run.data.tags
+        for run in children(store, info.run_id, info.experiment_id)
+        if run.status == "FINISHED" and layout.OUTCOME in run.tags
     )
     return sorted(finished, key=lambda run: (run.trial, run.replicate))
 
@@ -291,20 +283,31 @@ def curves_frame(histories: pd.DataFrame, metrics: Sequence[str] | None = None) 
     return long.dropna(subset="value").reset_index(drop=True)
 
 
-def load_histories(store: Store, info: SweepInfo, runs: Sequence[RecordedRun]) -> pd.DataFrame:
-    """Full histories, wide: run_id, step, train_loss and the stepped measures.
+def load_histories(
+    store: Store, info: SweepInfo, runs: Sequence[RecordedRun], *, every_step: bool = True
+) -> pd.DataFrame:
+    """Histories, wide: run_id, step, train_loss and the stepped measures.
 
     Whole cohorts come from the parent's files; runs of a cohort that is not complete yet, from
     their own.
+
+    Args:
+        store: Where they are.
+        info: The sweep.
+        runs: Which runs.
+        every_step: Every step; else only those at which the stepped measures were taken.
     """
     ids = {run.run_id for run in runs}
     with tempfile.TemporaryDirectory(prefix="lrlab-") as folder:
         frames = [
             frame[frame["run_id"].isin(ids)]
-            for frame in _cohort_files(store, info.run_id, Path(folder))
+            for frame in _cohort_files(store, info.run_id, Path(folder), every_step)
         ]
     covered = {run_id for frame in frames for run_id in frame["run_id"].unique()}
-    frames += [load_history(store, run.run_id) for run in runs if run.run_id not in covered]
+    for run in runs:
+        if run.run_id not in covered:
+            frame = load_history(store, run.run_id)
+            frames.append(frame if every_step else _evaluated(frame))
     columns = no_histories().columns
     frames = [frame.reindex(columns=columns) for frame in frames]
     return pd.concat(frames, ignore_index=True) if frames else no_histories()
@@ -324,13 +327,23 @@ def load_history(store: Store, run_id: str) -> pd.DataFrame:
     return frame
 
 
-def _cohort_files(store: Store, run_id: str, folder: Path) -> list[pd.DataFrame]:
+def _cohort_files(
+    store: Store, run_id: str, folder: Path, every_step: bool
+) -> Iterator[pd.DataFrame]:
     with explained(store.uri):
         files = store.client.list_artifacts(run_id, layout.CURVES_FOLDER)
-        return [
-            pd.read_parquet(store.client.download_artifacts(run_id, file.path, str(folder)))
-            for file in sorted(files, key=lambda file: str(file.path))
-        ]
+        for file in sorted(files, key=lambda file: str(file.path)):
+            path = Path(store.client.download_artifacts(run_id, file.path, str(folder)))
+            frame = pd.read_parquet(path)
+            if path.is_relative_to(folder):
+                path.unlink()
+            yield frame if every_step else _evaluated(frame)
+
+
+def _evaluated(history: pd.DataFrame) -> pd.DataFrame:
+    """The steps at which the stepped measures were taken."""
+    taken = [name for name in STEPPED if name in history]
+    return history.dropna(subset=taken, how="all") if taken else history.iloc[:0]
 
 
 def load_sweep_spec(store: Store, info: SweepInfo) -> SweepSpec:

@@ -15,10 +15,10 @@ from lrlab.errors import LrlabError, UserError
 from lrlab.problem import Problem
 from lrlab.spec import SweepSpec, dump_spec
 from lrlab.track import layout, lock
+from lrlab.track.children import children
 from lrlab.track.read import (
     RecordedRun,
     SweepInfo,
-    children,
     list_sweeps,
     load_history,
     recorded_run,
@@ -141,9 +141,9 @@ class Recorder:
 
     def tidy_up(self) -> None:
         """Read what is recorded; remove runs that were cut off, and repeated ones."""
-        for child in children(self.store, self.info, self.info.experiment_id):
-            if child.info.status != "FINISHED" or layout.OUTCOME not in child.data.tags:
-                remove_run(self.store, child.info.run_id)
+        for child in children(self.store, self.info.run_id, self.info.experiment_id):
+            if child.status != "FINISHED" or layout.OUTCOME not in child.tags:
+                remove_run(self.store, child.run_id)
                 continue
             run = recorded_run(child)
             if self.runs.setdefault((run.trial, run.replicate), run).run_id != run.run_id:
