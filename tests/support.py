@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,3 +52,31 @@ def tiny(**changes: Any) -> dict[str, Any]:
     for section in ("search", "train"):
         spec[section] = TINY[section] | changes.get(section, {})  # type: ignore[operator]
     return spec
+
+
+def free_port() -> int:
+    """A port that nothing listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def ui_on(uri: str, folder: Path) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    """`lrlab ui` on a store: its address, once it answers, and its process."""
+    port = free_port()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "lrlab", "ui", "--port", str(port), "--tracking-uri", uri],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"MLFLOW_DISABLE_TELEMETRY": "true"},
+    )
+    assert process.stdout is not None
+    first = process.stdout.readline()
+    assert f"http://127.0.0.1:{port}" in first
+    try:
+        yield f"http://127.0.0.1:{port}", process
+    finally:
+        process.terminate()
+        process.wait(timeout=30)

@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import signal
-import socket
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,37 +13,20 @@ import lrlab
 from lrlab.report.recorded import charts_path
 from lrlab.sweep import run_sweep
 from lrlab.track import connect, find_sweep
-from support import Finished, tiny
+from support import Finished, free_port, tiny, ui_on
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync"]
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @pytest.fixture(scope="module")
 def server(finished: Finished) -> Iterator[str]:
     """`lrlab ui` on the finished sweep's store."""
-    port = free_port()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "lrlab", "ui", "--port", str(port), "--tracking-uri", finished.uri],
-        cwd=finished.folder,
-        stdout=subprocess.PIPE,
-        text=True,
-        env=os.environ | {"MLFLOW_DISABLE_TELEMETRY": "true"},
-    )
-    assert process.stdout is not None
-    first = process.stdout.readline()
-    assert f"http://127.0.0.1:{port}" in first
-    yield f"http://127.0.0.1:{port}"
-    process.send_signal(signal.SIGTERM)
-    assert process.wait(timeout=30) == 0
+    with ui_on(finished.uri, finished.folder) as (url, process):
+        yield url
+    assert process.returncode == 0
     with pytest.raises(requests.ConnectionError):
-        requests.get(f"http://127.0.0.1:{port}/health", timeout=5)
+        requests.get(f"{url}/health", timeout=5)
 
 
 def test_a_sweep_through_http_gives_the_numbers_of_a_local_one(server: str, workdir: Path) -> None:

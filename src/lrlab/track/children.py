@@ -37,16 +37,26 @@ def children(store: Store, parent: str, experiment_id: str) -> list[Child]:
     with explained(store.uri):
         if refuses(store) is None:
             return _by_query(store, parent)
-        return _by_client(store, parent, experiment_id)
+        return _by_client(store, experiment_id, f"tags.`{layout.PARENT}` = '{parent}'")
 
 
-def _by_client(store: Store, parent: str, experiment_id: str) -> list[Child]:
+def running(store: Store, parent: str, experiment_id: str) -> list[Child]:
+    """The runs below a parent that are still marked as running."""
+    with explained(store.uri):
+        return _by_client(
+            store,
+            experiment_id,
+            f"tags.`{layout.PARENT}` = '{parent}' AND attributes.status = 'RUNNING'",
+        )
+
+
+def _by_client(store: Store, experiment_id: str, condition: str) -> list[Child]:
     found: list[Child] = []
     token = None
     while True:
         page = store.client.search_runs(
             [experiment_id],
-            f"tags.`{layout.PARENT}` = '{parent}'",
+            condition,
             run_view_type=ViewType.ACTIVE_ONLY,
             max_results=PAGE,
             order_by=["attributes.start_time ASC"],
@@ -73,14 +83,14 @@ def _by_query(store: Store, parent: str) -> list[Child]:
     with database(store.uri).connect() as connection:
         found = {
             run_id: Child(run_id, status, {}, {}, {})
-            for run_id, status in connection.execute(runs).tuples()
+            for run_id, status in connection.execute(runs)
         }
         for model, name in ((SqlTag, "tags"), (SqlParam, "params"), (SqlLatestMetric, "latest")):
             own = getattr(model, "run_uuid")  # noqa: B009
             rows = select(own, model.key, model.value).where(own.in_(below))
             if model is SqlLatestMetric:
                 rows = rows.where(sqlalchemy.not_(SqlLatestMetric.is_nan))
-            for run_id, key, value in connection.execute(rows).tuples():
+            for run_id, key, value in connection.execute(rows):
                 if run_id in found:
                     getattr(found[run_id], name)[key] = value
     return list(found.values())

@@ -15,7 +15,7 @@ from lrlab.errors import LrlabError, UserError
 from lrlab.problem import Problem
 from lrlab.spec import SweepSpec, dump_spec
 from lrlab.track import layout, lock
-from lrlab.track.children import children
+from lrlab.track.children import children, running
 from lrlab.track.read import (
     RecordedRun,
     SweepInfo,
@@ -207,6 +207,8 @@ class Recorder:
             note: Markdown for the run's description in the MLflow UI.
             best: The best run, if any run is finite.
         """
+        for stray in running(self.store, self.info.run_id, self.info.experiment_id):
+            remove_run(self.store, stray.run_id)  # created twice, as its first answer got lost
         with explained(self.store.uri):
             self.store.client.log_artifacts(self.info.run_id, str(folder), layout.REPORT_FOLDER)
             tags = {"mlflow.note.content": note}
