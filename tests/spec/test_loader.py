@@ -674,6 +674,9 @@ CHANGES: dict[str, dict[str, Any]] = {
         "train.batch_size": 5,
         "train.l2": 0.1,
         "train.dtype": "float64",
+        "train.engine": "loop",
+        "train.device": "auto",
+        "train.stop_converged": True,
         "search.sampler": "random",
         "search.batch": 3,
         "search.replicates": 2,
@@ -720,13 +723,13 @@ def test_the_digest_ignores_trials_and_description(key: str) -> None:
 
 
 def test_the_two_tests_above_know_every_key_of_a_spec() -> None:
-    """A new key has to be listed there; `engine` has one value so far."""
+    """A new key has to be listed there."""
     known = {key.partition(".")[2] for key in CHANGES["blobs"] if key.startswith("data.")}
     assert known | {"source"} == set(BlobsData.model_fields)
     for base, model in (("csv", CsvData), ("parquet", ParquetData), ("sklearn", SklearnData)):
         known = {key.partition(".")[2] for key in CHANGES[base]}
         assert known | {"source"} == set(model.model_fields)
-    every = {*CHANGES["blobs"], *NOT_NUMBERS, "train.engine", "data", "train", "search"}
+    every = {*CHANGES["blobs"], *NOT_NUMBERS, "data", "train", "search"}
     assert {key for key in every if "." not in key} == set(SweepSpec.model_fields)
     for section, model in (("train", TrainSpec), ("search", SearchSpec)):
         known = {key.partition(".")[2] for key in every if key.startswith(f"{section}.")}

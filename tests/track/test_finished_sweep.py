@@ -94,7 +94,11 @@ def test_metric_histories_equal_a_training_of_the_same_params(
     for run in children[:4]:
         again = train(problem, _config(run), SPEC.train, int(run.data.params["seed"]))
         stored = client.get_metric_history(run.info.run_id, "train_loss")
-        expected = {int(s): again.train_loss[s - 1] for s in again.evaluated}
+        steps = [m.step for m in stored]
+        assert set(steps) <= set(again.evaluated.tolist())
+        assert (steps[0], steps[-1]) == (1, again.evaluated[-1])
+        assert len(steps) == min(20, len(again.evaluated))
+        expected = {s: again.train_loss[s - 1] for s in steps}
         assert {m.step: m.value for m in stored} == pytest.approx(expected, rel=1e-4)
         for name, value in again.final.items():
             assert run.data.metrics[name] == pytest.approx(value, rel=1e-4)
@@ -171,7 +175,9 @@ def test_load_curves_agrees_with_metric_histories(
         for name in ("val_log_loss", "train_objective", "val_accuracy"):
             stored = {m.step: m.value for m in client.get_metric_history(run.info.run_id, name)}
             got = mine[mine["metric"] == name]
-            assert dict(zip(got["step"], got["value"], strict=True)) == stored
+            curve = dict(zip(got["step"], got["value"], strict=True))
+            assert curve.items() >= stored.items()
+            assert {min(curve), max(curve)} <= stored.keys()
 
 
 def test_load_study_gives_optunas_own_view_of_the_runs(finished) -> None:
