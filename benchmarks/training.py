@@ -24,10 +24,11 @@ from lrlab.problem import Problem, load_problem
 from lrlab.spec import TrainSpec, make_spec
 from lrlab.train import ENGINES
 from lrlab.train.fused import is_large, programs
+from lrlab.train.program import TILE
 from lrlab.trial import Run, TrialConfig
 
 OPTIMIZERS, LOSSES = ("sgd", "momentum", "adam"), ("bce", "mse", "hinge")
-SIZES = {200: (1024, 1000, 1000), 10_000: (128, 200, 60), 100_000: (64, 60, 12)}
+SIZES = {200: (1024, 1000, 1000), 10_000: (128, 400, 60), 100_000: (64, 100, 12)}
 
 
 def cohort(count: int) -> list[Run]:
@@ -61,7 +62,7 @@ def seconds(call: Callable[[], object], at_least: float = 0.3) -> float:
 def floor(n: int, d: int, runs: int) -> float:
     """Seconds of one run-step on one core: two matrix products and n exponentials."""
     torch.set_num_threads(1)
-    rows = min(n, max(1, 2**17 // runs))
+    rows = min(n, max(1, TILE // runs))
     w, x, m = torch.randn(runs, d + 1), torch.randn(rows, d + 1), torch.randn(runs, rows)
     out, gradients = torch.empty(runs, rows), torch.empty(runs, d + 1)
     forward = seconds(lambda: torch.mm(w, x.T, out=out))

@@ -29,7 +29,7 @@ from lrlab.train.trajectory import Trajectory, at_rest, evaluation_steps, outcom
 from lrlab.trial import Run
 from lrlab.update_rules import Coefficients, State, UpdateRule
 
-TILE = 2**17  # margins at a time: what a core's cache holds
+TILE = 2**18  # margins at a time: what a core's cache holds
 CHUNK = 256  # steps whose coefficients are formed at a time
 
 
@@ -88,6 +88,8 @@ class Program:
         self.order = sorted(range(len(runs)), key=lambda i: runs[i].config.loss)
         self.runs = [runs[i] for i in self.order]
         self.evaluated = evaluation_steps(settings.steps)
+        self.known: Tensor | None = None  # losses of the next step, if they are known already
+        self.full_batch = (settings.batch_size or data.n_rows) >= data.n_rows
         self.device, self.dtype = self.problem.x_train.device, self.problem.x_train.dtype
 
     @torch.inference_mode()
@@ -107,7 +109,10 @@ class Program:
         for step, rows in enumerate(batches, start=1):
             if cancelled():
                 raise CancelledError
-            losses = self._losses_and_gradients(self.data.tiles(rows, self.tile_rows))
+            losses = self.known
+            self.known = None
+            if losses is None:
+                losses = self._losses_and_gradients(self.data.tiles(rows, self.tile_rows))
             kept[step - 1].index_copy_(0, self.alive, losses)
             self._update(step)
             if step in due:
@@ -152,8 +157,10 @@ class Program:
 
     def _evaluate(self, step: int, column: int) -> None:
         """Take the stepped measures of the runs that are alive; let those go that are done."""
-        tiles = self.data.tiles(None, self.tile_rows)
-        objective = self._losses_and_gradients(tiles).double()
+        losses = self._losses_and_gradients(self.data.tiles(None, self.tile_rows))
+        objective = losses.double()
+        if self.full_batch:
+            self.known = losses  # of the next step; its gradient is there already
         z_val = _logits(self.weights, self.problem.x_val)
         measures = stepped_measures(z_val, self.problem.y_val)
         measures["train_objective"] = objective
@@ -170,6 +177,7 @@ class Program:
         if done.any():
             self.ended_at[self.alive[done]] = step
             self.diverged[self.alive[~finite]] = True
+            self.known = None
             self._let_go(done)
 
     # --- who is in the computation -----------------------------------------------------------
