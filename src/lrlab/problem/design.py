@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import numpy as np
 import pandas as pd
@@ -59,22 +62,63 @@ def split_and_encode(
             f"stratified split with data.val_fraction = {data.val_fraction:g}"
         ) from None
     train, val = np.sort(train), np.sort(val)
-    x, names, mean, scale = _design_matrix(frame, train, columns, where, impute)
-    x, names, mean, scale = _without_constant(x, train, names, mean, scale, data, where)
-    x = _standardised(x, mean, scale, names, where)
-    n, d = len(train), len(names)
+    numeric, categorical = columns
+    found = [_measured(frame[column], train, impute) for column in numeric]
+    if categorical:
+        found += _one_hot(frame[categorical], train, where, impute)
+    kept = _without_constant(found, data, where)
+    n, d = len(train), len(kept)
+    x_train, x_val = (torch.empty(len(rows), d, dtype=dtype) for rows in (train, val))
+    for j, column in enumerate(kept):  # one at a time: no second copy of the whole table
+        values = _standardised(column, where)
+        x_train[:, j] = torch.from_numpy(values[train])
+        x_val[:, j] = torch.from_numpy(values[val])
     return Problem(
-        x_train=torch.from_numpy(x[train]).to(dtype),
+        x_train=x_train,
         y_train=torch.from_numpy(y[train]).to(dtype),
-        x_val=torch.from_numpy(x[val]).to(dtype),
+        x_val=x_val,
         y_val=torch.from_numpy(y[val]).to(dtype),
-        feature_names=tuple(names),
+        feature_names=tuple(column.name for column in kept),
         classes=classes,
-        mean=mean,
-        scale=scale,
+        mean=np.array([column.mean for column in kept]),
+        scale=np.array([column.scale for column in kept]),
         description=f"{Path(where).name}: {n:,} rows x {d} columns, {len(val):,} held out, "
         f"class 1 is {classes[1]}",
     )
+
+
+@dataclass(frozen=True)
+class _Column:
+    """One column of the design matrix, with what the training rows say of it.
+
+    `values()` gives it raw, [n] float64; it is not kept, as the table holds it already.
+    """
+
+    name: str
+    values: Callable[[], np.ndarray]
+    mean: float
+    scale: float
+    constant: bool
+
+
+def _measured(column: pd.Series, train: np.ndarray, impute: bool) -> _Column:
+    """A numeric column; missing values become the training rows' median if asked for."""
+
+    def values() -> np.ndarray:
+        raw = column.to_numpy(np.float64)
+        return np.where(np.isnan(raw), median, raw) if impute else raw
+
+    median = _median(column.to_numpy(np.float64)[train]) if impute else np.nan
+    own = values()[train]
+    with np.errstate(over="ignore", invalid="ignore"):
+        mean, scale = float(own.mean()), float(own.std())
+    return _Column(str(column.name), values, mean, scale, bool(own.min() == own.max()))
+
+
+def _median(values: np.ndarray) -> float:
+    """Of the values that are there; 0 if there are none."""
+    there = values[~np.isnan(values)]
+    return float(np.median(there)) if len(there) else 0.0
 
 
 def _check_finite(frame: pd.DataFrame, numeric: list[str], where: str) -> None:
@@ -87,40 +131,11 @@ def _check_finite(frame: pd.DataFrame, numeric: list[str], where: str) -> None:
             )
 
 
-def _design_matrix(
-    frame: pd.DataFrame,
-    train: np.ndarray,
-    columns: tuple[list[str], list[str]],
-    where: str,
-    impute: bool,
-) -> tuple[np.ndarray, list[str], np.ndarray, np.ndarray]:
-    """Raw columns [n, d] float64, their names, and each one's mean and scale on training rows.
+def _one_hot(frame: pd.DataFrame, train: np.ndarray, where: str, impute: bool) -> list[_Column]:
+    """One column a category seen in training; a category met only later is all zeros.
 
-    One-hot columns keep mean 0 and scale 1.
+    They are not standardised: mean 0 and scale 1.
     """
-    from sklearn.impute import SimpleImputer
-
-    numeric, categorical = columns
-    x = frame[numeric].to_numpy(np.float64)
-    if impute and numeric:
-        imputer = SimpleImputer(strategy="median", keep_empty_features=True)
-        x = imputer.fit(x[train]).transform(x)
-    with np.errstate(over="ignore", invalid="ignore"):
-        mean, scale = x[train].mean(axis=0), x[train].std(axis=0)
-    names = list(numeric)
-    if categorical:
-        hot, hot_names = _one_hot(frame[categorical], train, where, impute)
-        x = np.hstack([x, hot])
-        names += hot_names
-        mean = np.concatenate([mean, np.zeros(len(hot_names))])
-        scale = np.concatenate([scale, np.ones(len(hot_names))])
-    return x, names, mean, scale
-
-
-def _one_hot(
-    frame: pd.DataFrame, train: np.ndarray, where: str, impute: bool
-) -> tuple[np.ndarray, list[str]]:
-    """One column a category seen in training; a category met only later is all zeros."""
     from sklearn.preprocessing import OneHotEncoder
 
     text = frame.astype("string")
@@ -135,59 +150,48 @@ def _one_hot(
                 "column each; list it under data.drop"
             )
     encoder = OneHotEncoder(
-        handle_unknown="ignore", drop="if_binary", sparse_output=False, dtype=np.float64
+        handle_unknown="ignore", drop="if_binary", sparse_output=True, dtype=np.float64
     )
     values = text.astype(object)
     encoder.fit(values.iloc[train])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # of unknown categories
-        hot = encoder.transform(values)
-    return hot, [str(name) for name in encoder.get_feature_names_out()]
+        hot = encoder.transform(values).tocsc()
+    names = [str(name) for name in encoder.get_feature_names_out()]
+    ones = np.asarray(hot[train].sum(axis=0)).ravel()
+    return [
+        _Column(name, partial(_dense, hot, j), 0.0, 1.0, constant=bool(ones[j] in (0, len(train))))
+        for j, name in enumerate(names)
+    ]
+
+
+def _dense(hot: Any, j: int) -> np.ndarray:
+    return np.asarray(hot[:, [j]].todense()).ravel()
 
 
 def _without_constant(
-    x: np.ndarray,
-    train: np.ndarray,
-    names: list[str],
-    mean: np.ndarray,
-    scale: np.ndarray,
-    data: CsvData | ParquetData | SklearnData,
-    where: str,
-) -> tuple[np.ndarray, list[str], np.ndarray, np.ndarray]:
-    constant = x[train].min(axis=0) == x[train].max(axis=0)
-    if not constant.any():
-        return x, names, mean, scale
-    if data.constant == "error":
-        column = names[int(np.flatnonzero(constant)[0])]
-        _refuse_constant(where, column, int(constant.sum()))
-    if constant.all():
+    found: list[_Column], data: CsvData | ParquetData | SklearnData, where: str
+) -> list[_Column]:
+    constant = [column.name for column in found if column.constant]
+    if constant and data.constant == "error":
+        _refuse_constant(where, constant[0], len(constant))
+    if len(constant) == len(found):
         raise UserError(f"{where}: every column is constant on the training rows")
-    kept = ~constant
-    return (
-        x[:, kept],
-        [name for name, keep in zip(names, kept, strict=True) if keep],
-        mean[kept],
-        scale[kept],
-    )
+    return [column for column in found if not column.constant]
 
 
-def _standardised(
-    x: np.ndarray, mean: np.ndarray, scale: np.ndarray, names: list[str], where: str
-) -> np.ndarray:
-    """(x - mean) / scale, [n, d].
+def _standardised(column: _Column, where: str) -> np.ndarray:
+    """(x - mean) / scale, [n].
 
     Raises:
         UserError: If a column's values are too far apart, or too close, for that.
     """
     with np.errstate(all="ignore"):
-        x = (x - mean) / scale
-    limit = np.finfo(np.float32).max
-    bad = ~((np.abs(x) < limit).all(axis=0) & np.isfinite(scale))
-    if bad.any():
-        column = names[int(np.flatnonzero(bad)[0])]
+        x = (column.values() - column.mean) / column.scale
+    if not (np.isfinite(column.scale) and (np.abs(x) < np.finfo(np.float32).max).all()):
         raise UserError(
-            f"{where}: column {column!r} cannot be standardised: its values are too far apart or "
-            "too close together for floating point; rescale it or list it under data.drop"
+            f"{where}: column {column.name!r} cannot be standardised: its values are too far "
+            "apart or too close together for floating point; rescale it or list it under data.drop"
         )
     return x
 

@@ -87,11 +87,12 @@ def _from_file(data: CsvData | ParquetData, read: Any, seed: int, dtype: torch.d
     frame.columns = frame.columns.astype(str)
     _refuse_duplicates(frame.columns, where)
     numeric, categorical = _choose_columns(frame, data, where)
-    frame = frame[[*numeric, *categorical, data.target]]
+    used = [*numeric, *categorical, data.target]
+    frame = frame.drop(columns=[column for column in frame.columns if column not in used])
     frame = _without_missing(frame, data, where)
     y, classes = encode_target(frame[data.target], data.positive, where)
     return split_and_encode(
-        frame.drop(columns=data.target),
+        frame,
         y,
         classes,
         (numeric, categorical),
