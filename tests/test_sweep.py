@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import wait
 from typing import Any
 
 import pandas as pd
@@ -12,6 +13,7 @@ from lrlab import LrlabError, UserError, make_spec
 from lrlab.search import SAMPLERS
 from lrlab.sweep import Progress, run_sweep
 from lrlab.track import connect, list_sweeps, writer
+from lrlab.train import Workers
 from support import tiny
 
 
@@ -199,3 +201,23 @@ def test_a_users_own_loss_and_optimizer_are_used_by_name(workdir) -> None:
         lrlab.OPTIMIZERS.unregister("asgd")
     assert len(runs) == 4
     assert set(runs["exponential.scale"]) == {0.5, 1.0}
+
+
+def test_worker_processes_change_nothing(workdir, monkeypatch: pytest.MonkeyPatch) -> None:
+    changes = {"search": {"trials": 12, "batch": 4}}
+    run(changes, new=True)
+    alone = numbers()
+    started = []
+
+    class Ready(Workers):
+        """Up before the first program comes, which else this process would train itself."""
+
+        def __init__(self, *args: Any) -> None:
+            super().__init__(*args)
+            started.append(wait(self._warm))
+
+    monkeypatch.setattr("lrlab.sweep.Workers", Ready)
+    monkeypatch.setattr("lrlab.sweep.WORTH_A_PROCESS", 0)
+    run(changes, new=True, workers=1)
+    assert len(started) == 1
+    pd.testing.assert_frame_equal(numbers(), alone)

@@ -109,9 +109,11 @@ class _Record:
 
 def _write_artifacts(records: Sequence[_Record]) -> None:
     if all(is_local_uri(record.artifact_uri) for record in records):
+        Path(local_file_uri_to_path(records[0].location)).mkdir(parents=True, exist_ok=True)
         for record in records:
             folder = Path(local_file_uri_to_path(record.artifact_uri))
-            folder.mkdir(parents=True)
+            folder.parent.mkdir()  # a folder too few and `parents=True` tries everything twice
+            folder.mkdir()
             layout.write_run_files(record.trajectory, folder)
         return
     with ThreadPoolExecutor(UPLOADS) as pool:

@@ -53,4 +53,13 @@ def device_of(settings: TrainSpec) -> torch.device:
 
 ENGINES: dict[str, Engine] = {"fused": fused.train_cohort, "loop": loop.train_cohort}
 
-__all__ = ["ENGINES", "Engine", "Trajectory", "Workers", "device_of", "evaluation_steps", "train"]
+__all__ = [
+    "ENGINES",
+    "Engine",
+    "Finished",
+    "Trajectory",
+    "Workers",
+    "device_of",
+    "evaluation_steps",
+    "train",
+]
