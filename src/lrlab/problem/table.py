@@ -55,7 +55,15 @@ def load_parquet(data: ParquetData, seed: int, dtype: torch.dtype) -> Problem:
         import pyarrow.parquet
 
         _refuse_duplicates(pyarrow.parquet.read_schema(data.path).names, str(data.path))
-        return pd.read_parquet(data.path).reset_index(drop=True)
+        # Each column on its own, and given up by Arrow as pandas takes it: one copy of the table.
+        frame = pd.read_parquet(
+            data.path,
+            memory_map=True,
+            pre_buffer=False,
+            to_pandas_kwargs={"split_blocks": True, "self_destruct": True},
+        )
+        frame.index = pd.RangeIndex(len(frame))
+        return frame
 
     return _from_file(data, read, seed, dtype)
 
