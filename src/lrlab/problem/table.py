@@ -58,6 +58,7 @@ def load_parquet(data: ParquetData, seed: int, dtype: torch.dtype) -> Problem:
         # Each column on its own, and given up by Arrow as pandas takes it: one copy of the table.
         frame = pd.read_parquet(
             data.path,
+            "pyarrow",
             memory_map=True,
             pre_buffer=False,
             to_pandas_kwargs={"split_blocks": True, "self_destruct": True},

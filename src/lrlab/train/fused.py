@@ -54,15 +54,25 @@ def train_cohort(
         for group in programs(fusible, len(problem.y_train), settings)
         if any(run.key not in recorded for run in group)
     ]
+    left = list(due)
     if workers is not None and workers.ready:
-        trained = workers.map(due)
-    else:
-        trained = _in_threads(Margins(problem), settings, due)
-    for group, trajectories in zip(due, trained, strict=True):
-        ended = zip(group, trajectories, strict=True)
-        yield [(run, trajectory) for run, trajectory in ended if run.key not in recorded]
+        for trajectories in workers.map(due):
+            yield _fresh(left.pop(0), trajectories, recorded)
+    if left:  # everything, or what workers that were killed have left
+        trained = _in_threads(Margins(problem), settings, left)
+        for group, trajectories in zip(left, trained, strict=True):
+            yield _fresh(group, trajectories, recorded)
     rest = [run for run in runs if OPTIMIZERS[run.config.optimizer].rule is None]
     yield from loop.train_cohort(problem, rest, settings, recorded)
+
+
+def _fresh(
+    group: Sequence[Run],
+    trajectories: Sequence[Trajectory],
+    recorded: Collection[tuple[int, int]],
+) -> list[tuple[Run, Trajectory]]:
+    ended = zip(group, trajectories, strict=True)
+    return [(run, trajectory) for run, trajectory in ended if run.key not in recorded]
 
 
 def _in_threads(

@@ -18,7 +18,6 @@ from multiprocessing import get_context, parent_process
 
 import torch
 
-from lrlab.errors import LrlabError
 from lrlab.problem import Problem
 from lrlab.spec import TrainSpec
 from lrlab.train.margins import Margins
@@ -45,30 +44,23 @@ class Workers:
             initializer=_begin,
             initargs=(problem, settings),
         )
+        self._broken = False
         self._warm = [self._pool.submit(os.getpid) for _ in range(count)]
 
     @property
     def ready(self) -> bool:
-        """Whether a worker is up."""
-        return any(future.done() for future in self._warm)
+        """Whether a worker is up, and none has been killed."""
+        return not self._broken and any(future.done() for future in self._warm)
 
     def map(self, groups: Sequence[Sequence[Run]]) -> Iterator[list[Trajectory]]:
-        """Trajectories of each program, in order.
-
-        Raises:
-            LrlabError: If a worker was killed.
-        """
-        futures: list[Future[list[Trajectory]]] = [
-            self._pool.submit(_run, list(group)) for group in groups
-        ]
+        """Trajectories of each program, in order; ends early if a worker is killed."""
+        futures: list[Future[list[Trajectory]]] = []
         try:
+            futures += [self._pool.submit(_run, list(group)) for group in groups]
             for future in futures:
                 yield future.result()
-        except BrokenProcessPool as error:
-            raise LrlabError(
-                "a worker process ended unexpectedly (killed, or out of memory); start the sweep "
-                "again to go on, with --workers 1 if it happens again"
-            ) from error
+        except BrokenProcessPool:  # killed, or out of memory
+            self._broken = True
         finally:
             for future in futures:
                 future.cancel()
