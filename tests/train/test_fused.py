@@ -89,8 +89,7 @@ def relative_error(mine: np.ndarray, torchs: np.ndarray) -> float:
 def test_a_cohort_of_all_losses_follows_torch_optim_step_by_step(
     optimizer: str, batch_size: int | None, dtype: str
 ) -> None:
-    whole = dtype == "float64" and batch_size is None
-    data, how = problem(dtype, batch_size, STEPS if whole else 200)
+    data, how = problem(dtype, batch_size)
     lr = LR.get(optimizer, 0.003)
     runs = [
         Run(i, 0, 1, TrialConfig.of(optimizer, loss, lr * (1 + i / 9), l2=0.01 * (i % 2)))
