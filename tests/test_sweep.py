@@ -221,3 +221,14 @@ def test_worker_processes_change_nothing(workdir, monkeypatch: pytest.MonkeyPatc
     run(changes, new=True, workers=1)
     assert len(started) == 1
     pd.testing.assert_frame_equal(numbers(), alone)
+
+
+def test_a_missing_gpu_is_said_before_anything_is_recorded(
+    workdir, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    with pytest.raises(UserError, match="finds no GPU here; write cpu or auto"):
+        run({"train": {"device": "cuda"}})
+    assert list_sweeps(connect()) == []
+    result = run({"train": {"device": "auto"}})
+    assert len(result.runs) == 8

@@ -29,7 +29,9 @@ from lrlab.train.graph_svg import to_svg
 from lrlab.train.loop import objective_of
 from lrlab.trial import Run, TrialConfig
 
-PROBE_STEPS = (50, 250)
+PROBE_STEPS = (10, 200)
+PROBE_RUNS = 64
+PROBE_SECONDS = 1.0  # beyond which the short probe is enough
 WAITING = 4  # parts that may wait to be written, so that memory stays bounded
 WORTH_A_PROCESS = 5  # seconds of work left, beyond which worker processes are started
 Key = tuple[int, int]
@@ -102,6 +104,7 @@ def run_sweep(
         LrlabError: If the store fails, or another process runs this sweep.
         KeyboardInterrupt: Passed on; the sweep can be taken up again.
     """
+    device = device_of(spec.train)
     problem = load_problem(spec)
     store = track.connect(tracking_uri)
     with track.open_sweep(store, spec, problem, new=new) as recorder:
@@ -110,7 +113,7 @@ def run_sweep(
             return _result(recorder, resumed, already_finished=True)
         recorder.resume()
         study, engine = search.new_study(spec), ENGINES[spec.train.engine]
-        data, best = problem.to(device_of(spec.train)), None
+        data, best = problem.to(device), None
         with _Background(recorder, resumed, on_progress) as background, _Crew(workers) as crew:
             for batch in search.batches(spec):
                 crew.consider(data, spec, batch)
@@ -348,18 +351,26 @@ def _result(recorder: Recorder, resumed: int, *, already_finished: bool) -> Swee
 
 
 def estimate_seconds(spec: SweepSpec) -> float:
-    """Seconds of training that a sweep needs here, from timed starts of one configuration."""
+    """Seconds of training that a sweep needs here, from timed starts of its first runs.
+
+    The loop trains run by run, so it is timed on one; the fused engine on a program.
+    """
     problem = load_problem(spec).to(device_of(spec.train))
-    run = Run(0, 0, spec.seed, _first_config(spec))
+    first = next(search.batches(spec))
+    asked = search.ask(search.new_study(spec), spec, first)
+    runs = [run for i, each in enumerate(asked) for run in _runs(spec, i, each.config)]
+    sample = runs[: 1 if spec.train.engine == "loop" else PROBE_RUNS]
 
     def seconds_of(steps: int) -> float:
-        settings = spec.train.model_copy(update={"steps": steps})
+        settings = spec.train.model_copy(update={"steps": min(steps, spec.train.steps)})
         start = time.perf_counter()
-        list(ENGINES[spec.train.engine](problem, [run], settings))
+        list(ENGINES[spec.train.engine](problem, sample, settings))
         return time.perf_counter() - start
 
-    short, long = (min(spec.train.steps, steps) for steps in PROBE_STEPS)
-    seconds_of(short)  # the first training also loads code
-    first, second = seconds_of(short), seconds_of(long)
-    per_step = max(second - first, 0.0) / max(long - short, 1)
-    return (second + per_step * (spec.train.steps - long)) * spec.n_runs
+    seconds_of(1)  # the first training also loads code
+    short, long = PROBE_STEPS
+    spent = seconds_of(short)
+    per_step = spent / min(short, spec.train.steps)
+    if spent < PROBE_SECONDS and spec.train.steps > short:
+        per_step = max(seconds_of(long) - spent, 0.0) / (min(long, spec.train.steps) - short)
+    return (spent + per_step * max(spec.train.steps - short, 0)) * spec.n_runs / len(sample)

@@ -122,8 +122,9 @@ def show(
             }
         )
         return 0
-    ended = f"{', '.join(f'{count} {name}' for name, count in sorted(outcomes.items()))}"
-    click.echo(f"{info.name}: {info.state}, {len(runs):,} of {spec.n_runs:,} runs ({ended})")
+    ended = ", ".join(f"{count} {name}" for name, count in sorted(outcomes.items()))
+    count = f"{len(runs):,} of {spec.n_runs:,} runs" + (f" ({ended})" if ended else "")
+    click.echo(f"{info.name}: {info.state}, {count}")
     click.echo(f"experiment {info.experiment}, run {info.run_id}, in {store.shown}\n")
     for key, value in flatten(spec.resolved()).items():
         if value:

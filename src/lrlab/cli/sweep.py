@@ -229,8 +229,9 @@ def show_plan(spec: SweepSpec, as_json: bool) -> None:
     )
     for caution in cautions(spec):
         click.echo(f"Note: {caution}.")
+    about = f"About {seconds:.0f} s" if seconds >= 1 else "Less than a second"
     click.echo(
-        f"About {seconds:.0f} s of training (one configuration timed on this machine), plus the "
+        f"{about} of training (its first runs timed on this machine), plus the "
         "writing to the store. Nothing was run."
     )
 
