@@ -48,20 +48,8 @@ def split_and_encode(
     Raises:
         UserError: If a column cannot be used, or the rows are too few to split.
     """
-    from sklearn.model_selection import train_test_split
-
     _check_finite(frame, columns[0], where)
-    try:
-        train, val = train_test_split(
-            np.arange(len(y)), test_size=data.val_fraction, random_state=seed, stratify=y
-        )
-    except ValueError:
-        fewest = int(min(y.sum(), len(y) - y.sum()))
-        raise UserError(
-            f"{where}: {len(y):,} rows, {fewest:,} of the rarer class, are too few for a "
-            f"stratified split with data.val_fraction = {data.val_fraction:g}"
-        ) from None
-    train, val = np.sort(train), np.sort(val)
+    train, val = _split(y, data, seed, where)
     numeric, categorical = columns
     found = [_measured(frame[column], train, impute) for column in numeric]
     if categorical:
@@ -85,6 +73,25 @@ def split_and_encode(
         description=f"{Path(where).name}: {n:,} rows x {d} columns, {len(val):,} held out, "
         f"class 1 is {classes[1]}",
     )
+
+
+def _split(
+    y: np.ndarray, data: CsvData | ParquetData | SklearnData, seed: int, where: str
+) -> tuple[np.ndarray, np.ndarray]:
+    """Row numbers of the training and the held-out rows, stratified by class, increasing."""
+    from sklearn.model_selection import train_test_split
+
+    try:
+        train, val = train_test_split(
+            np.arange(len(y)), test_size=data.val_fraction, random_state=seed, stratify=y
+        )
+    except ValueError:
+        fewest = int(min(y.sum(), len(y) - y.sum()))
+        raise UserError(
+            f"{where}: {len(y):,} rows, {fewest:,} of the rarer class, are too few for a "
+            f"stratified split with data.val_fraction = {data.val_fraction:g}"
+        ) from None
+    return np.sort(train), np.sort(val)
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ import getpass
 import json
 import platform
 import subprocess
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -154,9 +155,9 @@ def run_metrics(trajectory: Trajectory, timestamp: int) -> list[Metric]:
     return [Metric(name, value, timestamp, step) for name, value, step in run_points(trajectory)]
 
 
-def latest_points(trajectory: Trajectory) -> list[Point]:
+def latest_points(points: Sequence[Point]) -> list[Point]:
     """The last point of every metric."""
-    return list({point[0]: point for point in run_points(trajectory)}.values())
+    return list({point[0]: point for point in points}.values())
 
 
 def outcome_tags(trajectory: Trajectory) -> list[RunTag]:

@@ -258,12 +258,13 @@ class Recorder:
 
 def as_recorded(run: Run, trajectory: Trajectory, run_id: str) -> RecordedRun:
     """What reading the run back from the store will give."""
+    latest = layout.latest_points(layout.run_points(trajectory))
     return RecordedRun(
         run_id=run_id,
         trial=run.trial,
         replicate=run.replicate,
         params={param.key: param.value for param in layout.run_params(run)},
-        latest={name: value for name, value, _ in layout.latest_points(trajectory)},
+        latest={name: value for name, value, _ in latest},
         outcome=trajectory.outcome,
         steps=trajectory.steps,
         diverged_at=trajectory.diverged_at,
