@@ -173,6 +173,12 @@ _Domain = Annotated[
 DOMAIN_TAGS = ("range", "choices", "fixed")
 
 
+def _batch(fields: dict[str, Any]) -> int:
+    """Trials a batch: fewer if each has many runs, as a batch's histories are held together."""
+    usual = BATCHES.get(fields.get("sampler", ""), 64)
+    return min(usual, max(16, 512 // fields.get("replicates", 1)))
+
+
 class SearchSpec(Section):
     """What Optuna searches, and how.
 
@@ -183,10 +189,8 @@ class SearchSpec(Section):
 
     trials: Annotated[Count, Field(le=1_000_000)] | None = None
     sampler: Sampler = "tpe"
-    batch: Annotated[Count, Field(le=4096)] = Field(
-        default_factory=lambda fields: BATCHES.get(fields.get("sampler", ""), 64)
-    )
     replicates: Annotated[Count, Field(le=10_000)] = 1
+    batch: Annotated[Count, Field(le=4096)] = Field(default_factory=_batch)
     space: dict[str, _Domain] = Field(default_factory=default_space)
 
     @field_validator("space")

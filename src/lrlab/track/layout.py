@@ -9,7 +9,7 @@ import getpass
 import json
 import platform
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from mlflow.entities.dataset import Dataset
 from mlflow.entities.dataset_input import DatasetInput
 from mlflow.entities.input_tag import InputTag
 
+from lrlab.measures import STEPPED
 from lrlab.problem import Problem
 from lrlab.spec import SweepSpec, flatten
 from lrlab.train import Trajectory
@@ -179,6 +180,27 @@ def write_run_files(trajectory: Trajectory, folder: Path) -> None:
 def write_parquet(table: pa.Table, path: Path) -> None:
     """A table as a file: floats do not repeat, so dictionaries and statistics only cost."""
     pq.write_table(table, path, use_dictionary=False, write_statistics=False)
+
+
+def history_writer(path: Path) -> pq.ParquetWriter:
+    """A file of many histories, written table by table."""
+    return pq.ParquetWriter(
+        path, _HISTORIES, use_dictionary=["run_id"], write_statistics=["run_id"]
+    )
+
+
+def history_table(run_id: str, columns: Mapping[str, np.ndarray]) -> pa.Table:
+    """One run's history with its run_id; a measure that was never taken is empty."""
+    steps = len(columns["step"])
+    own = {"run_id": pa.repeat(run_id, steps), **columns}
+    blank = np.full(steps, np.nan)
+    return pa.table([own.get(name, blank) for name in _HISTORIES.names], schema=_HISTORIES)
+
+
+_HISTORIES = pa.schema(
+    [("run_id", pa.string()), ("step", pa.int64()), ("train_loss", pa.float64())]
+    + [(name, pa.float64()) for name in STEPPED]
+)
 
 
 def curves_file(batch: int) -> str:

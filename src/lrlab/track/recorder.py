@@ -30,6 +30,7 @@ from lrlab.train import Finished, Trajectory
 from lrlab.trial import Run
 
 Key = tuple[int, int]
+RUNS_A_GROUP = 64  # whose histories are in memory as a table at a time
 
 
 @contextmanager
@@ -129,7 +130,7 @@ class Recorder:
     def __init__(self, store: Store, spec: SweepSpec, info: SweepInfo) -> None:
         self.store, self.spec, self.info = store, spec, info
         self.runs: dict[Key, RecordedRun] = {}
-        self._histories: dict[str, pa.Table] = {}
+        self._histories: dict[str, Trajectory] = {}
         self._last_beat = time.monotonic()
         self.writer_name, self._writer, self.why_not_faster = choose_writer(store)
 
@@ -169,9 +170,7 @@ class Recorder:
             finished, self._writer(self.store, *where, finished), strict=True
         ):
             self.runs[run.key] = as_recorded(run, trajectory, run_id)
-            self._histories[run_id] = pa.table(
-                {"run_id": pa.repeat(run_id, trajectory.steps), **trajectory.columns()}
-            )
+            self._histories[run_id] = trajectory
 
     def close_batch(self, index: int, keys: Sequence[Key], best: Mapping[int, float]) -> None:
         """Store a cohort's histories in one file, and the best objective after each trial.
@@ -186,14 +185,7 @@ class Recorder:
         with explained(self.store.uri):
             if not fresh and self._has_cohort_file(index):
                 return
-            tables = [
-                self._histories.pop(run_id)
-                if run_id in self._histories
-                else pa.Table.from_pandas(load_history(self.store, run_id), preserve_index=False)
-                for run_id in ids
-            ]
-            whole = pa.concat_tables(tables, promote_options="permissive")
-            self._log_table(whole, layout.curves_file(index))
+            self._log_histories(ids, layout.curves_file(index))
             name, now = f"best_{self.spec.objective}", now_ms()
             points = [Metric(name, value, now, trial) for trial, value in best.items()]
             for start in range(0, len(points), 1000):
@@ -249,11 +241,22 @@ class Recorder:
         files = self.store.client.list_artifacts(self.info.run_id, layout.CURVES_FOLDER)
         return any(file.path.endswith(layout.curves_file(index)) for file in files)
 
-    def _log_table(self, table: pa.Table, name: str) -> None:
+    def _log_histories(self, ids: Sequence[str], name: str) -> None:
+        """Write a cohort's histories to one file, a few runs at a time."""
         with tempfile.TemporaryDirectory(prefix="lrlab-") as folder:
             path = Path(folder) / name
-            layout.write_parquet(table, path)
+            with layout.history_writer(path) as writer:
+                for start in range(0, len(ids), RUNS_A_GROUP):
+                    some = ids[start : start + RUNS_A_GROUP]
+                    writer.write_table(pa.concat_tables(self._history(run_id) for run_id in some))
             self.store.client.log_artifact(self.info.run_id, str(path), layout.CURVES_FOLDER)
+
+    def _history(self, run_id: str) -> pa.Table:
+        trajectory = self._histories.pop(run_id, None)
+        if trajectory is not None:
+            return layout.history_table(run_id, trajectory.columns())
+        read = load_history(self.store, run_id).drop(columns="run_id")
+        return layout.history_table(run_id, {str(name): read[name].to_numpy() for name in read})
 
 
 def as_recorded(run: Run, trajectory: Trajectory, run_id: str) -> RecordedRun:
