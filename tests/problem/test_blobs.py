@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -165,3 +166,15 @@ def test_the_extremes_that_a_spec_permits_give_finite_data(data: dict[str, Any])
     problem = problem_of(**data)
     assert torch.isfinite(problem.x_train).all()
     assert torch.isfinite(problem.x_val).all()
+
+
+def test_initial_weights_are_the_same_from_many_threads_at_a_time() -> None:
+    """Torch's global random state is shared by threads, so it must not be what they draw from."""
+    problem = load_problem(make_spec({"name": "t"}))
+    alone = {seed: problem.initial_model(seed).features.weight for seed in range(8)}
+    before = torch.get_rng_state()
+    with ThreadPoolExecutor(8) as pool:
+        drawn = list(pool.map(problem.initial_model, [*range(8)] * 50))
+    for i, model in enumerate(drawn):
+        assert torch.equal(model.features.weight, alone[i % 8])
+    assert torch.equal(torch.get_rng_state(), before)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import init
 
 from lrlab.problem.model import LogisticRegression
 
@@ -71,14 +73,18 @@ class Problem:
         return replace(self, **moved)
 
     def initial_model(self, seed: int) -> LogisticRegression:
-        """A freshly initialised model; torch's global random state is left as it was.
+        """A freshly initialised model, drawn as `torch.nn.Linear` draws, from a stream of its own.
 
         The same seed gives the same weights for every trial, so that trials are compared from
-        the same start.
+        the same start. Torch's global random state is not touched: threads share it.
         """
-        with torch.random.fork_rng(devices=[]):
-            torch.set_rng_state(self.stream(seed).get_state())
+        with torch.device("meta"):
             model = LogisticRegression(self.n_features)
+        model.to_empty(device="cpu")
+        stream, linear = self.stream(seed), model.features
+        init.kaiming_uniform_(linear.weight, a=math.sqrt(5), generator=stream)
+        bound = 1 / math.sqrt(self.n_features)
+        init.uniform_(linear.bias, -bound, bound, generator=stream)
         return model.to(self.x_train)
 
     def raw_model(self, weight: np.ndarray, bias: float) -> LogisticRegression:
