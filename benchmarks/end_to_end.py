@@ -248,7 +248,7 @@ def main() -> None:
     """Parse the command line and run every contestant in a folder of its own."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--seconds", type=float, default=15, help="for each peer")
-    parser.add_argument("--trials", type=int, default=4096, help="for lrlab")
+    parser.add_argument("--trials", type=int, default=8192, help="for lrlab")
     parser.add_argument("--only", choices=["a", "b", "c", "d"], help=argparse.SUPPRESS)
     chosen = parser.parse_args()
     warnings.simplefilter("ignore")

@@ -34,6 +34,7 @@ PROBE_RUNS = 64
 PROBE_SECONDS = 1.0  # beyond which the short probe is enough
 WAITING = 4  # parts that may wait to be written, so that memory stays bounded
 WORTH_A_PROCESS = 5  # seconds of work left, beyond which worker processes are started
+LEAST_A_RUN = 0.002  # seconds, before a sweep's first batch has told
 Key = tuple[int, int]
 Results = Mapping[Key, RecordedRun]
 
@@ -147,10 +148,12 @@ class _Crew:
 
     def consider(self, data: Problem, spec: SweepSpec, batch: search.Batch) -> None:
         """Called before every batch; the batches before tell how long the rest will take."""
-        if self.workers is not None or not self.count or not batch.index:
+        if self.workers is not None or not self.count:
             return
         small = not is_large(len(data.y_train), spec.train) and data.x_train.is_cpu
-        a_trial = (time.monotonic() - self._begun) / batch.start
+        a_trial = LEAST_A_RUN * spec.search.replicates
+        if batch.start:
+            a_trial = max(a_trial, (time.monotonic() - self._begun) / batch.start)
         left = a_trial * (spec.n_trials - batch.start)
         if small and spec.train.engine == "fused" and left > WORTH_A_PROCESS:
             self.workers = Workers(self.count, data, spec.train)

@@ -144,7 +144,7 @@ def _rows(
         params += [(param.key, param.value, run_id) for param in layout.run_params(record.run)]
         points = layout.run_points(record.trajectory)
         metrics += [(name, value, now, step, False, run_id) for name, value, step in points]
-        last = layout.latest_points(points)
+        last = layout.latest_points(record.trajectory)
         latest += [(name, value, now, step, False, run_id) for name, value, step in last]
     yield SqlTag, tags
     yield SqlParam, params

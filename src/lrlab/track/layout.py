@@ -6,10 +6,11 @@ Writers of any kind log exactly what this module says, and readers rely on it.
 from __future__ import annotations
 
 import getpass
+import io
 import json
 import platform
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -139,14 +140,25 @@ def run_points(trajectory: Trajectory) -> list[Point]:
     point. The steps of a curve increase, so its last point is what MLflow holds as the latest.
     """
     count = len(trajectory.evaluated)
-    kept = np.unique(np.linspace(0, count - 1, min(CURVE_POINTS, count)).round().astype(int))
-    steps = trajectory.evaluated[kept].tolist()
-    curves = {"train_loss": trajectory.train_loss[trajectory.evaluated[kept] - 1]}
+    kept = np.linspace(0, count - 1, min(CURVE_POINTS, count)).round().astype(int)
+    return _points(trajectory, np.unique(kept))
+
+
+def latest_points(trajectory: Trajectory) -> list[Point]:
+    """The last of a run's points of every metric."""
+    count = len(trajectory.evaluated)
+    return _points(trajectory, np.arange(count)[-1:])
+
+
+def _points(trajectory: Trajectory, kept: np.ndarray) -> list[Point]:
+    steps = trajectory.evaluated[kept]
+    curves = {"train_loss": trajectory.train_loss[steps - 1]}
     curves |= {name: values[kept] for name, values in trajectory.stepped.items()}
+    numbers = steps.tolist()
     points = [
         (name, value, step)
         for name, values in curves.items()
-        for value, step in zip(values.tolist(), steps, strict=True)
+        for value, step in zip(values.tolist(), numbers, strict=True)
     ]
     return points + [(name, v, 0) for name, v in trajectory.final.items() if name not in curves]
 
@@ -154,11 +166,6 @@ def run_points(trajectory: Trajectory) -> list[Point]:
 def run_metrics(trajectory: Trajectory, timestamp: int) -> list[Metric]:
     """The points as MLflow's metrics, all of one time in milliseconds since the epoch."""
     return [Metric(name, value, timestamp, step) for name, value, step in run_points(trajectory)]
-
-
-def latest_points(points: Sequence[Point]) -> list[Point]:
-    """The last point of every metric."""
-    return list({point[0]: point for point in points}.values())
 
 
 def outcome_tags(trajectory: Trajectory) -> list[RunTag]:
@@ -170,16 +177,27 @@ def outcome_tags(trajectory: Trajectory) -> list[RunTag]:
 
 
 def write_run_files(trajectory: Trajectory, folder: Path) -> None:
-    """A run's artifacts: weights as a state dict of LogisticRegression, and the history."""
+    """A run's artifacts: weights as a state dict of LogisticRegression, and the history.
+
+    Each file is formed in memory and written at once: writers that are given a path make many
+    small writes, which cost more than all the rest.
+    """
+    for name, content in _run_files(trajectory):
+        (folder / name).write_bytes(content)
+
+
+def _run_files(trajectory: Trajectory) -> Iterator[tuple[str, memoryview]]:
     weight = torch.from_numpy(np.asarray(trajectory.weight))[None]
     bias = torch.tensor([trajectory.bias], dtype=weight.dtype)
-    torch.save({"features.weight": weight, "features.bias": bias}, folder / WEIGHTS_FILE)
-    write_parquet(pa.table(trajectory.columns()), folder / HISTORY_FILE)
-
-
-def write_parquet(table: pa.Table, path: Path) -> None:
-    """A table as a file: floats do not repeat, so dictionaries and statistics only cost."""
-    pq.write_table(table, path, use_dictionary=False, write_statistics=False)
+    saved = io.BytesIO()
+    torch.save({"features.weight": weight, "features.bias": bias}, saved)
+    yield WEIGHTS_FILE, saved.getbuffer()
+    sink = pa.BufferOutputStream()
+    # floats do not repeat, so dictionaries and statistics only cost
+    pq.write_table(
+        pa.table(trajectory.columns()), sink, use_dictionary=False, write_statistics=False
+    )
+    yield HISTORY_FILE, memoryview(sink.getvalue())
 
 
 def history_writer(path: Path) -> pq.ParquetWriter:

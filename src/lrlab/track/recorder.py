@@ -261,7 +261,7 @@ class Recorder:
 
 def as_recorded(run: Run, trajectory: Trajectory, run_id: str) -> RecordedRun:
     """What reading the run back from the store will give."""
-    latest = layout.latest_points(layout.run_points(trajectory))
+    latest = layout.latest_points(trajectory)
     return RecordedRun(
         run_id=run_id,
         trial=run.trial,

@@ -98,7 +98,7 @@ def is_large(n_rows: int, settings: TrainSpec) -> bool:
 
     Threads that do little but dispatch small operations only get in each other's way.
     """
-    return min(n_rows, settings.batch_size or n_rows) * MOST_RUNS > ROWS_TIMES_RUNS
+    return loop.batch_rows(n_rows, settings) * MOST_RUNS > ROWS_TIMES_RUNS
 
 
 def programs(runs: Sequence[Run], n_rows: int, settings: TrainSpec) -> list[list[Run]]:
@@ -106,7 +106,7 @@ def programs(runs: Sequence[Run], n_rows: int, settings: TrainSpec) -> list[list
 
     With mini-batches, runs of one seed see the same batches.
     """
-    rows = min(n_rows, settings.batch_size or n_rows)
+    rows = loop.batch_rows(n_rows, settings)
     minibatch = rows < n_rows
     size = min(MOST_RUNS, max(LEAST_RUNS, ROWS_TIMES_RUNS // rows))
     size = max(1, min(size, HISTORY // settings.steps))

@@ -86,14 +86,19 @@ def batches(problem: Problem, settings: TrainSpec, seed: int) -> Iterator[tuple[
         yield (x, y) if rows is None else (x[rows], y[rows])
 
 
+def batch_rows(n_rows: int, settings: TrainSpec) -> int:
+    """Rows of a step's batch: `n_rows` itself for full-batch training."""
+    return min(n_rows, settings.batch_size or n_rows)
+
+
 def rows_of_batches(n_rows: int, settings: TrainSpec, seed: int) -> Iterator[Tensor | None]:
     """Row numbers of each step's batch: None for all, or those of a mini-batch, [b] int64.
 
     Mini-batches pass over shuffled rows in turn. The order depends on the seed alone, so runs of
     one seed see the same mini-batches. The last batch of a pass may be smaller.
     """
-    size = settings.batch_size
-    if size is None or size >= n_rows:
+    size = batch_rows(n_rows, settings)
+    if size == n_rows:
         yield from itertools.repeat(None, settings.steps)
         return
     words = np.random.SeedSequence([seed, *b"batches"]).generate_state(1, np.uint32)

@@ -89,7 +89,7 @@ class Program:
         self.runs = [runs[i] for i in self.order]
         self.evaluated = evaluation_steps(settings.steps)
         self.known: Tensor | None = None  # losses of the next step, if they are known already
-        self.full_batch = (settings.batch_size or data.n_rows) >= data.n_rows
+        self.full_batch = loop.batch_rows(data.n_rows, settings) == data.n_rows
         self.device, self.dtype = self.problem.x_train.device, self.problem.x_train.dtype
 
     @torch.inference_mode()
@@ -193,7 +193,7 @@ class Program:
         blank = torch.full((count, len(self.evaluated)), torch.nan, dtype=torch.float64)
         self.stepped = {name: blank.to(self.device, copy=True) for name in STEPPED}
         self.groups: dict[str, _OptimizerGroup] = {}
-        for name, rows in _stretches(sorted(run.config.optimizer for run in self.runs)):
+        for name in dict.fromkeys(run.config.optimizer for run in self.runs):
             entry = OPTIMIZERS[name]
             configs = [run.config for run in self.runs if run.config.optimizer == name]
             params = {"lr": self._column([config.lr for config in configs], torch.float64)}
@@ -201,7 +201,6 @@ class Program:
                 values = [config.optimizer_params[h.name] for config in configs]
                 params[h.name] = self._column(values, torch.float64)
             assert entry.rule is not None
-            assert len(configs) == rows.stop - rows.start
             self.groups[name] = _OptimizerGroup(entry.rule, params)
         self._arrange()
 
@@ -295,16 +294,23 @@ class Program:
     def _finals(self) -> list[dict[str, float]]:
         """Final measures of every run; those that are not numbers are left out."""
         problem = self.problem
-        z_train, z_val = (
-            _logits(self.ended, x).double() for x in (problem.x_train, problem.x_val)
-        )
-        measures = final_measures(z_train, z_val, problem.y_train, problem.y_val)
+        some = max(1, TILE // max(len(problem.y_train), len(problem.y_val)))
+        taken = [
+            final_measures(
+                _logits(weights, problem.x_train).double(),
+                _logits(weights, problem.x_val).double(),
+                problem.y_train,
+                problem.y_val,
+            )
+            for weights in self.ended.split(some)  # all logits at once would take much memory
+        ]
+        measures = {name: torch.cat([part[name] for part in taken]) for name in taken[0]}
         last = (self.ended_at - 1)[None]
         measures["train_loss"] = self.losses.gather(0, last)[0]
         column = torch.as_tensor(self.evaluated, device=self.device)
         column = torch.searchsorted(column, self.ended_at)[:, None]
-        for name, taken in self.stepped.items():
-            measures[name] = taken.gather(1, column)[:, 0]
+        for name, values in self.stepped.items():
+            measures[name] = values.gather(1, column)[:, 0]
         names = list(measures)
         table = torch.stack([measures[name].double() for name in names], 1).tolist()
         return [
