@@ -6,6 +6,7 @@ what the run itself minimises (loss + l2) on the whole training set.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
@@ -19,25 +20,40 @@ Direction = Literal["minimize", "maximize"]
 
 @dataclass(frozen=True)
 class Measure:
-    """A final measure of a run; `stepped` ones are also logged along the way."""
+    """A final measure of a run.
+
+    Args:
+        name: As it is logged.
+        direction: Which values are better.
+        meaning: In a few words.
+        stepped: Whether it is also logged along the way.
+        chance: Its value for a model that says p = 1/2 of every row, where it has one.
+    """
 
     name: str
     direction: Direction
     meaning: str
     stepped: bool = False
+    chance: float | None = None
 
 
 MEASURES: dict[str, Measure] = {
     measure.name: measure
     for measure in (
-        Measure("val_log_loss", "minimize", "held-out log loss, nats a row", stepped=True),
-        Measure("val_accuracy", "maximize", "held-out share classified right", stepped=True),
-        Measure("val_auc", "maximize", "held-out area under the ROC curve"),
-        Measure("val_brier", "minimize", "held-out Brier score, mean (p - y)^2"),
+        Measure("val_log_loss", "minimize", "held-out log loss, nats a row", True, math.log(2)),
+        Measure("val_accuracy", "maximize", "held-out share classified right", True, 0.5),
+        Measure("val_auc", "maximize", "held-out area under the ROC curve", chance=0.5),
+        Measure("val_brier", "minimize", "held-out Brier score, mean (p - y)^2", chance=0.25),
         Measure("val_ece", "minimize", "held-out expected calibration error, 15 bins"),
         Measure("train_objective", "minimize", "loss + l2 on all training rows", stepped=True),
         Measure("train_loss", "minimize", "loss + l2 of the last training step's batch"),
-        Measure("train_log_loss", "minimize", "log loss on all training rows, nats a row"),
+        Measure(
+            "train_log_loss",
+            "minimize",
+            "log loss on all training rows, nats a row",
+            False,
+            math.log(2),
+        ),
         Measure("train_accuracy", "maximize", "share of training rows classified right"),
     )
 }

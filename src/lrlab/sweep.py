@@ -15,11 +15,11 @@ import optuna
 from lrlab import search, track
 from lrlab.errors import LrlabError
 from lrlab.problem import Problem, load_problem
-from lrlab.report import write_report
-from lrlab.report.recorded import best_of, note_on, report_on
+from lrlab.report import build_report, write_report
+from lrlab.report.recorded import best_of, note_on, report_input
 from lrlab.spec import SweepSpec
 from lrlab.spec.space import names
-from lrlab.track import RecordedRun, Recorder, runs_frame, trial_result
+from lrlab.track import RecordedRun, Recorder, layout, runs_frame, trial_result
 from lrlab.track.model import log_best_model
 from lrlab.track.recorder import as_recorded
 from lrlab.train import ENGINES, Finished, Workers, device_of
@@ -322,7 +322,10 @@ def _finish(recorder: Recorder, problem: Problem) -> None:
     recorder.log_text(draw_graph(recorder.spec, problem, best), "graph.svg")
     if best is not None:
         log_best_model(recorder, problem, best)
-    report = report_on(recorder.store, recorder.info)
+    runs, curves, context = report_input(recorder.store, recorder.info, problem)
+    if context.landscape is not None:
+        recorder.log_text(context.landscape.to_json(), layout.LANDSCAPE_FILE)
+    report = build_report(runs, curves, context)
     with tempfile.TemporaryDirectory(prefix="lrlab-") as folder:
         write_report(report, Path(folder))
         recorder.finish(Path(folder), note_on(recorder.info, report.runs, recorder.spec), best)

@@ -41,23 +41,23 @@ def page(browser: Any, report: Any, tmp_path: Any, requests: list[str]) -> Itera
 
 
 def column(page: Any, index: int) -> list[str]:
-    return page.locator(f"#pairs tbody td:nth-child({index + 1})").all_inner_texts()
+    return page.locator(f"#summary tbody td:nth-child({index + 1})").all_inner_texts()
 
 
 def test_a_click_on_a_heading_sorts_by_it_and_another_one_turns_the_order(page, report):
-    heading = page.locator("#pairs th", has_text="median")
+    heading = page.locator("#summary th", has_text="median")
     heading.locator("button").click()
     expected = [f"{x:#.4g}" for x in sorted(report.summary["median"])]
     assert column(page, 5) == expected
     assert heading.get_attribute("aria-sort") == "ascending"
-    assert page.locator("#pairs th[aria-sort]").count() == 1
+    assert page.locator("#summary th[aria-sort]").count() == 1
     heading.locator("button").click()
     assert column(page, 5) == expected[::-1]
     assert heading.get_attribute("aria-sort") == "descending"
 
 
 def test_the_keyboard_sorts_too_and_what_is_missing_stays_last(page):
-    button = page.locator("#pairs th", has_text="steps to threshold").locator("button")
+    button = page.locator("#summary th", has_text="steps to threshold").locator("button")
     for _ in range(2):
         button.focus()
         page.keyboard.press("Enter")
@@ -68,7 +68,7 @@ def test_the_keyboard_sorts_too_and_what_is_missing_stays_last(page):
 
 
 def test_names_sort_by_the_alphabet(page, report):
-    page.locator("#pairs th", has_text="optimizer").locator("button").click()
+    page.locator("#summary th", has_text="optimizer").locator("button").click()
     assert column(page, 0) == sorted(report.summary["optimizer"])
 
 
@@ -97,7 +97,7 @@ def test_the_page_works_in_a_sandbox_that_allows_scripts_only(browser, report):
         outer.set_content("<iframe sandbox='allow-scripts' width=1000 height=800></iframe>")
         outer.evaluate("html => { document.querySelector('iframe').srcdoc = html }", report.html)
         frame = outer.frame_locator("iframe")
-        heading = frame.locator("#pairs th", has_text="best lr")
+        heading = frame.locator("#summary th", has_text="best lr")
         heading.locator("button").click()
         assert heading.get_attribute("aria-sort") == "ascending"
         image = frame.locator("img").first

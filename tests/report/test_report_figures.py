@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from lrlab.report import (
-    convergence,
+    best_curves,
     convergence_band,
     heat_map,
     history,
@@ -77,7 +77,7 @@ def test_off_a_grid_the_lr_medians_are_over_half_decades(runs_of):
 def test_convergence_shows_the_best_run_of_each_pair(runs_of, curves_of):
     runs = runs_of([("sgd", "bce", 0.1, 0.3), ("sgd", "bce", 0.2, 0.2), ("adam", "bce", 0.1, 0.4)])
     curves = curves_of({f"run{i}": [(10, 0.5), (1, 0.7)] for i in range(3)}, "val_log_loss")
-    lines = convergence(runs, curves, "val_log_loss", **LOW)
+    lines = best_curves(runs, curves, "val_log_loss", **LOW)
     assert set(lines["run_id"]) == {"run1", "run2"}
     assert lines["step"].tolist() == [1, 10, 1, 10]
 
@@ -85,15 +85,15 @@ def test_convergence_shows_the_best_run_of_each_pair(runs_of, curves_of):
 def test_a_best_run_that_is_missing_from_the_curves_has_no_line(runs_of, curves_of):
     runs = runs_of([("sgd", "bce", 0.1, 0.2), ("adam", "bce", 0.1, 0.4)])
     curves = curves_of({"run1": [(1, 0.7)], "unknown": [(1, 0.1)]}, "val_log_loss")
-    assert set(convergence(runs, curves, "val_log_loss", **LOW)["run_id"]) == {"run1"}
-    assert convergence(runs, NO_CURVES, "val_log_loss", **LOW).empty
+    assert set(best_curves(runs, curves, "val_log_loss", **LOW)["run_id"]) == {"run1"}
+    assert best_curves(runs, NO_CURVES, "val_log_loss", **LOW).empty
     assert convergence_band(runs, NO_CURVES, "val_log_loss", **LOW).empty
 
 
 def test_a_step_logged_twice_counts_with_its_later_value(runs_of, curves_of):
     runs = runs_of([("sgd", "bce", 0.1, 0.2)])
     curves = curves_of({"run0": [(1, 0.7), (1, 0.6)]}, "val_log_loss")
-    assert convergence(runs, curves, "val_log_loss", **LOW)["value"].tolist() == [0.6]
+    assert best_curves(runs, curves, "val_log_loss", **LOW)["value"].tolist() == [0.6]
 
 
 def test_the_band_is_of_the_other_runs_that_did_not_diverge(runs_of, curves_of):
@@ -197,7 +197,7 @@ def test_values_of_zero_have_a_place_on_a_logarithmic_axis(runs_of, curves_of):
     figure = draw_lr_sensitivity(points, lr_medians(points), look, **LOW)
     assert figure.axes[0].get_xscale() == figure.axes[0].get_yscale() == "symlog"
     curves = curves_of({"run0": [(0, 0.7), (1, 0.1), (10, 0.0)]}, "val_log_loss")
-    lines = convergence(runs, curves, "val_log_loss", **LOW)
+    lines = best_curves(runs, curves, "val_log_loss", **LOW)
     band = convergence_band(runs, curves, "val_log_loss", **LOW)
     figure = draw_convergence(lines, band, look, metric="m", direction="minimize", shared=True)
     assert figure.axes[0].get_ylim()[0] < 0 < 0.7 < figure.axes[0].get_ylim()[1]

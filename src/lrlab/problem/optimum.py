@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -22,7 +22,8 @@ from lrlab.problem.newton import Stack, by_logit, minimise
 from lrlab.problem.problem import Problem
 from lrlab.problem.separation import LARGEST, Separation, separation
 
-MOST_WORK = 5e10  # multiplications of one Newton iteration over all objectives of a loss
+MOST_WORK = 2e10  # multiplications of one Newton iteration over all objectives of a loss
+MOST_OBJECTIVES = 1000  # of a loss
 STARTS = 6  # of an objective that is not convex
 FAR = 20.0  # logits at which a loss shows whether it still falls
 PROBES = 4001  # logits at which a loss is looked at
@@ -76,16 +77,24 @@ class Optimum:
     @property
     def condition(self) -> float:
         """Condition number of the Hessian at the minimum; inf for a flat direction."""
+        if math.isnan(self.largest):
+            return math.nan
         return self.largest / self.smallest if self.smallest > 0 else math.inf
 
     def stable_lr(self, beta: float = 0.0) -> float:
         """Largest lr at which gradient descent with momentum beta stays at the minimum.
 
-        2 (1 + beta) / L (Polyak 1964; in torch's form v <- beta v + g). L is that of the minimum,
-        else the bound.
+        2 (1 + beta) / L, L the largest eigenvalue there (Polyak 1964; in torch's form
+        v <- beta v + g). NaN without a minimum, or where a kink has no L.
         """
-        curvature = self.largest if self.largest > 0 else self.bound
-        return 2 * (1 + beta) / curvature if curvature > 0 else math.inf
+        return 2 * (1 + beta) / self.largest if self.largest > 0 else math.nan
+
+    def safe_lr(self, beta: float = 0.0) -> float:
+        """The lr below which gradient descent with momentum beta is stable wherever it is.
+
+        2 (1 + beta) / L with the bound on L; NaN for a loss with a kink.
+        """
+        return 2 * (1 + beta) / self.bound if 0 < self.bound < math.inf else math.nan
 
 
 @dataclass(frozen=True)
@@ -120,7 +129,8 @@ def find_optima(
         groups[objective.loss].append(objective)
     found: dict[Objective, Optimum] = {}
     for name, members in groups.items():
-        if len(members) * rows.numel() * rows.shape[1] <= MOST_WORK:
+        work = len(members) * rows.numel() * rows.shape[1]
+        if work <= MOST_WORK and len(members) <= MOST_OBJECTIVES:
             found |= dict(zip(members, _solve(name, members, rows, y, separated), strict=True))
     return found, separated
 
@@ -301,8 +311,3 @@ def _descend(loss: Loss, objective: Objective, rows: Tensor, y: Tensor) -> Optim
 
 # Losses with a kink that have a program of their own, by name.
 PROGRAMS = {"hinge": _hinge}
-
-
-def objective_of(loss: str, loss_params: Mapping[str, float], l2: float) -> Objective:
-    """The objective of a trial."""
-    return Objective(loss, tuple(sorted((k, float(v)) for k, v in loss_params.items())), l2)

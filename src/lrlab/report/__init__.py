@@ -6,7 +6,7 @@ into a folder. matplotlib is imported only when figures are drawn.
 
 from lrlab.report.build import build_report, write_report
 from lrlab.report.figure_data import (
-    convergence,
+    best_curves,
     convergence_band,
     heat_map,
     history,
@@ -19,9 +19,9 @@ from lrlab.report.tables import best_run, rank_runs, summary_table, threshold
 __all__ = [
     "Report",
     "ReportContext",
+    "best_curves",
     "best_run",
     "build_report",
-    "convergence",
     "convergence_band",
     "heat_map",
     "history",

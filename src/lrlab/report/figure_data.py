@@ -60,7 +60,7 @@ def lr_medians(points: pd.DataFrame) -> pd.DataFrame:
     return medians[["loss", "optimizer", "lr", "value", "n_runs"]]
 
 
-def convergence(
+def best_curves(
     runs: pd.DataFrame, curves: pd.DataFrame, metric: str, *, objective: str, direction: str
 ) -> pd.DataFrame:
     """Curves of the best run of each optimizer x loss.
@@ -85,7 +85,7 @@ def convergence(
 def convergence_band(
     runs: pd.DataFrame, curves: pd.DataFrame, metric: str, *, objective: str, direction: str
 ) -> pd.DataFrame:
-    """Median and quartiles, over step, of the runs that `convergence` does not show.
+    """Median and quartiles, over step, of the runs that `best_curves` does not show.
 
     Those are the competing runs of each loss other than the best of each optimizer. Between
     recorded steps and after its last one a run keeps its value, so that a run that stopped

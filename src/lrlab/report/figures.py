@@ -25,7 +25,13 @@ HIGH_RESOLUTION = 200  # dots an inch: two for every pixel of the page
 
 
 def draw_lr_sensitivity(
-    points: pd.DataFrame, medians: pd.DataFrame, look: Look, *, objective: str, direction: str
+    points: pd.DataFrame,
+    medians: pd.DataFrame,
+    look: Look,
+    *,
+    objective: str,
+    direction: str,
+    limits: pd.DataFrame | None = None,
 ) -> Any:
     """Objective against learning rate, one panel a loss, one colour an optimizer.
 
@@ -37,9 +43,10 @@ def draw_lr_sensitivity(
         look: What `style.styles` returns for all optimizers of the sweep.
         objective: Name of the objective.
         direction: `minimize` or `maximize`.
+        limits: What `evidence.stable_limits` returns: drawn as vertical lines.
     """
     losses = list(points["loss"].unique())
-    figure = style.new_figure(_height(len(losses)))
+    figure = style.new_figure(panel_height(len(losses)))
     axes = style.panels(figure, losses, sharey=True)
     # The panels share their axes, so that scaling one scales all.
     style.scale_axis(axes[0].xaxis, points["lr"], logarithmic=True)
@@ -59,9 +66,21 @@ def draw_lr_sensitivity(
                 linewidth=1.6,
                 alpha=0.9,
             )
+        _draw_limits(ax, limits, str(loss), look)
     style.label(axes, x="learning rate", y=style.plain(objective))
     style.legend(figure, _point_entries(look, bool(points["diverged"].any())))
     return figure
+
+
+def _draw_limits(ax: Any, limits: pd.DataFrame | None, loss: str, look: Look) -> None:
+    """The largest stable learning rates by theory, where they are in view."""
+    if limits is None:
+        return
+    low, high = ax.get_xlim()
+    for row in limits[limits["loss"] == loss].to_dict("records"):
+        if low < row["limit"] < high and row["optimizer"] in look:
+            colour = look[str(row["optimizer"])]["color"]
+            ax.axvline(row["limit"], color=colour, linewidth=1.1, linestyle=(0, (4, 2)))
 
 
 def draw_convergence(
@@ -77,7 +96,7 @@ def draw_convergence(
     """Curves of the best runs over the median and quartiles of the rest, one panel a loss.
 
     Args:
-        lines: What `convergence` returns, not empty; panels are in its order of losses.
+        lines: What `best_curves` returns, not empty; panels are in its order of losses.
         band: What `convergence_band` returns.
         look: What `style.styles` returns for all optimizers of the sweep.
         metric: Name of the curve.
@@ -86,7 +105,7 @@ def draw_convergence(
         limit: A threshold to mark, in units of the metric.
     """
     losses = list(lines["loss"].unique())
-    figure = style.new_figure(_height(len(losses)))
+    figure = style.new_figure(panel_height(len(losses)))
     axes = style.panels(figure, losses, sharey=shared)
     style.scale_axis(axes[0].xaxis, lines["step"], logarithmic=True)
     for ax, loss in zip(axes, losses, strict=True):
@@ -187,23 +206,29 @@ def render(figure: Any, kind: str) -> bytes:
     if figure.get_layout_engine() is not None:
         figure.draw_without_rendering()
         figure.set_layout_engine("none")  # laid out once; the next rendering is cheaper
+    if kind == "png":
+        return _png(figure)
     target = io.BytesIO()
-    metadata = {"Date": None} if kind == "svg" else {"Software": None}
     with matplotlib.rc_context({"svg.hashsalt": "lrlab"}):
-        figure.savefig(target, format=kind, dpi=HIGH_RESOLUTION, metadata=metadata)
-    return _few_colours(target.getvalue()) if kind == "png" else target.getvalue()
-
-
-def _few_colours(png: bytes) -> bytes:
-    """The same picture with a palette of 256 colours: a third of the size, no visible loss."""
-    target = io.BytesIO()
-    with Image.open(io.BytesIO(png)) as picture:
-        small = picture.convert("RGB").quantize(256, dither=Image.Dither.NONE)
-        small.save(target, format="png", optimize=True)
+        figure.savefig(target, format=kind, metadata={"Date": None})
     return target.getvalue()
 
 
-def _height(panels: int) -> float:
+def _png(figure: Any) -> bytes:
+    """The picture with a palette of 256 colours: a third of the size, no visible loss."""
+    usual = figure.dpi
+    figure.dpi = HIGH_RESOLUTION
+    pixels, size = figure.canvas.print_to_buffer()
+    figure.dpi = usual
+    target = io.BytesIO()
+    picture = Image.frombuffer("RGBA", size, bytes(pixels)).convert("RGB")
+    small = picture.quantize(256, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
+    small.save(target, format="png")
+    return target.getvalue()
+
+
+def panel_height(panels: int) -> float:
+    """Inches of a figure with so many panels."""
     rows, _ = style.grid_shape(panels)
     return 4.4 if rows == 1 else 1.2 + 2.5 * rows
 

@@ -9,16 +9,55 @@ from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from jinja2 import Environment, StrictUndefined
 
 from lrlab.report.model import ReportContext
 from lrlab.report.tables import TOLERANCE, minimizes
-from lrlab.report.words import Headline, number, percent
+from lrlab.report.verdict import Verdict
+from lrlab.report.words import number, percent
 
 TOP_RUNS = 20
 MEASURES = ("val_log_loss", "val_accuracy", "val_auc", "val_brier", "val_ece")
-TEXT_COLUMNS = ("run_id", "optimizer", "loss", "outcome")
+MOST_ROWS = 200
+# Tables that are shown, by name, each with its title and what it says.
+TITLES = {
+    "summary": ("Optimizer by loss", ""),
+    "optimizers": (
+        "Optimizers compared",
+        "Each at its best trial: the median over the seeds with its 95 % bootstrap interval; "
+        "lr_width: decades of learning rate within 10 % of its best; diverged: share of all its "
+        "runs; expected_best_k: of k random trials.",
+    ),
+    "yardsticks": (
+        "Losses by the common yardsticks",
+        "Each at its best trial by the objective of the sweep. What a loss optimises itself is "
+        "not what it is judged by.",
+    ),
+    "speed": (
+        "Steps to a relative gap of 1e-3",
+        "Each optimizer at the learning rate that gets there soonest; those that never do are "
+        "left out.",
+    ),
+    "tests": (
+        "Pairs tested",
+        "Paired permutation tests over the seeds, b minus a. p_adjusted holds for all pairs "
+        "together (step-down max-t), p_holm by Holm's method. effect: matched-pairs rank-biserial "
+        "correlation.",
+    ),
+    "objectives": (
+        "Objectives, their optimum and curvature",
+        "Optimum of loss + l2 on the training rows, in double precision. stable_lr: 2/L, the "
+        "largest learning rate at which gradient descent stays at the optimum.",
+    ),
+    "stable_lr": (
+        "Largest stable learning rate, by theory and as observed",
+        "limit: 2(1 + beta)/L with L at the optimum, above which no run can rest there; safe: the "
+        "same with the largest L anywhere, below which every run must; holds: the largest lr up "
+        "to which no run oscillated or diverged; breaks: the smallest at which one did.",
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -90,8 +129,8 @@ class Table:
 
 def render_page(
     context: ReportContext,
-    headline: Headline,
-    summary: pd.DataFrame,
+    verdict: Verdict,
+    tables: Mapping[str, pd.DataFrame],
     top: pd.DataFrame,
     pictures: list[Picture],
 ) -> str:
@@ -99,8 +138,8 @@ def render_page(
 
     Args:
         context: Title, spec and facts.
-        headline: The answer at the top.
-        summary: What `summary_table` returns.
+        verdict: The answer at the top.
+        tables: Frames by name; those with a title in `TITLES` are shown.
         top: The runs to list, best first.
         pictures: Figures in the order shown.
     """
@@ -111,9 +150,14 @@ def render_page(
     template = environment.from_string(_asset("template.html"))
     return template.render(
         context=context,
-        headline=headline,
+        verdict=verdict,
         tolerance=percent(TOLERANCE),
-        summary=summary_rows(summary, context.direction),
+        summary=summary_rows(tables["summary"], context.direction),
+        evidence=[
+            (name, title, note, frame_rows(title, tables[name].head(MOST_ROWS)))
+            for name, (title, note) in TITLES.items()
+            if name in tables and name != "summary"
+        ],
         top=top_rows(top, context),
         pictures=pictures,
         style=_asset("style.css"),
@@ -150,6 +194,23 @@ def summary_rows(summary: pd.DataFrame, direction: str) -> Table:
         for row in summary.to_dict("records")
     )
     return Table("Optimizer by loss", columns, rows)
+
+
+def frame_rows(label: str, frame: pd.DataFrame) -> Table:
+    """Any frame as it is shown."""
+    numeric = [pd.api.types.is_numeric_dtype(frame[name]) for name in frame.columns]
+    columns = tuple(
+        Column(str(name).replace("_", " "), is_number)
+        for name, is_number in zip(frame.columns, numeric, strict=True)
+    )
+    rows = tuple(
+        tuple(
+            _value(value) if is_number else _text(value)
+            for value, is_number in zip(row, numeric, strict=True)
+        )
+        for row in frame.to_numpy(dtype=object)
+    )
+    return Table(label, columns, rows)
 
 
 def top_rows(top: pd.DataFrame, context: ReportContext) -> Table:
@@ -213,6 +274,11 @@ def _text(value: object) -> Cell:
 def _number(value: float, *, pad: bool = True) -> Cell:
     value = float(value)
     return Cell(number(value, pad=pad), repr(value) if math.isfinite(value) else "")
+
+
+def _value(value: Any) -> Cell:
+    whole = isinstance(value, int | np.integer)
+    return _count(value) if whole else _number(value, pad=False)
 
 
 def _count(value: float) -> Cell:

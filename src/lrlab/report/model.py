@@ -6,7 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
+
+from lrlab.problem import Problem
+from lrlab.report.converged import Landscape
+from lrlab.report.verdict import Verdict
 
 
 @dataclass(frozen=True)
@@ -22,6 +27,10 @@ class ReportContext:
         spec_yaml: The sweep's spec, as text.
         facts: Further facts, such as versions and the store, in the order shown.
         run_links: Address of each run's page by run_id (None where it has none), or None.
+        sampler: The sweep's: says whether its trials are a fair sample of the space.
+        landscape: Optimum and curvature of the objectives, if they are known.
+        problem: The data, if they can be had.
+        best_weights: Weights [d] and bias of the best run, if they can be had.
     """
 
     title: str
@@ -32,6 +41,15 @@ class ReportContext:
     spec_yaml: str
     facts: Mapping[str, str]
     run_links: Mapping[str, str | None] | None = None
+    sampler: str = "tpe"
+    landscape: Landscape | None = None
+    problem: Problem | None = None
+    best_weights: tuple[np.ndarray, float] | None = None
+
+    @property
+    def aim(self) -> dict[str, str]:
+        """Objective and direction, as most functions of the report take them."""
+        return {"objective": self.objective, "direction": self.direction}
 
 
 @dataclass(frozen=True)
@@ -40,14 +58,28 @@ class Report:
 
     Args:
         html: The page, complete in itself.
-        runs: The runs frame it was made from.
-        summary: The table optimizer x loss.
+        markdown: Verdict and tables as text; figures are named as files beside it.
+        verdict: What the sweep says.
+        tables: Frames by name: `runs`, `summary` (optimizer x loss), `optimizers`, `losses`,
+            `tests` (of one method against another), `speed`, `yardsticks`, `convergence`
+            (one row a run), `objectives` (optimum and curvature).
         figures: matplotlib figures by name.
         pictures: The same figures as PNG files, at the resolution of the page.
     """
 
     html: str
-    runs: pd.DataFrame
-    summary: pd.DataFrame
+    markdown: str
+    verdict: Verdict
+    tables: dict[str, pd.DataFrame]
     figures: dict[str, Any]
     pictures: dict[str, bytes]
+
+    @property
+    def runs(self) -> pd.DataFrame:
+        """The runs frame that the report was made from."""
+        return self.tables["runs"]
+
+    @property
+    def summary(self) -> pd.DataFrame:
+        """The table optimizer x loss."""
+        return self.tables["summary"]

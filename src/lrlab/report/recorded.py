@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from urllib.parse import urlencode
 
+import numpy as np
 import pandas as pd
 
+from lrlab import track
+from lrlab.errors import LrlabError
 from lrlab.measures import MEASURES
+from lrlab.problem import Problem, load_problem
 from lrlab.report.build import build_report
+from lrlab.report.converged import Landscape, survey
 from lrlab.report.model import Report, ReportContext
 from lrlab.report.tables import rank_runs
 from lrlab.spec import SweepSpec, dump_spec
@@ -22,21 +28,73 @@ from lrlab.track import (
     recorded_runs,
     runs_frame,
 )
+from lrlab.track.model import load_weights
 
 LOCAL_UI = "http://127.0.0.1:5000"  # where `lrlab ui` serves a local store
 
 
-def report_on(store: Store, info: SweepInfo) -> Report:
+def report_on(store: Store, info: SweepInfo, problem: Problem | None = None) -> Report:
     """Read a sweep back from its store and report on it, finished or not.
+
+    Args:
+        store: Where it is recorded.
+        info: The sweep.
+        problem: Its data, if they are at hand; else they are loaded, if they still can be.
 
     Raises:
         LrlabError: If the store fails or the recorded spec cannot be read.
     """
+    return build_report(*report_input(store, info, problem))
+
+
+def report_input(
+    store: Store, info: SweepInfo, problem: Problem | None = None
+) -> tuple[pd.DataFrame, pd.DataFrame, ReportContext]:
+    """What `build_report` takes, read from the store: runs, curves and context."""
     spec = load_sweep_spec(store, info)
     recorded = recorded_runs(store, info)
     runs = runs_frame(recorded)
     curves = curves_frame(load_histories(store, info, recorded, every_step=False))
-    return build_report(runs, curves, _context(store, info, spec, runs))
+    problem = problem or _problem(info, spec)
+    context = replace(
+        _context(store, info, spec, runs),
+        problem=problem,
+        landscape=_landscape(store, info, spec, runs, problem),
+        best_weights=_best_weights(store, runs, spec),
+    )
+    return runs, curves, context
+
+
+def _problem(info: SweepInfo, spec: SweepSpec) -> Problem | None:
+    """The sweep's data; None if they cannot be had any more, or have changed."""
+    try:
+        problem = load_problem(spec)
+    except (LrlabError, OSError):
+        return None
+    return problem if problem.digest() == info.tags.get(layout.DATA_DIGEST) else None
+
+
+def _landscape(
+    store: Store, info: SweepInfo, spec: SweepSpec, runs: pd.DataFrame, problem: Problem | None
+) -> Landscape | None:
+    """Found from the data, else as the sweep's end recorded it."""
+    if problem is not None:
+        return survey(problem, runs, spec.train)
+    text = track.read_text(store, info.run_id, layout.LANDSCAPE_FILE)
+    try:
+        return None if text is None else Landscape.from_json(text)
+    except ValueError:
+        return None
+
+
+def _best_weights(
+    store: Store, runs: pd.DataFrame, spec: SweepSpec
+) -> tuple[np.ndarray, float] | None:
+    best = best_of(runs, spec)
+    if best is None:
+        return None
+    state = load_weights(store, str(best["run_id"]))
+    return state["features.weight"][0].numpy(), float(state["features.bias"][0])
 
 
 def run_url(store: Store, experiment_id: str, run_id: str) -> str:
@@ -94,6 +152,7 @@ def _context(store: Store, info: SweepInfo, spec: SweepSpec, runs: pd.DataFrame)
         data=info.tags.get(layout.DATA, spec.data.source),
         spec_yaml=dump_spec(spec),
         facts=_facts(store, info, spec, len(runs)),
+        sampler=spec.search.sampler,
         run_links={
             run_id: run_url(store, info.experiment_id, run_id) for run_id in runs["run_id"]
         },

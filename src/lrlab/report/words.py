@@ -3,30 +3,13 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 
 from lrlab.report.figure_data import BINS_PER_DECADE, is_grid
-from lrlab.report.tables import TOLERANCE, minimizes
-
-EDGE = 0.05  # share of the range of learning rates, in decades, that counts as its end
-
-
-@dataclass(frozen=True)
-class Headline:
-    """The answer at the top of the page.
-
-    Args:
-        best: The best run's optimizer, loss, lr and value as text, or None if there is none.
-        counts: How many runs there are and how they ended.
-        remarks: What limits the answer, a sentence each.
-    """
-
-    best: dict[str, str] | None
-    counts: str
-    remarks: tuple[str, ...]
+from lrlab.report.tables import TOLERANCE
 
 
 def number(value: float, digits: int = 4, *, pad: bool = True) -> str:
@@ -65,47 +48,17 @@ def shorten(text: str, length: int) -> str:
     return text if len(text) <= length else text[: length - 1] + "…"
 
 
+def listing(names: Sequence[str], most: int = 4) -> str:
+    """`a`, `a and b`, `a, b and c`; beyond `most` names `a, b, c and 5 others`."""
+    shown = list(names)
+    if len(shown) > most:
+        shown = [*shown[: most - 1], f"{len(shown) - most + 1} others"]
+    return " and ".join([", ".join(shown[:-1]), shown[-1]] if len(shown) > 1 else shown)
+
+
 def plural(count: int, noun: str) -> str:
     """`1 run`, `2 runs`, `10,000 runs`."""
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
-
-
-def headline(
-    runs: pd.DataFrame,
-    best: pd.Series | None,
-    summary: pd.DataFrame,
-    seeds: tuple[float, int],
-    *,
-    objective: str,
-    direction: str,
-) -> Headline:
-    """The answer at the top of the page.
-
-    Args:
-        runs: The runs frame.
-        best: The best run, or None.
-        summary: What `summary_table` returns.
-        seeds: What `seed_range` returns.
-        objective: Name of the objective.
-        direction: `minimize` or `maximize`.
-    """
-    if runs.empty:
-        return Headline(None, "There are no runs yet.", ())
-    if best is None:
-        return Headline(None, _counts(runs), _without_best(runs, objective))
-    answer = {
-        "superlative": "lowest" if minimizes(direction) else "highest",
-        "value": number(float(best[objective])),
-        "optimizer": str(best["optimizer"]),
-        "loss": str(best["loss"]),
-        "lr": number(float(best["lr"]), pad=False),
-    }
-    remarks = [
-        _runner_up(summary, objective),
-        _edge_remark(runs, float(best["lr"])),
-        _caution(runs, summary, seeds, objective),
-    ]
-    return Headline(answer, _counts(runs), tuple(text for text in remarks if text))
 
 
 def lr_caption(
@@ -214,66 +167,72 @@ def history_caption(table: pd.DataFrame, objective: str) -> str:
     return f"{text} The last {plural(last, 'trial')} improved it by {number(gain, 2)}."
 
 
-def _counts(runs: pd.DataFrame) -> str:
-    ended = runs["outcome"].astype(str).value_counts()
-    order = [name for name in ("converged", "slow", "diverged") if name in ended.index]
-    order += sorted(set(ended.index) - set(order))
-    each = [f"{ended[name]:,} {name} ({percent(ended[name] / len(runs))})" for name in order]
-    if "diverged" not in order:
-        each.append("none diverged")
-    return f"{plural(len(runs), 'run')}: {', '.join(each)}."
+def gap_caption(fastest: pd.DataFrame) -> str:
+    """What to see in the figure of the gaps: who comes closest, and soonest.
 
-
-def _without_best(runs: pd.DataFrame, objective: str) -> tuple[str, ...]:
-    if (runs["outcome"] == "diverged").all():
-        low = number(float(runs["lr"].min()), pad=False)
-        return (f"Every run diverged. The lowest learning rate was {low}: try lower ones.",)
-    return (f"No run has a finite {objective}, so none can be called the best.",)
-
-
-def _runner_up(summary: pd.DataFrame, objective: str) -> str:
-    rows = summary[summary["best"].notna()]
-    if len(rows) < 2:
-        return ""
-    first, second = rows.iloc[0], rows.iloc[1]
-    gap = abs(float(second["best"]) - float(first["best"]))
-    name = f"{second['optimizer']} with {second['loss']}"
-    if gap == 0:
-        return f"{name} does equally well."
-    return f"The next best pair is {name}, {number(gap, 2)} behind in {objective}."
-
-
-def _edge_remark(runs: pd.DataFrame, best_lr: float) -> str:
-    tried = runs.loc[runs["lr"] > 0, "lr"]
-    low, high = float(tried.min()), float(tried.max())
-    if tried.nunique() < 2 or best_lr <= 0:
-        return ""
-    place = math.log(best_lr / low) / math.log(high / low)
-    if EDGE < place < 1 - EDGE:
-        return ""
-    end = "low" if place <= EDGE else "high"
-    return (
-        f"Its learning rate is at the {end} end of those tried ({number(low, pad=False)} to "
-        f"{number(high, pad=False)}): a better one may lie beyond."
-    )
-
-
-def _caution(
-    runs: pd.DataFrame, summary: pd.DataFrame, seeds: tuple[float, int], objective: str
-) -> str:
-    if len(runs) < 2:
-        return "One run shows nothing about other choices."
-    noise, trials = seeds
-    if trials == 0:
-        return (
-            "This is one sweep in which no trial has a second seed with a result: how much of "
-            "a difference is chance cannot be told, and none has been tested."
-        )
+    Args:
+        fastest: What `evidence.fastest_trials` returns, fastest first.
+    """
     text = (
-        f"Between seeds of the same trial {objective} differs by {number(noise, 2)} (median over "
-        f"{plural(trials, 'trial')})"
+        "Relative gap to the exact optimum, of each optimizer's fastest setting: median and "
+        "quartiles over the seeds. A straight fall towards the end is a linear rate."
     )
-    bests = summary["best"].dropna()
-    if len(bests) > 1 and abs(float(bests.iloc[1] - bests.iloc[0])) <= noise:
-        return f"{text}, no less than the lead over the next pair; no difference has been tested."
-    return f"{text}; differences of that size mean little, and none has been tested."
+    first = fastest.iloc[0]
+    if math.isnan(float(first["steps"])):
+        return f"{text} No setting comes to a gap of 1e-3; the closest is {first['optimizer']}'s."
+    return (
+        f"{text} First at a gap of 1e-3: {first['optimizer']} on {first['loss']}, after "
+        f"{number(float(first['steps']), 3, pad=False)} steps."
+    )
+
+
+def stability_caption(limits: pd.DataFrame) -> str:
+    """How the theory of the largest stable learning rate agrees with what was observed."""
+    if limits.empty:
+        return ""
+    text = (
+        " Vertical lines: the lr above which theory allows no rest at the optimum, 2(1 + beta)/L"
+    )
+    if limits["breaks"].isna().all():
+        return f"{text}; nothing tried went beyond it."
+    held = (limits["holds"].isna()) | (limits["holds"] <= limits["limit"])
+    broke = (limits["breaks"].isna()) | (limits["breaks"] >= limits["safe"])
+    row = limits[limits["breaks"].notna()].iloc[0]
+    example = (
+        f"{row['optimizer']} with {row['loss']}: {number(float(row['limit']), 3, pad=False)}; "
+        f"the first lr that did not hold was {number(float(row['breaks']), 3, pad=False)}"
+    )
+    if not math.isnan(float(row["holds"])):
+        example += f", the last that did {number(float(row['holds']), 3, pad=False)}"
+    return f"{text} ({example}). {int((held & broke).sum())} of {len(limits)} cases agree with it."
+
+
+def tunability_caption(table: pd.DataFrame, objective: str) -> str:
+    """What to see in the figure of budgets: who is best with one trial, and with many."""
+    first = table[table["trials"] == 1].set_index("optimizer")["value"]
+    most = int(table.groupby("optimizer")["trials"].max().min())
+    last = table[table["trials"] == most].set_index("optimizer")["value"]
+    better = first.idxmin if _falls(table) else first.idxmax
+    text = (
+        f"Expected best {objective} of k trials drawn at random; one that diverged counts as "
+        f"untrained. With one trial {better()} is best"
+    )
+    if last.empty or most == 1:
+        return text + "."
+    return f"{text}, with {most} {last.idxmin() if _falls(table) else last.idxmax()}."
+
+
+def _falls(table: pd.DataFrame) -> bool:
+    own = table[table["optimizer"] == table["optimizer"].iloc[0]]
+    return float(own["value"].iloc[-1]) <= float(own["value"].iloc[0])
+
+
+def profile_caption(table: pd.DataFrame) -> str:
+    """What to see in a performance profile: who is fastest most often, and who solves most."""
+    fastest, solved = table.iloc[0], table.iloc[-1]
+    return (
+        f"Share of problems (a loss with a seed) on which an optimizer, at its best lr, comes to "
+        f"a relative gap of 1e-3 within a factor of the fastest. {fastest.idxmax()} is fastest on "
+        f"{percent(float(fastest.max()))}; within a factor of {table.index[-1]:g}, "
+        f"{solved.idxmax()} solves {percent(float(solved.max()))}."
+    )

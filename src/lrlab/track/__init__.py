@@ -10,6 +10,7 @@ from lrlab.track.read import (
     load_histories,
     load_runs,
     load_sweep_spec,
+    read_text,
     recorded_runs,
     runs_frame,
 )
@@ -33,6 +34,7 @@ __all__ = [
     "load_sweep_spec",
     "open_sweep",
     "quiet",
+    "read_text",
     "recorded_runs",
     "runs_frame",
     "trial_result",

@@ -57,6 +57,7 @@ RUNNING, FINISHED, FAILED, CANCELLED = "running", "finished", "failed", "cancell
 SPEC_FILE = "sweep.yaml"
 CURVES_FOLDER = "curves"
 REPORT_FOLDER = "report"
+LANDSCAPE_FILE = "landscape.json"
 WEIGHTS_FILE = "weights.pt"
 HISTORY_FILE = "history.parquet"
 

@@ -358,3 +358,12 @@ def load_sweep_spec(store: Store, info: SweepInfo) -> SweepSpec:
             return parse_dumped_spec(Path(path).read_text("utf-8"))
     except UserError as error:
         raise LrlabError(f"the recorded spec of {info.name!r} cannot be used: {error}") from error
+
+
+def read_text(store: Store, run_id: str, name: str) -> str | None:
+    """A text artifact of a run; None if there is none of that name."""
+    with explained(store.uri), tempfile.TemporaryDirectory(prefix="lrlab-") as folder:
+        files = {str(file.path) for file in store.client.list_artifacts(run_id)}
+        if name not in files:
+            return None
+        return Path(store.client.download_artifacts(run_id, name, folder)).read_text("utf-8")

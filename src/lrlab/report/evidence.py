@@ -1,0 +1,210 @@
+"""The numbers behind the figures that rest on the optimum, on seeds and on the data."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pandas as pd
+import torch
+from scipy import stats
+
+from lrlab.problem import Problem
+from lrlab.report.converged import Gaps, Landscape, objectives
+from lrlab.report.methods import SPEED, best_trials, trial_frame
+from lrlab.report.statistics import performance_profile
+from lrlab.report.tables import prepare, ranked
+
+MOST_PANELS = 6
+RATIOS = np.unique(np.concatenate([[1.0], np.geomspace(1, 100, 60)]))
+BINS = 10
+MOST_LINES = 400
+MOMENTUM = {"sgd": None, "momentum": "momentum.beta"}  # optimizers whose stable lr is known
+WILD = ("oscillating", "diverged")
+
+
+def fastest_trials(runs: pd.DataFrame, converged: pd.DataFrame) -> pd.DataFrame:
+    """The trial of every optimizer x loss that came closest to the optimum, soonest.
+
+    Returns:
+        Indexed by trial: optimizer, loss, lr, gap, steps (median over replicates to 1e-3; NaN if
+        it is not reached).
+    """
+    columns = ["run_id", "gap", *([SPEED] if SPEED in converged else [])]
+    own = runs.merge(converged[columns], on="run_id")
+    aim = {"direction": "minimize"}
+    trials = trial_frame(own, objective="gap", **aim).rename(columns={"value": "gap"})
+    trials["steps"] = trial_frame(own, objective=SPEED, **aim)["value"]
+    trials = trials[trials["gap"].notna()]
+    order = trials.sort_values(["steps", "gap"], kind="stable", na_position="last")
+    return order.drop_duplicates(["optimizer", "loss"])[
+        ["optimizer", "loss", "lr", "gap", "steps"]
+    ]
+
+
+def gap_bands(runs: pd.DataFrame, gaps: Gaps, fastest: pd.DataFrame) -> pd.DataFrame:
+    """Relative gap against step: median and quartiles over seeds of the fastest trials.
+
+    Args:
+        runs: The runs frame.
+        gaps: What `converged.gaps` returns.
+        fastest: What `fastest_trials` returns.
+
+    Returns:
+        loss, optimizer, lr, step, low, median, high; the losses with the best trials first, at
+        most six.
+    """
+    chosen = fastest.sort_values(["steps", "gap"], kind="stable", na_position="last")
+    losses = list(dict.fromkeys(chosen["loss"]))[:MOST_PANELS]
+    rows = {run_id: i for i, run_id in enumerate(gaps.run_ids)}
+    by_trial = runs.groupby("trial")["run_id"]
+    parts = []
+    for trial, best in chosen[chosen["loss"].isin(losses)].iterrows():
+        curves = gaps.gap[[rows[run_id] for run_id in by_trial.get_group(trial)]]
+        known = np.isfinite(curves).all(axis=0)
+        low, median, high = np.quantile(curves[:, known], [0.25, 0.5, 0.75], axis=0)
+        part = {"step": gaps.steps[known], "low": low, "median": median, "high": high}
+        named = {name: best[name] for name in ("loss", "optimizer", "lr")}
+        parts.append(pd.DataFrame(part).assign(**named))
+    columns = ["loss", "optimizer", "lr", "step", "low", "median", "high"]
+    return pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)
+
+
+def stable_limits(
+    runs: pd.DataFrame, converged: pd.DataFrame, landscape: Landscape | None
+) -> pd.DataFrame:
+    """The largest stable lr of gradient descent and momentum, by theory and as observed.
+
+    Theory: 2 (1 + beta) / L, L the largest eigenvalue of the Hessian at the optimum. Observed: the
+    largest lr at and below which no run oscillated or diverged, and the smallest above it.
+
+    Returns:
+        loss, optimizer, safe (the same with the bound on L: below it any start is safe), limit,
+        holds, breaks (NaN if no lr tried is below, or above); only where all runs of a loss have
+        one objective and one beta, and batches are full.
+    """
+    columns = ["loss", "optimizer", "safe", "limit", "holds", "breaks"]
+    found: list[tuple[str, str, float, float, float, float]] = []
+    if landscape is None or landscape.batch_rows < landscape.n_rows:
+        return pd.DataFrame(found, columns=columns)
+    keys = pd.Series(objectives(runs), index=runs.index)
+    wild = converged.set_index("run_id")["how"].reindex(runs["run_id"]).isin(WILD).to_numpy()
+    for optimizer, beta_column in MOMENTUM.items():
+        for loss, own in runs[runs["optimizer"] == optimizer].groupby("loss"):
+            betas = own[beta_column].unique() if beta_column else np.zeros(1)
+            targets = set(keys[own.index])
+            if len(betas) != 1 or len(targets) != 1:
+                continue
+            optimum = landscape.optima.get(targets.pop())
+            if optimum is None or math.isnan(optimum.stable_lr()):
+                continue
+            holds, breaks = _observed(own["lr"], wild[runs.index.get_indexer(own.index)])
+            beta = float(betas[0])
+            ends = optimum.safe_lr(beta), optimum.stable_lr(beta)
+            found.append((str(loss), optimizer, *ends, holds, breaks))
+    return pd.DataFrame(found, columns=columns)
+
+
+def _observed(lr: pd.Series, wild: np.ndarray) -> tuple[float, float]:
+    """The largest lr below all wild runs, and the smallest lr of a wild run."""
+    rates = lr.to_numpy(dtype=float)
+    breaks = float(rates[wild].min()) if wild.any() else math.nan
+    held = rates[rates < breaks] if wild.any() else rates
+    return (float(held.max()) if len(held) else math.nan), breaks
+
+
+def profile(runs: pd.DataFrame, converged: pd.DataFrame, fastest: pd.DataFrame) -> pd.DataFrame:
+    """Performance profile of the optimizers: share of problems within a factor of the fastest.
+
+    A problem is a loss with a seed; its cost the steps to a relative gap of 1e-3, at the fastest
+    setting of each optimizer for that loss.
+    """
+    return performance_profile(costs(runs, converged, fastest), RATIOS)
+
+
+def costs(runs: pd.DataFrame, converged: pd.DataFrame, fastest: pd.DataFrame) -> pd.DataFrame:
+    """Steps to a relative gap of 1e-3: rows are (loss, replicate), columns optimizers."""
+    own = runs.merge(converged[["run_id", SPEED]], on="run_id")
+    own = own[own["trial"].isin(fastest.index)]
+    return own.pivot_table(
+        index=["loss", "replicate"], columns="optimizer", values=SPEED, dropna=False
+    ).dropna(how="all", axis=0)
+
+
+def calibration(problem: Problem, weight: np.ndarray, bias: float) -> pd.DataFrame:
+    """Said and observed frequency of class 1 on held-out rows, by tenths of the probability.
+
+    Returns:
+        said (mean p), seen (share of class 1) with its 95 % Wilson interval low..high, and rows;
+        bins without rows are left out.
+    """
+    p = torch.sigmoid(_logits(problem, weight, bias)).numpy()
+    y = problem.y_val.detach().cpu().numpy()
+    which = np.minimum((p * BINS).astype(int), BINS - 1)
+    rows = []
+    for bin_ in np.unique(which):
+        inside = which == bin_
+        positives, count = int(y[inside].sum()), int(inside.sum())
+        interval = stats.binomtest(positives, count).proportion_ci(method="wilson")
+        rows.append((p[inside].mean(), positives / count, interval.low, interval.high, count))
+    return pd.DataFrame(rows, columns=["said", "seen", "low", "high", "rows"])
+
+
+def _logits(problem: Problem, weight: np.ndarray, bias: float) -> torch.Tensor:
+    x = problem.x_val.detach().cpu().double()
+    return x @ torch.as_tensor(np.array(weight), dtype=torch.float64) + bias
+
+
+def parallel(runs: pd.DataFrame, *, objective: str, direction: str) -> pd.DataFrame:
+    """Runs as lines through their settings to the objective, worst first.
+
+    Returns:
+        optimizer, loss, lr, l2 and hyperparameters that vary, then value; at most 400 runs, the
+        better half of them the best ones, the others spread evenly over the rest.
+    """
+    order = ranked(prepare(runs, objective, direction).reset_index(drop=True), direction)
+    index = order.index.to_numpy(dtype=int)
+    if len(index) > MOST_LINES:
+        half = MOST_LINES // 2
+        rest = np.linspace(half, len(index) - 1, half).round().astype(int)
+        index = np.concatenate([index[:half], index[rest]])
+    chosen = runs.iloc[index]
+    own = [c for c in runs.columns if "." in str(c) and chosen[c].nunique() > 1]
+    names = [n for n in ("optimizer", "loss", "lr", "l2") if n in runs and chosen[n].nunique() > 1]
+    return chosen[[*names, *own]].assign(value=chosen[objective]).iloc[::-1]
+
+
+def yardsticks(runs: pd.DataFrame, *, objective: str, direction: str) -> pd.DataFrame:
+    """Every loss by the common yardsticks, each at its best trial by the objective.
+
+    Returns:
+        loss, optimises (its formula), optimizer, lr, and the held-out measures as medians over
+        the seeds, best first.
+    """
+    from lrlab.losses import LOSSES
+    from lrlab.measures import HELD_OUT
+
+    best = best_trials(
+        trial_frame(runs, objective=objective, direction=direction), "loss", direction
+    )
+    measures = [name for name in HELD_OUT if name in runs]
+    medians = runs[runs["trial"].isin(best.index)].groupby("trial")[measures].median()
+    table = best[["loss", "optimizer", "lr"]].join(medians)
+    known = set(LOSSES.names())
+    table.insert(1, "optimises", [LOSSES[n].formula if n in known else "" for n in table["loss"]])
+    return table.reset_index(drop=True)
+
+
+def boundary(
+    problem: Problem, weight: np.ndarray, bias: float
+) -> tuple[pd.DataFrame, tuple[float, float, float]]:
+    """Held-out rows of a problem with two columns, and the line w1 x1 + w2 x2 + b = 0.
+
+    Returns:
+        x1, x2, label, right (whether it is classified right), and (w1, w2, b).
+    """
+    x = problem.x_val.detach().cpu().numpy()
+    y = problem.y_val.detach().cpu().numpy()
+    right = ((_logits(problem, weight, bias) >= 0).numpy()) == (y > 0.5)
+    frame = pd.DataFrame({"x1": x[:, 0], "x2": x[:, 1], "label": y.astype(int), "right": right})
+    return frame, (float(weight[0]), float(weight[1]), float(bias))

@@ -1,0 +1,173 @@
+"""Everything that a report says in numbers, computed before anything is drawn."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from lrlab.report import evidence
+from lrlab.report.converged import Gaps, convergence_frame, gaps
+from lrlab.report.importance import importances
+from lrlab.report.methods import SPEED, Comparison, compare, compare_speed
+from lrlab.report.model import ReportContext
+from lrlab.report.statistics import standing
+from lrlab.report.tables import summary_table
+from lrlab.report.verdict import Verdict, verdict
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What a sweep shows.
+
+    Args:
+        runs: The runs frame.
+        curves: The curves frame.
+        summary: Optimizer x loss, best first.
+        converged: How each run converged.
+        gaps: Curves as relative gaps.
+        fastest: The fastest trial of each optimizer x loss; empty without an optimum.
+        optimizers: The optimizers compared by the objective.
+        losses: The losses compared by the objective.
+        yardsticks: The losses by every held-out measure.
+        speed: The optimizers compared by steps, on the loss of the best pair that has an optimum.
+        limits: Largest stable learning rates, by theory and as observed.
+        importance: Share of each setting.
+        verdict: The answer.
+    """
+
+    runs: pd.DataFrame
+    curves: pd.DataFrame
+    summary: pd.DataFrame
+    converged: pd.DataFrame
+    gaps: Gaps
+    fastest: pd.DataFrame
+    optimizers: Comparison
+    losses: Comparison
+    yardsticks: pd.DataFrame
+    speed: Comparison | None
+    limits: pd.DataFrame
+    importance: pd.Series
+    verdict: Verdict
+
+    def tables(self, context: ReportContext) -> dict[str, pd.DataFrame]:
+        """The frames to be written, by name; those without rows are left out."""
+        found = {
+            "runs": self.runs,
+            "summary": self.summary,
+            "optimizers": self.optimizers.table,
+            "losses": self.losses.table,
+            "tests": self._tests(),
+            "speed": self.speed.table if self.speed else pd.DataFrame(),
+            "yardsticks": self.yardsticks,
+            "convergence": self.converged,
+            "objectives": objectives_table(context),
+            "stable_lr": self.limits,
+            "importance": self.importance.rename_axis("setting").reset_index(),
+        }
+        always = ("runs", "summary")
+        return {name: t for name, t in found.items() if name in always or not t.empty}
+
+    def _tests(self) -> pd.DataFrame:
+        """Every pair of methods that was compared."""
+        parts = [
+            c.standing.pairs.assign(by=c.by, measure=c.measure)
+            for c in (self.optimizers, self.losses, self.speed)
+            if c is not None and not c.standing.pairs.empty
+        ]
+        return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+
+
+def find(runs: pd.DataFrame, curves: pd.DataFrame, context: ReportContext) -> Findings:
+    """Compute all of it.
+
+    Args:
+        runs: The runs frame.
+        curves: The curves frame.
+        context: The objective, and what is known of the problem.
+    """
+    summary = summary_table(runs, curves, **context.aim)
+    if runs.empty:
+        return _nothing(runs, curves, summary, context)
+    if curves.empty:
+        curves = pd.DataFrame(columns=["run_id", "step", "metric", "value"])
+    converged = convergence_frame(runs, curves, context.landscape)
+    fastest = pd.DataFrame(columns=["optimizer", "loss", "lr", "gap", "steps"])
+    if SPEED in converged and converged["gap"].notna().any():
+        fastest = evidence.fastest_trials(runs, converged)
+    comparisons = [
+        compare(runs, by, sampler=context.sampler, **context.aim) for by in ("optimizer", "loss")
+    ]
+    known = [loss for loss in summary["loss"] if loss in set(fastest["loss"])]
+    speed = compare_speed(runs, converged, known[0]) if known else None
+    return Findings(
+        runs=runs,
+        curves=curves,
+        summary=summary,
+        converged=converged,
+        gaps=gaps(runs, curves, context.landscape),
+        fastest=fastest,
+        optimizers=comparisons[0],
+        losses=comparisons[1],
+        yardsticks=evidence.yardsticks(runs, **context.aim),
+        speed=speed,
+        limits=evidence.stable_limits(runs, converged, context.landscape),
+        importance=importances(runs, **context.aim),
+        verdict=verdict(
+            runs,
+            converged["how"],
+            comparisons,
+            speed,
+            context.landscape,
+            sampler=context.sampler,
+            **context.aim,
+        ),
+    )
+
+
+def _nothing(
+    runs: pd.DataFrame, curves: pd.DataFrame, summary: pd.DataFrame, context: ReportContext
+) -> Findings:
+    """The findings of a sweep without runs."""
+    blank = pd.DataFrame()
+    nobody = Comparison("optimizer", context.objective, blank, standing(blank))
+    none = np.empty((0, 0))
+    return Findings(
+        runs=runs,
+        curves=curves,
+        summary=summary,
+        converged=blank,
+        gaps=Gaps(np.empty(0), np.empty(0), none, none),
+        fastest=blank,
+        optimizers=nobody,
+        losses=replace(nobody, by="loss"),
+        yardsticks=blank,
+        speed=None,
+        limits=blank,
+        importance=pd.Series(dtype=float, name="importance"),
+        verdict=verdict(runs, pd.Series(dtype=str), (), None, None, sampler="", **context.aim),
+    )
+
+
+def objectives_table(context: ReportContext) -> pd.DataFrame:
+    """Optimum and curvature of every objective: loss, its hyperparameters, l2 and the rest."""
+    if context.landscape is None:
+        return pd.DataFrame()
+    rows = [
+        {
+            "loss": objective.loss,
+            "hyperparameters": ", ".join(f"{k} {v:g}" for k, v in objective.loss_params),
+            "l2": objective.l2,
+            "optimum": optimum.value,
+            "kind": optimum.kind,
+            "gradient_norm": optimum.gradient_norm,
+            "smoothness_bound": optimum.bound,
+            "largest_eigenvalue": optimum.largest,
+            "smallest_eigenvalue": optimum.smallest,
+            "condition_number": optimum.condition,
+            "stable_lr": optimum.stable_lr(),
+        }
+        for objective, optimum in context.landscape.optima.items()
+    ]
+    return pd.DataFrame(rows)

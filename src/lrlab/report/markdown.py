@@ -1,0 +1,71 @@
+"""The report as Markdown: verdict, tables and figures as files beside it."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from lrlab.report.html import TITLES, Picture
+from lrlab.report.model import ReportContext
+from lrlab.report.verdict import Verdict
+from lrlab.report.words import number
+
+MOST_ROWS = 40
+SPECIAL = re.compile(r"([\\`*_{}\[\]<>()#+!|~-])")
+
+
+def render_markdown(
+    context: ReportContext,
+    verdict: Verdict,
+    tables: Mapping[str, pd.DataFrame],
+    pictures: Sequence[Picture],
+) -> str:
+    """The whole text.
+
+    Args:
+        context: Title and data.
+        verdict: The answer at the top.
+        tables: Frames by name; those with a title in `TITLES` are shown.
+        pictures: Figures, which are linked as `name.png`.
+    """
+    parts = [f"# {escape(context.title)}", escape(context.data), escape(verdict.text)]
+    if verdict.best is not None:
+        parts += ["\n".join(f"- {escape(line)}" for line in (verdict.counts, *verdict.remarks))]
+    for name, (title, _) in TITLES.items():
+        if name in tables:
+            parts += [f"## {title}", _table(tables[name])]
+    for picture in pictures:
+        parts += [
+            f"## {escape(picture.title)}",
+            f"![{escape(picture.alt)}]({picture.name}.png)",
+            escape(picture.caption),
+        ]
+    return "\n\n".join(parts) + "\n"
+
+
+def escape(text: str) -> str:
+    """`text` as it is, whatever characters it holds."""
+    return SPECIAL.sub(r"\\\1", " ".join(text.split()))
+
+
+def _table(frame: pd.DataFrame) -> str:
+    rows = [list(map(str, frame.columns)), ["---"] * frame.shape[1]]
+    rows += [
+        [_cell(value) for value in row] for row in frame.head(MOST_ROWS).to_numpy(dtype=object)
+    ]
+    lines = [
+        "| " + " | ".join(cell if i == 1 else escape(cell) for cell in row) + " |"
+        for i, row in enumerate(rows)
+    ]
+    return "\n".join(lines)
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, float):
+        whole = math.isfinite(value) and value == int(value) and abs(value) < 1e6
+        return str(int(value)) if whole else number(value, pad=False)
+    return str(value)

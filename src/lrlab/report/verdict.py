@@ -1,0 +1,270 @@
+"""The verdict: what the sweep says about optimizer and loss, and how sure it is.
+
+Every sentence is computed from the frames. A difference is called one only if a paired test over
+the seeds, adjusted for all pairs, says so and it is not negligible; all else is a tie.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from lrlab.report.converged import Landscape
+from lrlab.report.convergence import OUTCOMES
+from lrlab.report.methods import BUDGETS, UNBIASED, Comparison, best_trials, trial_frame
+from lrlab.report.statistics import LEAST_SEEDS, LEVEL, bootstrap_median
+from lrlab.report.tables import minimizes, seed_range
+from lrlab.report.words import listing, number, percent, plural
+
+EDGE = 0.05  # share of the range of learning rates, in decades, that counts as its end
+INTERVAL = percent(LEVEL)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The answer at the top of the page.
+
+    Args:
+        best: The best trial's optimizer, loss, lr and value as text, or None if there is none.
+        sentences: What may be said of the optimizers and of the losses.
+        counts: How many runs there are and how they ended.
+        remarks: What limits the answer, a sentence each.
+    """
+
+    best: dict[str, str] | None
+    sentences: tuple[str, ...]
+    counts: str
+    remarks: tuple[str, ...]
+
+    @property
+    def text(self) -> str:
+        """Best and sentences as plain text."""
+        if self.best is None:
+            return " ".join((*self.remarks[:1], self.counts))
+        return " ".join(
+            (
+                "{first} {value}{interval}, by {optimizer} with {loss} at learning rate "
+                "{lr}.".format(**self.best),
+                *self.sentences,
+            )
+        )
+
+
+def verdict(
+    runs: pd.DataFrame,
+    how: pd.Series,
+    comparisons: Sequence[Comparison],
+    speed: Comparison | None,
+    landscape: Landscape | None,
+    *,
+    objective: str,
+    direction: str,
+    sampler: str,
+) -> Verdict:
+    """The answer at the top of the page.
+
+    Args:
+        runs: The runs frame.
+        how: How each run converged.
+        comparisons: Of the optimizers and of the losses.
+        speed: Of the optimizers by steps, if the optimum is known.
+        landscape: The optima, if they are known.
+        objective: Name of the objective.
+        direction: `minimize` or `maximize`.
+        sampler: The sweep's.
+    """
+    if runs.empty:
+        return Verdict(None, (), "There are no runs yet.", ())
+    counts = _counts(how)
+    trials = best_trials(
+        trial_frame(runs, objective=objective, direction=direction), "optimizer", direction
+    )
+    if trials.empty:
+        return Verdict(None, (), counts, _without_best(runs, objective))
+    best = trials.iloc[0]
+    sentences = [_compared(comparison) for comparison in comparisons]
+    if speed is not None and len(speed.table) > 1:
+        sentences[0] += " " + _speed(speed)
+    remarks = [
+        _affordable(comparisons[0], sampler, minimizes(direction)),
+        _separable(runs, landscape),
+        _edge_remark(runs, float(best["lr"])),
+        _untested(runs, comparisons, objective, direction),
+    ]
+    return Verdict(
+        _best(runs, best, objective, direction),
+        tuple(sentences),
+        counts,
+        tuple(text for text in remarks if text),
+    )
+
+
+def _best(runs: pd.DataFrame, best: pd.Series, objective: str, direction: str) -> dict[str, str]:
+    values = runs.loc[runs["trial"] == best.name, objective].to_numpy(dtype=float)
+    value, low, high = bootstrap_median(values)
+    interval = ""
+    if not math.isnan(low):
+        interval = (
+            f" (median of {plural(len(values), 'seed')}, {INTERVAL} interval {number(low)} to "
+            f"{number(high)})"
+        )
+    return {
+        "first": f"The {'lowest' if minimizes(direction) else 'highest'} {objective} is",
+        "value": number(value),
+        "interval": interval,
+        "optimizer": str(best["optimizer"]),
+        "loss": str(best["loss"]),
+        "lr": number(float(best["lr"]), pad=False),
+    }
+
+
+def _compared(comparison: Comparison) -> str:
+    """One sentence on the methods of a kind, each at its best setting."""
+    by, table, found = comparison.by, comparison.table, comparison.standing
+    names = [str(name) for name in table[by]]
+    kind = {"optimizer": "Optimizer", "loss": "Loss"}[by]
+    if len(names) < 2:
+        return f"{kind}: only {names[0]} was tried." if names else ""
+    leader, second = names[0], names[1]
+    gap = abs(float(table["median"].iloc[1]) - float(table["median"].iloc[0]))
+    if not found.tested:
+        lead = f"{leader} leads {second} by {number(gap, 2)} in {comparison.measure}"
+        if gap == 0:
+            lead = f"{leader} and {second} do equally well in {comparison.measure}"
+        return f"{kind}: {lead}, each at its best setting; whether that is chance is not tested."
+    if not found.behind:
+        return (
+            f"{kind}: {listing(names)} are indistinguishable at their best settings "
+            f"({plural(found.n, 'seed')})."
+        )
+    first = f"{listing([leader, *found.level])} are indistinguishable"
+    if not found.level:
+        first = f"{leader} is the best"
+    worst = _p_of(found.pairs, leader, found.behind)
+    verb = "is" if len(found.behind) == 1 else "are"
+    return (
+        f"{kind}: {first} at their best settings; {listing(found.behind)} {verb} worse "
+        f"(adjusted p at most {number(worst, 2, pad=False)}, {plural(found.n, 'seed')})."
+    ).replace("best at their best settings", "best, each at its best setting")
+
+
+def _p_of(pairs: pd.DataFrame, leader: str, others: Sequence[str]) -> float:
+    own = pairs[
+        ((pairs["a"] == leader) & pairs["b"].isin(others))
+        | ((pairs["b"] == leader) & pairs["a"].isin(others))
+    ]
+    return float(own["p_adjusted"].max())
+
+
+def _speed(speed: Comparison) -> str:
+    """Who comes to a relative gap of 1e-3 first."""
+    table, found = speed.table, speed.standing
+    first = table.iloc[0]
+    loss = str(first["loss"])
+    lead = (
+        f"To a relative gap of 1e-3 with {loss}, {first['optimizer']} needs the fewest steps "
+        f"({number(float(first['median']), 3, pad=False)} at lr "
+        f"{number(float(first['lr']), 3, pad=False)})"
+    )
+    if found.tested and found.level:
+        return f"{lead}, not certainly fewer than {listing(found.level)}."
+    last = table.iloc[-1]
+    return (
+        f"{lead}, {last['optimizer']} the most of those that get there "
+        f"({number(float(last['median']), 3, pad=False)})."
+    )
+
+
+def _affordable(comparison: Comparison, sampler: str, better_small: bool) -> str:
+    """Which method to take for 1, 10 or 100 trials."""
+    table = comparison.table
+    if len(table) < 2:
+        return ""
+    if sampler not in UNBIASED:
+        return (
+            f"What one gets for 1, 10 or 100 random trials cannot be said: {sampler}'s trials are "
+            "no random sample. Run with search.sampler: random to know."
+        )
+    choices: list[str] = []
+    for budget in BUDGETS:
+        column = table[f"expected_best_{budget}"].dropna()
+        if len(column) > 1:
+            place = int(column.argmin() if better_small else column.argmax())
+            name = table[comparison.by].loc[column.index].iloc[place]
+            value = number(float(column.min() if better_small else column.max()))
+            choices.append(f"{name} for {plural(budget, 'trial')} ({value})")
+    if not choices:
+        return ""
+    return f"By the expected best {comparison.measure} of random trials, take " + (
+        f"{listing(choices)}."
+    )
+
+
+def _separable(runs: pd.DataFrame, landscape: Landscape | None) -> str:
+    if landscape is None:
+        return ""
+    losses = sorted({key.loss for key, o in landscape.optima.items() if o.kind == "infimum"})
+    if not losses:
+        return ""
+    which = "" if landscape.separation == "complete" else ", but for some rows on the plane"
+    return (
+        f"The training rows are linearly separable{which}: with l2 = 0, {listing(losses)} "
+        f"{'has' if len(losses) == 1 else 'have'} no minimiser, and weights grow for ever towards "
+        f"an infimum; set train.l2 above 0 for a problem with a solution."
+    )
+
+
+def _untested(
+    runs: pd.DataFrame, comparisons: Sequence[Comparison], objective: str, direction: str
+) -> str:
+    if len(runs) < 2:
+        return "One run shows nothing about other choices."
+    if all(c.standing.tested or len(c.table) < 2 for c in comparisons):
+        return ""
+    seeds = int(runs.groupby("trial").size().max())
+    text = (
+        f"With {plural(seeds, 'seed')} a trial, chance cannot be told from a difference: a paired "
+        f"test needs {LEAST_SEEDS} or more (search.replicates: 10)."
+    )
+    noise, trials = seed_range(runs, objective=objective, direction=direction)
+    if trials == 0:
+        return text
+    return (
+        f"{text} Between seeds of the same trial {objective} differs by {number(noise, 2)} "
+        f"(median over {plural(trials, 'trial')})."
+    )
+
+
+def _counts(how: pd.Series) -> str:
+    ended = how.astype(str).value_counts()
+    order = [name for name in OUTCOMES if name in ended.index]
+    order += sorted(set(ended.index) - set(order))
+    each = [f"{ended[name]:,} {name} ({percent(ended[name] / len(how))})" for name in order]
+    if "diverged" not in order:
+        each.append("none diverged")
+    return f"{plural(len(how), 'run')}: {', '.join(each)}."
+
+
+def _without_best(runs: pd.DataFrame, objective: str) -> tuple[str, ...]:
+    if (runs["outcome"] == "diverged").all():
+        low = number(float(runs["lr"].min()), pad=False)
+        return (f"Every run diverged. The lowest learning rate was {low}: try lower ones.",)
+    return (f"No run has a finite {objective}, so none can be called the best.",)
+
+
+def _edge_remark(runs: pd.DataFrame, best_lr: float) -> str:
+    tried = runs.loc[runs["lr"] > 0, "lr"]
+    low, high = float(tried.min()), float(tried.max())
+    if tried.nunique() < 2 or best_lr <= 0:
+        return ""
+    place = math.log(best_lr / low) / math.log(high / low)
+    if EDGE < place < 1 - EDGE:
+        return ""
+    end = "low" if place <= EDGE else "high"
+    return (
+        f"Its learning rate is at the {end} end of those tried ({number(low, pad=False)} to "
+        f"{number(high, pad=False)}): a better one may lie beyond."
+    )
