@@ -17,6 +17,7 @@ LATE = 0.5  # share of the steps, from the end, that counts as the tail
 RISING = 0.2  # share of the movement in the tail that goes upwards, of an oscillating run
 CREEP = 0.05  # of its log10 gap that a stalled run still loses in the tail
 DEPARTED = 0.9  # relative gap below which a run has left its start
+NOISE = 3.0  # times the lowest gap, below which a curve may be noise
 ROUNDING = 8  # units in the last place of f that a gap can tell
 OUTCOMES = ("converged", "slow", "stalled", "oscillating", "diverged")
 
@@ -125,14 +126,12 @@ def tail_rates(steps: np.ndarray, gap: np.ndarray, floor: float = 1e-12) -> Rate
     """
     logs = np.log(np.where(gap > 0, gap, np.nan))
     with np.errstate(invalid="ignore"):
-        lowest = np.nanmin(np.where(np.isfinite(logs), logs, np.inf), axis=1)
-        top = logs[:, 0]
-        bottom = np.maximum(lowest, np.log(floor))
-        middle = (top + bottom) / 2
-        reached = np.argmax(logs <= bottom[:, None] + 1e-9, axis=1)
-        inside = (logs <= middle[:, None]) & np.isfinite(logs)
-        inside &= np.arange(logs.shape[1]) <= reached[:, None]
-        inside &= logs >= bottom[:, None] - 1e-9
+        lowest = np.min(np.where(np.isfinite(logs), logs, np.inf), axis=1)
+        bottom = np.maximum(lowest, np.log(floor)) + np.log(NOISE)
+        middle = (logs[:, 0] + bottom) / 2
+        reached = np.argmax(logs <= bottom[:, None], axis=1)
+        inside = (logs <= middle[:, None]) & (logs >= bottom[:, None])
+    inside &= np.arange(logs.shape[1]) <= reached[:, None]
     linear, first = _fit(np.broadcast_to(steps.astype(float), logs.shape), logs, inside)
     power, second = _fit(np.broadcast_to(np.log(steps), logs.shape), logs, inside)
     fits = (inside.sum(axis=1) >= 4) & (np.fmin(linear, power) < 0)

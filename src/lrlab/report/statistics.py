@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -36,15 +37,20 @@ def bootstrap_median(values: np.ndarray, seed: int = 0) -> tuple[float, float, f
         return np.nan, np.nan, np.nan
     if len(found) == 1:
         return float(found[0]), np.nan, np.nan
-    interval = stats.bootstrap(
-        (found,),
+    interval = _interval(found, seed)
+    return float(np.median(found)), float(interval.low), float(interval.high)
+
+
+def _interval(values: np.ndarray, seed: int) -> Any:
+    """Bootstrap interval of the median along the first axis."""
+    return stats.bootstrap(
+        (values,),
         np.median,
         confidence_level=LEVEL,
         n_resamples=RESAMPLES,
         method="percentile",
         rng=np.random.default_rng(seed),
     ).confidence_interval
-    return float(np.median(found)), float(interval.low), float(interval.high)
 
 
 def holm(p: np.ndarray) -> np.ndarray:
@@ -94,13 +100,18 @@ def compare_pairs(table: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
     differences = np.stack([(table[b] - table[a]).to_numpy(dtype=float) for a, b in pairs], 1)
     t = np.abs(_student(differences, sign_flips(len(table), seed)))
     p = _share_as_large(t)
-    rows = []
-    for i, (a, b) in enumerate(pairs):
-        median, low, high = bootstrap_median(differences[:, i], seed)
-        effect = rank_biserial(differences[:, i])
-        rows.append((a, b, len(table), median, low, high, effect))
-    frame = pd.DataFrame(rows, columns=columns[:7])
-    return frame.assign(p=p, p_holm=holm(p), p_adjusted=_step_down(t))
+    interval = _interval(differences, seed)
+    frame = pd.DataFrame(pairs, columns=columns[:2])
+    return frame.assign(
+        n=len(table),
+        difference=np.median(differences, axis=0),
+        low=interval.low,
+        high=interval.high,
+        effect=[rank_biserial(column) for column in differences.T],
+        p=p,
+        p_holm=holm(p),
+        p_adjusted=_step_down(t),
+    )
 
 
 def _student(differences: np.ndarray, flips: np.ndarray) -> np.ndarray:
