@@ -19,6 +19,7 @@ _HOMES = {
     "UserError": "lrlab.errors",
     "SweepSpec": "lrlab.spec",
     "load_spec": "lrlab.spec",
+    "load_specs": "lrlab.spec",
     "make_spec": "lrlab.spec",
     "LogisticRegression": "lrlab.problem",
     "Problem": "lrlab.problem",

@@ -178,3 +178,15 @@ def test_initial_weights_are_the_same_from_many_threads_at_a_time() -> None:
     for i, model in enumerate(drawn):
         assert torch.equal(model.features.weight, alone[i % 8])
     assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_condition_scales_the_columns_down_to_its_root() -> None:
+    plain, scaled = (
+        load_problem(make_spec({"name": "x", "data": {"features": 3, "condition": c}}))
+        for c in (1, 1e4)
+    )
+    assert torch.allclose(scaled.x_train, plain.x_train * torch.tensor([1, 0.1, 0.01]))
+    assert torch.allclose(scaled.x_val, plain.x_val * torch.tensor([1, 0.1, 0.01]))
+    assert torch.equal(scaled.y_train, plain.y_train)
+    first, second = (p.initial_model(3).features.weight for p in (plain, scaled))
+    assert torch.equal(first, second)

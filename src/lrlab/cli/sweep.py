@@ -75,17 +75,37 @@ def sweep(
     as_json: bool,
     verbose: bool,
 ) -> int:
-    """Run the sweep that SPEC (a YAML file) describes, or continue it."""
-    from lrlab.spec import load_spec
+    """Run the sweep that SPEC (a YAML file) describes, or continue it.
+
+    A SPEC with several `problems` is a sweep for each, one after another.
+    """
+    from lrlab.spec import load_specs
 
     more = (f"search.trials={trials}",) if trials else ()
-    spec = load_spec(spec_file, (*overrides, *more))
-    if dry_run:
-        show_plan(spec, as_json)
-        return 0
+    specs = load_specs(spec_file, (*overrides, *more))
     if workers is None:
         workers = (os.cpu_count() or 1) - 1
-    return run(spec, tracking_uri, new, workers, quiet, as_json, verbose)
+    documents: list[dict[str, Any]] = []
+    into = documents if as_json else None
+    code = 0
+    for i, spec in enumerate(specs):
+        if i and not as_json:
+            click.echo("")
+        if dry_run:
+            show_plan(spec, into)
+            continue
+        code = run(
+            spec, tracking_uri, new, workers, quiet, documents if as_json else None, verbose
+        )
+        if code:
+            break
+    if documents:
+        print_json(documents if len(specs) > 1 else documents[0])
+    elif len(specs) > 1 and not dry_run and not code:
+        names = " ".join(quote(spec.name) for spec in specs)
+        store = f" --tracking-uri {quote(tracking_uri)}" if tracking_uri else ""
+        click.echo(f"\nAll problems together: lrlab report {names}{store}")
+    return code
 
 
 def run(
@@ -94,10 +114,13 @@ def run(
     new: bool,
     workers: int,
     quiet: bool,
-    as_json: bool,
+    documents: list[dict[str, Any]] | None,
     verbose: bool,
 ) -> int:
-    """Run a sweep with progress on standard error and the outcome on standard output."""
+    """Run a sweep with progress on standard error.
+
+    The outcome goes to standard output, or into `documents` if they are given.
+    """
     from lrlab import track
     from lrlab.search import cautions
     from lrlab.sweep import run_sweep
@@ -125,7 +148,7 @@ def run(
         return 130
     finally:
         shown.close()
-    show_outcome(spec, result, tracking_uri, as_json, shown.seconds)
+    show_outcome(spec, result, tracking_uri, documents, shown.seconds)
     return 0
 
 
@@ -198,16 +221,16 @@ class _Shown:
         return line
 
 
-def show_plan(spec: SweepSpec, as_json: bool) -> None:
-    """Print the resolved spec, the search space and the cost estimate."""
+def show_plan(spec: SweepSpec, documents: list[dict[str, Any]] | None) -> None:
+    """Print the resolved spec, the search space and the cost, or add them to `documents`."""
     from lrlab.search import batches, cautions
     from lrlab.spec import describe, dump_spec
     from lrlab.spec.space import size_of_grid
     from lrlab.sweep import estimate_seconds
 
     seconds = estimate_seconds(spec)
-    if as_json:
-        print_json(
+    if documents is not None:
+        documents.append(
             {
                 "spec": spec.resolved(),
                 "trials": spec.n_trials,
@@ -245,10 +268,10 @@ def show_outcome(
     spec: SweepSpec,
     result: SweepResult,
     tracking_uri: str | None,
-    as_json: bool,
+    documents: list[dict[str, Any]] | None,
     seconds: float,
 ) -> None:
-    """Print the table, the best run and what to do next."""
+    """Print the table, the best run and what to do next, or add them to `documents`."""
     from lrlab.report import summary_table
     from lrlab.report.recorded import best_of, describe_best
     from lrlab.track import curves_frame, runs_frame
@@ -256,8 +279,8 @@ def show_outcome(
 
     runs = runs_frame(result.runs)
     best = best_of(runs, spec)
-    if as_json:
-        print_json(
+    if documents is not None:
+        documents.append(
             {
                 "sweep": spec.name,
                 "run_id": result.run_id,

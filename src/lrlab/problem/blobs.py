@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import partial
 
 import numpy as np
@@ -23,6 +24,8 @@ def load_blobs(data: BlobsData, seed: int, dtype: torch.dtype) -> Problem:
     x_val, y_val = draw_blobs(data, data.val_sizes, _aside(seed, "held-out"))
     flips = _aside(seed, "noise")
     n, d = x_train.shape
+    x_train, x_val = (x * _scales(data) for x in (x_train, x_val))
+    badly = f", condition {data.condition:g}" if data.condition > 1 else ""
     noise = f", {data.noise:.0%} of labels flipped" if data.noise else ""
     return Problem(
         x_train=x_train.to(dtype),
@@ -33,7 +36,7 @@ def load_blobs(data: BlobsData, seed: int, dtype: torch.dtype) -> Problem:
         classes=("0", "1"),
         mean=np.zeros(d),
         scale=np.ones(d),
-        description=f"blobs: {n:,} rows x {d} columns, {len(y_val):,} held out{noise}",
+        description=f"blobs: {n:,} rows x {d} columns, {len(y_val):,} held out{noise}{badly}",
         stream=partial(_stream_after_data, data),
     )
 
@@ -52,6 +55,11 @@ def draw_blobs(
         for size, mean in zip(sizes, data.means, strict=True)
     ]
     return torch.cat(parts), torch.cat([torch.zeros(sizes[0]), torch.ones(sizes[1])])
+
+
+def _scales(data: BlobsData) -> Tensor:
+    """Factor of each column, [d], from 1 down to 1 / sqrt(condition)."""
+    return torch.logspace(0, -0.5 * math.log10(data.condition), data.features)
 
 
 def _stream_after_data(data: BlobsData, seed: int) -> torch.Generator:

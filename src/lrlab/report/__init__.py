@@ -4,7 +4,9 @@
 into a folder. matplotlib is imported only when figures are drawn.
 """
 
-from lrlab.report.build import build_report, write_report
+from lrlab.report.across import across_report, compare_sweeps
+from lrlab.report.build import FORMATS, build_report, write_report
+from lrlab.report.converged import Landscape, convergence_frame, survey
 from lrlab.report.figure_data import (
     best_curves,
     convergence_band,
@@ -13,22 +15,31 @@ from lrlab.report.figure_data import (
     lr_medians,
     lr_sensitivity,
 )
+from lrlab.report.findings import Findings, find
 from lrlab.report.model import Report, ReportContext
 from lrlab.report.tables import best_run, rank_runs, summary_table, threshold
 
 __all__ = [
+    "FORMATS",
+    "Findings",
+    "Landscape",
     "Report",
     "ReportContext",
+    "across_report",
     "best_curves",
     "best_run",
     "build_report",
+    "compare_sweeps",
     "convergence_band",
+    "convergence_frame",
+    "find",
     "heat_map",
     "history",
     "lr_medians",
     "lr_sensitivity",
     "rank_runs",
     "summary_table",
+    "survey",
     "threshold",
     "write_report",
 ]

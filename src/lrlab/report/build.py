@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -14,6 +14,7 @@ from lrlab.report.html import TOP_RUNS, Picture, render_page
 from lrlab.report.markdown import render_markdown
 from lrlab.report.model import Report, ReportContext
 from lrlab.report.tables import rank_runs
+from lrlab.report.verdict import Verdict
 
 FORMATS = ("html", "csv", "md", "parquet", "json")
 USUAL = ("html", "csv")
@@ -34,14 +35,32 @@ def build_report(runs: pd.DataFrame, curves: pd.DataFrame, context: ReportContex
         UserError: If the objective is no column of `runs` or the direction is unknown.
     """
     found = find(runs, curves, context)
-    tables = found.tables(context)
-    drawn = drawings(found, context)
-    pictures = [_picture(drawing) for drawing in drawn]
     top = rank_runs(runs, **context.aim).head(TOP_RUNS)
+    drawn = drawings(found, context)
+    return finished_report(context, found.verdict, found.tables(context), top, drawn)
+
+
+def finished_report(
+    context: ReportContext,
+    verdict: Verdict,
+    tables: dict[str, pd.DataFrame],
+    top: pd.DataFrame,
+    drawn: Sequence[Drawing],
+) -> Report:
+    """Render what was found as page and text.
+
+    Args:
+        context: Title and so on.
+        verdict: The answer at the top.
+        tables: Frames by name.
+        top: The runs to list, best first.
+        drawn: The figures.
+    """
+    pictures = [_picture(drawing) for drawing in drawn]
     return Report(
-        html=render_page(context, found.verdict, tables, top, pictures),
-        markdown=render_markdown(context, found.verdict, tables, pictures),
-        verdict=found.verdict,
+        html=render_page(context, verdict, tables, top, pictures),
+        markdown=render_markdown(context, verdict, tables, pictures),
+        verdict=verdict,
         tables=tables,
         figures={drawing.name: drawing.figure for drawing in drawn},
         pictures={picture.name: picture.png for picture in pictures},

@@ -132,12 +132,16 @@ def draw_convergence(
     return figure
 
 
-def draw_heat_map(table: pd.DataFrame, *, direction: str) -> Any:
+def draw_heat_map(
+    table: pd.DataFrame, *, direction: str, x: str = "loss", y: str = "optimizer"
+) -> Any:
     """Best objective of every optimizer (rows) with every loss (columns).
 
     Args:
         table: What `heat_map` returns, not empty.
         direction: `minimize` or `maximize`.
+        x: What the columns are.
+        y: What the rows are.
     """
     optimizers, losses = list(table["optimizer"].unique()), list(table["loss"].unique())
     shape = (len(optimizers), len(losses))
@@ -159,7 +163,9 @@ def draw_heat_map(table: pd.DataFrame, *, direction: str) -> Any:
         size = 9 if len(losses) <= 8 else 7.5
         ink = "white" if dark else "#222222"
         ax.text(column, row, text, ha="center", va="center", fontsize=size, color=ink)
-    ax.set_xticks(range(len(losses)), [style.plain(name, 16) for name in losses])
+    ax.set_xticks(
+        range(len(losses)), [style.plain(name, 28 if len(losses) < 6 else 16) for name in losses]
+    )
     ax.set_yticks(range(len(optimizers)), [style.plain(name) for name in optimizers])
     ax.tick_params(length=0, labelsize=9, labelcolor=style.INK)
     ax.tick_params(axis="x", labelrotation=30 if len(losses) > 6 else 0)
@@ -168,7 +174,7 @@ def draw_heat_map(table: pd.DataFrame, *, direction: str) -> Any:
     ax.set_yticks(np.arange(0.5, len(optimizers) - 1), minor=True)
     ax.grid(which="minor", color="white", linewidth=2)
     ax.tick_params(which="minor", length=0)
-    style.label([ax], x="loss", y="optimizer")
+    style.label([ax], x=x, y=y)
     return figure
 
 

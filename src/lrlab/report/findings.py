@@ -31,7 +31,7 @@ class Findings:
         optimizers: The optimizers compared by the objective.
         losses: The losses compared by the objective.
         yardsticks: The losses by every held-out measure.
-        speed: The optimizers compared by steps, on the loss of the best pair that has an optimum.
+        speed: The optimizers compared by steps, on the best loss with an optimum in reach.
         limits: Largest stable learning rates, by theory and as observed.
         importance: Share of each setting.
         verdict: The answer.
@@ -99,8 +99,7 @@ def find(runs: pd.DataFrame, curves: pd.DataFrame, context: ReportContext) -> Fi
     comparisons = [
         compare(runs, by, sampler=context.sampler, **context.aim) for by in ("optimizer", "loss")
     ]
-    known = [loss for loss in summary["loss"] if loss in set(fastest["loss"])]
-    speed = compare_speed(runs, converged, known[0]) if known else None
+    speed = _speed(runs, converged, fastest, comparisons[1])
     return Findings(
         runs=runs,
         curves=curves,
@@ -124,6 +123,18 @@ def find(runs: pd.DataFrame, curves: pd.DataFrame, context: ReportContext) -> Fi
             **context.aim,
         ),
     )
+
+
+def _speed(
+    runs: pd.DataFrame, converged: pd.DataFrame, fastest: pd.DataFrame, losses: Comparison
+) -> Comparison | None:
+    """Speed on the best loss on which at least half of the optimizers come to the optimum."""
+    reached = fastest[fastest["steps"].notna()].groupby("loss").size()
+    enough = reached[reached >= fastest["optimizer"].nunique() / 2]
+    for loss in losses.table.get("loss", ()):
+        if loss in enough:
+            return compare_speed(runs, converged, str(loss))
+    return None
 
 
 def _nothing(

@@ -35,6 +35,13 @@ TITLES = {
         "Each at its best trial by the objective of the sweep. What a loss optimises itself is "
         "not what it is judged by.",
     ),
+    "across_optimizers": (
+        "Optimizers on every data set",
+        "Each at its best trial: ratio to the best of the data set, and what a paired test over "
+        "the seeds says (leads, level, behind); lr_width: decades of learning rate within 10 % of "
+        "its best; expected_best_k: of k random trials.",
+    ),
+    "across_losses": ("Losses on every data set", "As above, each loss at its best trial."),
     "speed": (
         "Steps to a relative gap of 1e-3",
         "Each optimizer at the learning rate that gets there soonest; those that never do are "
@@ -152,7 +159,9 @@ def render_page(
         context=context,
         verdict=verdict,
         tolerance=percent(TOLERANCE),
-        summary=summary_rows(tables["summary"], context.direction),
+        summary=summary_rows(tables["summary"], context.direction)
+        if "summary" in tables
+        else None,
         evidence=[
             (name, title, note, frame_rows(title, tables[name].head(MOST_ROWS)))
             for name, (title, note) in TITLES.items()

@@ -33,7 +33,7 @@ def render_markdown(
         pictures: Figures, which are linked as `name.png`.
     """
     parts = [f"# {escape(context.title)}", escape(context.data), escape(verdict.text)]
-    if verdict.best is not None:
+    if verdict.best is not None or verdict.sentences:
         parts += ["\n".join(f"- {escape(line)}" for line in (verdict.counts, *verdict.remarks))]
     for name, (title, _) in TITLES.items():
         if name in tables:

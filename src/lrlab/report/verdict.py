@@ -21,6 +21,11 @@ from lrlab.report.words import listing, number, percent, plural
 
 EDGE = 0.05  # share of the range of learning rates, in decades, that counts as its end
 INTERVAL = percent(LEVEL)
+SCOPE = (
+    "Intervals and tests speak of the seeds (initial weights, order of mini-batches) on these "
+    "rows; settings are chosen and judged on the same held-out rows, so another draw of the data "
+    "may rank near ones otherwise."
+)
 
 
 @dataclass(frozen=True)
@@ -42,15 +47,10 @@ class Verdict:
     @property
     def text(self) -> str:
         """Best and sentences as plain text."""
-        if self.best is None:
-            return " ".join((*self.remarks[:1], self.counts))
-        return " ".join(
-            (
-                "{first} {value}{interval}, by {optimizer} with {loss} at learning rate "
-                "{lr}.".format(**self.best),
-                *self.sentences,
-            )
-        )
+        if self.best is not None:
+            first = "{first} {value}{interval}, by {optimizer} with {loss} at learning rate {lr}."
+            return " ".join((first.format(**self.best), *self.sentences))
+        return " ".join(self.sentences or (*self.remarks[:1], self.counts))
 
 
 def verdict(
@@ -93,6 +93,7 @@ def verdict(
         _separable(runs, landscape),
         _edge_remark(runs, float(best["lr"])),
         _untested(runs, comparisons, objective, direction),
+        SCOPE if any(comparison.standing.tested for comparison in comparisons) else "",
     ]
     return Verdict(
         _best(runs, best, objective, direction),

@@ -1,6 +1,6 @@
 """What to run: the sweep's YAML, validated."""
 
-from lrlab.spec.loader import dump_spec, load_spec, make_spec, parse_dumped_spec
+from lrlab.spec.loader import dump_spec, load_spec, load_specs, make_spec, parse_dumped_spec
 from lrlab.spec.model import (
     BlobsData,
     CsvData,
@@ -31,6 +31,7 @@ __all__ = [
     "dump_spec",
     "flatten",
     "load_spec",
+    "load_specs",
     "make_spec",
     "parse_dumped_spec",
 ]

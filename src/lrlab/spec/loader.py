@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -48,9 +49,54 @@ def load_spec(path: str | Path, overrides: Iterable[str] = ()) -> SweepSpec:
 
     Raises:
         SpecError: If the file cannot be read or is not a valid spec; the message names file,
-            line and key, one problem a line.
+            line and key, one problem a line. Also if it describes several sweeps.
+    """
+    specs = load_specs(path, overrides)
+    if len(specs) > 1:
+        raise SpecError(f"{path}: describes {len(specs)} sweeps; read it with load_specs")
+    return specs[0]
+
+
+def load_specs(path: str | Path, overrides: Iterable[str] = ()) -> tuple[SweepSpec, ...]:
+    """Read the sweeps that a YAML file describes: one, or one for each of its `problems`.
+
+    A file may name several data sets, `problems: {name: data, ...}`, instead of `data`. Each is a
+    sweep of its own, called `<name of the file's sweep>-<name of the problem>`; by default they
+    share an experiment.
+
+    Args:
+        path: As for `load_spec`.
+        overrides: As for `load_spec`; they hold for every sweep.
+
+    Raises:
+        SpecError: As `load_spec`.
     """
     path = Path(path)
+    tree, lines = parse_yaml(_read(path), str(path))
+    make = partial(make_spec, overrides=tuple(overrides), where=str(path), folder=path.parent)
+    if not isinstance(tree, Mapping) or "problems" not in tree:
+        return (make(tree, lines=lines),)
+    problems, place = tree["problems"], f"{path}:{lines[('problems',)]}: problems"
+    if "data" in tree:
+        raise SpecError(f"{place}: stands instead of `data`; keep one of the two")
+    if not isinstance(problems, Mapping) or not problems:
+        raise SpecError(f"{place}: should name data sets, such as `blobs: {{source: blobs}}`")
+    name = tree.get("name")
+    specs = []
+    for key, data in problems.items():
+        own = {k: v for k, v in tree.items() if k != "problems"} | {"data": data}
+        if isinstance(name, str):
+            own |= {"name": f"{name}-{key}", "experiment": tree.get("experiment", name)}
+        moved = {
+            ("data", *at[2:]): line
+            for at, line in lines.items()
+            if at[:2] == ("problems", str(key))
+        }
+        specs.append(make(own, lines=lines | moved))
+    return tuple(specs)
+
+
+def _read(path: Path) -> str:
     try:
         raw = path.read_bytes()
     except OSError as error:
@@ -60,13 +106,11 @@ def load_spec(path: str | Path, overrides: Iterable[str] = ()) -> SweepSpec:
     if len(raw) > MAX_BYTES:
         raise SpecError(f"{path}: {len(raw):,} bytes is too large for a spec; is it one?")
     try:
-        text = raw.decode("utf-8")
+        return raw.decode("utf-8")
     except UnicodeDecodeError as error:
         raise SpecError(
             f"{path}: is not UTF-8 text (byte {error.start}); is it a spec?"
         ) from error
-    tree, lines = parse_yaml(text, str(path))
-    return make_spec(tree, overrides, where=str(path), lines=lines, folder=path.parent)
 
 
 def make_spec(
@@ -263,6 +307,8 @@ def _text(error: ErrorDetails) -> str:
         return str(error["ctx"]["message"])
     if kind == "extra_forbidden":
         path = _path(error)
+        if path == ("problems",):
+            return "several data sets are read from a file only, with load_specs"
         return f"unknown key{did_you_mean(path[-1], _known_keys(path[:-1], error))}"
     if kind == "missing":
         return "is missing; add this key"

@@ -75,7 +75,11 @@ class Section(BaseModel):
 
 
 class BlobsData(Section):
-    """Two Gaussian classes, drawn as the tutorial draws them."""
+    """Two Gaussian classes, drawn as the tutorial draws them.
+
+    `condition` scales the columns, geometrically from 1 down to 1 / sqrt(condition), so that the
+    directions of the landscape differ in curvature by about that factor.
+    """
 
     source: Literal["blobs"] = "blobs"
     sizes: tuple[Count, Count] = (100, 100)
@@ -84,6 +88,7 @@ class BlobsData(Section):
     shift: Centre = 1.0
     spread: Annotated[Number, Field(gt=0, le=1e6)] = 1.0
     noise: Annotated[Number, Field(ge=0, lt=0.5)] = 0.0
+    condition: Annotated[Number, Field(ge=1, le=1e12)] = 1.0
     val_sizes: tuple[Count, Count] = (500, 500)
     seed: Seed | None = None
 
