@@ -72,6 +72,7 @@ class SweepResult:
         resumed: Runs that an earlier process had recorded.
         runs: Every run, by trial and replicate.
         best: The best run; None if every run diverged.
+        verdict: What the report says; empty if the sweep was finished already.
     """
 
     run_id: str
@@ -79,6 +80,7 @@ class SweepResult:
     resumed: int
     runs: Sequence[RecordedRun]
     best: RecordedRun | None
+    verdict: str = ""
 
 
 def run_sweep(
@@ -127,8 +129,8 @@ def run_sweep(
                 bests = dict(_best_after(spec, batch, background.results, best))
                 best = bests.get(batch.stop - 1)
                 background.close_batch(batch.index, [run.key for run in runs], bests)
-        _finish(recorder, problem)
-        return _result(recorder, resumed, already_finished=False)
+        verdict = _finish(recorder, problem)
+        return replace(_result(recorder, resumed, already_finished=False), verdict=verdict)
 
 
 class _Crew:
@@ -316,8 +318,8 @@ def _after(before: Progress, recorder: Recorder, key: Key) -> Progress:
     )
 
 
-def _finish(recorder: Recorder, problem: Problem) -> None:
-    """Graph, best model and report; then the sweep is finished."""
+def _finish(recorder: Recorder, problem: Problem) -> str:
+    """Graph, best model and report; then the sweep is finished. Returns the verdict."""
     best = _best(recorder)
     recorder.log_text(draw_graph(recorder.spec, problem, best), "graph.svg")
     if best is not None:
@@ -328,7 +330,9 @@ def _finish(recorder: Recorder, problem: Problem) -> None:
     report = build_report(runs, curves, context)
     with tempfile.TemporaryDirectory(prefix="lrlab-") as folder:
         write_report(report, Path(folder))
-        recorder.finish(Path(folder), note_on(recorder.info, report.runs, recorder.spec), best)
+        note = note_on(recorder.info, report.runs, recorder.spec, report.verdict.text)
+        recorder.finish(Path(folder), note, best)
+    return report.verdict.text
 
 
 def draw_graph(spec: SweepSpec, problem: Problem, best: RecordedRun | None = None) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import shlex
+import shutil
 import signal
 from collections.abc import Callable, Iterable, Sequence
 from types import FrameType
@@ -97,3 +98,8 @@ def interrupt_on_sigterm() -> None:
 
 def _raise_interrupt(signum: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt
+
+
+def wrapped(text: str) -> str:
+    """A paragraph, no wider than the terminal or 100 columns."""
+    return click.wrap_text(text, width=min(shutil.get_terminal_size().columns, 100))

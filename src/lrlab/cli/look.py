@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -23,6 +22,7 @@ from lrlab.cli.common import (
     table,
     tracking_option,
     verbose_option,
+    wrapped,
 )
 
 if TYPE_CHECKING:
@@ -247,8 +247,7 @@ def _show_report(made: Report, infos: Sequence[SweepInfo], paths: Sequence[Path]
             click.echo(f"Note: {info.name} is {info.state}; this is what it has so far.\n")
     if "summary" in made.tables:
         click.echo(summary_text(made.summary, infos[0].objective) + "\n")
-    width = min(shutil.get_terminal_size().columns, 100)
-    click.echo(click.wrap_text(made.verdict.text, width=width))
+    click.echo(wrapped(made.verdict.text))
     click.echo(f"\nReport: {paths[0].resolve().as_uri()}")
 
 

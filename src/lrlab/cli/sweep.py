@@ -17,6 +17,7 @@ from lrlab.cli.common import (
     table,
     tracking_option,
     verbose_option,
+    wrapped,
 )
 
 if TYPE_CHECKING:
@@ -290,6 +291,7 @@ def show_outcome(
                 "diverged": int((runs["outcome"] == "diverged").sum()),
                 "objective": spec.objective,
                 "best": None if best is None else best.dropna().to_dict(),
+                "verdict": result.verdict,
             }
         )
         return
@@ -309,6 +311,8 @@ def show_outcome(
     else:
         click.echo(f"\nBest run: {describe_best(best, spec.objective)}")
         click.echo(f"          trial {best['trial']}, run {best['run_id']}")
+    if result.verdict:
+        click.echo(f"\n{wrapped(result.verdict)}")
     store = f" --tracking-uri {quote(tracking_uri)}" if tracking_uri else ""
     click.echo(f"\nReport:   lrlab report {quote(spec.name)}{store}")
     click.echo(f"MLflow:   lrlab ui{store}")

@@ -15,6 +15,7 @@ from lrlab.measures import MEASURES
 from lrlab.problem import Problem, load_problem
 from lrlab.report.build import build_report
 from lrlab.report.converged import Landscape, survey
+from lrlab.report.markdown import escape
 from lrlab.report.model import Report, ReportContext
 from lrlab.report.tables import rank_runs
 from lrlab.spec import SweepSpec, dump_spec
@@ -130,9 +131,10 @@ def describe_best(best: pd.Series, objective: str) -> str:
     )
 
 
-def note_on(info: SweepInfo, runs: pd.DataFrame, spec: SweepSpec) -> str:
+def note_on(info: SweepInfo, runs: pd.DataFrame, spec: SweepSpec, verdict: str) -> str:
     """Markdown for the sweep's description in the MLflow UI."""
     lines = [spec.description] if spec.description else []
+    lines.append(escape(verdict))
     best = best_of(runs, spec)
     diverged = int((runs["outcome"] == "diverged").sum())
     lines.append(f"**{len(runs)} runs**, {diverged} diverged.")
