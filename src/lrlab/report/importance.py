@@ -15,7 +15,7 @@ from optuna.importance import (
 
 from lrlab.report.methods import trial_frame
 
-FOREST = 200  # trials up to which fANOVA's forest is quick
+FOREST = 1000  # trials times optimizers and losses, up to which fANOVA's forest is quick
 LEAST_TRIALS = 20
 SETTINGS = ("optimizer", "loss", "lr", "l2")
 
@@ -23,8 +23,8 @@ SETTINGS = ("optimizer", "loss", "lr", "l2")
 def importances(runs: pd.DataFrame, *, objective: str, direction: str) -> pd.Series:
     """Importance of optimizer, loss, lr and l2, of those that vary.
 
-    fANOVA (Hutter, Hoos & Leyton-Brown 2014) up to 200 trials, PED-ANOVA (Watanabe et al. 2023,
-    arXiv:2304.10255: what it takes to get into the best tenth) beyond. Settings that belong to
+    fANOVA (Hutter, Hoos & Leyton-Brown 2014) for a small sweep, PED-ANOVA (Watanabe et al. 2023,
+    arXiv:2304.10255: what it takes to get into the best tenth) for a larger one. Settings that belong to
     one optimizer or loss only are left out, as the others have no value for them.
 
     Args:
@@ -59,7 +59,7 @@ def importances(runs: pd.DataFrame, *, objective: str, direction: str) -> pd.Ser
         ]
     )
     evaluator: BaseImportanceEvaluator = PedAnovaImportanceEvaluator()
-    if len(trials) <= FOREST:
+    if len(trials) * (trials["optimizer"].nunique() + trials["loss"].nunique()) <= FOREST:
         evaluator = FanovaImportanceEvaluator(seed=0)
     found = get_param_importances(study, evaluator=evaluator)
     shares = pd.Series({name: float(found[name]) for name in names}, name="importance")
