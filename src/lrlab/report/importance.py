@@ -24,8 +24,8 @@ def importances(runs: pd.DataFrame, *, objective: str, direction: str) -> pd.Ser
     """Importance of optimizer, loss, lr and l2, of those that vary.
 
     fANOVA (Hutter, Hoos & Leyton-Brown 2014) for a small sweep, PED-ANOVA (Watanabe et al. 2023,
-    arXiv:2304.10255: what it takes to get into the best tenth) for a larger one. Settings that belong to
-    one optimizer or loss only are left out, as the others have no value for them.
+    arXiv:2304.10255: what it takes to get into the best tenth) for a larger one. Settings that
+    belong to one optimizer or loss only are left out, as the others have no value for them.
 
     Args:
         runs: The runs frame.
