@@ -58,7 +58,7 @@ def _gaps(found: Findings, look: Look, context: ReportContext) -> Iterator[Drawi
     bands = evidence.gap_bands(found.runs, found.gaps, found.fastest)
     if bands.empty:
         return
-    caption = words.gap_caption(found.fastest)
+    caption = words.gap_caption(found.fastest, int(found.runs["replicate"].nunique()))
     alt = f"Line plots of the relative gap against step on log axes, one a loss. {caption}"
     figure = draw_gaps(bands, look)
     yield Drawing("gaps", "Gap to the exact optimum", caption, alt, figure)

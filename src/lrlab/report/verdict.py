@@ -15,7 +15,7 @@ import pandas as pd
 from lrlab.report.converged import Landscape
 from lrlab.report.convergence import OUTCOMES
 from lrlab.report.methods import BUDGETS, UNBIASED, Comparison, best_trials, trial_frame
-from lrlab.report.statistics import LEAST_SEEDS, LEVEL, bootstrap_median
+from lrlab.report.statistics import LEAST_SEEDS, LEVEL, NEGLIGIBLE, bootstrap_median
 from lrlab.report.tables import minimizes, seed_range
 from lrlab.report.words import listing, number, percent, plural
 
@@ -129,13 +129,9 @@ def _compared(comparison: Comparison) -> str:
     kind = {"optimizer": "Optimizer", "loss": "Loss"}[by]
     if len(names) < 2:
         return f"{kind}: only {names[0]} was tried." if names else ""
-    leader, second = names[0], names[1]
-    gap = abs(float(table["median"].iloc[1]) - float(table["median"].iloc[0]))
+    leader = names[0]
     if not found.tested:
-        lead = f"{leader} leads {second} by {number(gap, 2)} in {comparison.measure}"
-        if gap == 0:
-            lead = f"{leader} and {second} do equally well in {comparison.measure}"
-        return f"{kind}: {lead}, each at its best setting; whether that is chance is not tested."
+        return f"{kind}: {_apart(comparison, names)}; whether that is chance is not tested."
     if not found.behind:
         return (
             f"{kind}: {listing(names)} are indistinguishable at their best settings "
@@ -150,6 +146,20 @@ def _compared(comparison: Comparison) -> str:
         f"{kind}: {first} at their best settings; {listing(found.behind)} {verb} worse "
         f"(adjusted p at most {number(worst, 2, pad=False)}, {plural(found.n, 'seed')})."
     ).replace("best at their best settings", "best, each at its best setting")
+
+
+def _apart(comparison: Comparison, names: Sequence[str]) -> str:
+    """Who is within a negligible distance of the leader, without a test."""
+    medians = comparison.table["median"].to_numpy(dtype=float)
+    gaps = abs(medians - medians[0])
+    near = [n for n, gap in zip(names, gaps, strict=True) if gap <= NEGLIGIBLE * abs(medians[0])]
+    far = list(names[len(near) :])
+    measure, settings = comparison.measure, "each at its best setting"
+    if len(near) == 1:
+        lead = number(float(gaps[1]), 2)
+        return f"{names[0]} leads {names[1]} by {lead} in {measure}, {settings}"
+    text = f"{listing(near)} are within {percent(NEGLIGIBLE)} of the best {measure}, {settings}"
+    return f"{text}; {listing(far)} {'is' if len(far) == 1 else 'are'} not" if far else text
 
 
 def _p_of(pairs: pd.DataFrame, leader: str, others: Sequence[str]) -> float:

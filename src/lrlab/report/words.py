@@ -167,16 +167,15 @@ def history_caption(table: pd.DataFrame, objective: str) -> str:
     return f"{text} The last {plural(last, 'trial')} improved it by {number(gain, 2)}."
 
 
-def gap_caption(fastest: pd.DataFrame) -> str:
+def gap_caption(fastest: pd.DataFrame, seeds: int) -> str:
     """What to see in the figure of the gaps: who comes closest, and soonest.
 
     Args:
         fastest: What `evidence.fastest_trials` returns, fastest first.
+        seeds: Replicates of a trial.
     """
-    text = (
-        "Relative gap to the exact optimum, of each optimizer's fastest setting: median and "
-        "quartiles over the seeds. A straight fall towards the end is a linear rate."
-    )
+    over = f": median and quartiles over {seeds} seeds" if seeds > 1 else ""
+    text = f"Relative gap to the exact optimum, of each optimizer's fastest setting{over}."
     first = fastest.iloc[0]
     if math.isnan(float(first["steps"])):
         return f"{text} No setting comes to a gap of 1e-3; the closest is {first['optimizer']}'s."
