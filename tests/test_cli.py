@@ -116,7 +116,7 @@ def test_a_dry_run_writes_nothing(tmp_path: Path, monkeypatch, cli) -> None:
     (tmp_path / "tiny.yaml").write_text(yaml.safe_dump(tiny()))
     done = cli("sweep", "tiny.yaml", "--dry-run", "--set", "search.space.lr=0.5")
     assert done.code == 0
-    assert "8 trials x 1 replicates = 8 runs" in done.out
+    assert "8 trials x 1 replicate = 8 runs" in done.out
     assert re.search(r"^lr +0\.5$", done.out, re.M)
     assert [path.name for path in tmp_path.iterdir()] == ["tiny.yaml"]
 

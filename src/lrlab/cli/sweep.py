@@ -224,6 +224,7 @@ class _Shown:
 
 def show_plan(spec: SweepSpec, documents: list[dict[str, Any]] | None) -> None:
     """Print the resolved spec, the search space and the cost, or add them to `documents`."""
+    from lrlab.report.words import plural
     from lrlab.search import batches, cautions
     from lrlab.spec import describe, dump_spec
     from lrlab.spec.space import size_of_grid
@@ -244,12 +245,14 @@ def show_plan(spec: SweepSpec, documents: list[dict[str, Any]] | None) -> None:
     click.echo(dump_spec(spec).rstrip() + "\n")
     rows = [(key, describe(domain), _only_where(key)) for key, domain in spec.search.space.items()]
     click.echo(table(("search space", "values", ""), rows))
+    n_batches = len(list(batches(spec)))
+    count = f"{n_batches:,} {'batch' if n_batches == 1 else 'batches'}"
     points = (
         f", {size_of_grid(spec.search.space):,} points" if spec.search.sampler == "grid" else ""
     )
     click.echo(
-        f"\n{spec.n_trials:,} trials x {spec.search.replicates} replicates = {spec.n_runs:,} runs "
-        f"in {len(list(batches(spec))):,} batches ({spec.search.sampler}{points})"
+        f"\n{plural(spec.n_trials, 'trial')} x {plural(spec.search.replicates, 'replicate')} = "
+        f"{plural(spec.n_runs, 'run')} in {count} ({spec.search.sampler}{points})"
     )
     for caution in cautions(spec):
         click.echo(f"Note: {caution}.")
