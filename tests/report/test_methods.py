@@ -66,7 +66,9 @@ def test_every_method_is_compared_at_its_best_trial() -> None:
 
 def test_a_clear_winner_is_called_the_best() -> None:
     text = said(tournament({"a": 0.3, "b": 0.4, "c": 0.5})).sentences[0]
-    assert text.startswith("Optimizer: a is the best, each at its best setting; b and c are worse")
+    assert text.startswith(
+        "Optimizer: a is the best, each at the best setting tried; b and c are worse"
+    )
     assert "10 seeds" in text
 
 
@@ -78,7 +80,7 @@ def test_two_that_lead_are_called_indistinguishable() -> None:
 
 def test_if_nothing_differs_the_verdict_is_a_tie() -> None:
     text = said(tournament({"a": 0.3, "b": 0.3, "c": 0.3})).sentences[0]
-    assert "indistinguishable at their best settings (10 seeds)" in text
+    assert "indistinguishable at the best settings tried (10 seeds)" in text
     assert "worse" not in text
 
 
@@ -88,7 +90,7 @@ def test_one_method_is_not_compared() -> None:
 
 def test_trials_that_are_no_random_sample_tell_nothing_of_budgets() -> None:
     runs = tournament({"a": 0.3, "b": 0.4}, (0.1, 1.0))
-    fair, unfair = (" ".join(said(runs, sampler).remarks) for sampler in ("random", "tpe"))
+    fair, unfair = (" ".join(said(runs, sampler).remarks) for sampler in ("grid", "tpe"))
     assert "By the expected best val_log_loss of random trials, take a for 1 trial" in fair
     assert "cannot be said: tpe's trials are no random sample" in unfair
     table = compare(runs, "optimizer", sampler="tpe", **AIM).table
@@ -99,6 +101,13 @@ def test_the_verdict_says_what_its_tests_are_about() -> None:
     assert any(
         "speak of the seeds" in remark for remark in said(tournament({"a": 1, "b": 2})).remarks
     )
+
+
+def test_a_method_of_few_trials_may_have_missed_its_best_setting() -> None:
+    runs = tournament({"a": 0.3, "b": 0.4}, (0.1, 1.0))
+    drawn, grid = (" ".join(said(runs, sampler).remarks) for sampler in ("random", "grid"))
+    assert "Fewer than 10 trials fell to a and b" in drawn
+    assert "Fewer than" not in grid
 
 
 def test_a_trial_that_diverged_counts_as_untrained() -> None:

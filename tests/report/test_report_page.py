@@ -260,7 +260,7 @@ def test_without_a_second_seed_the_page_says_that_chance_is_unknown(runs_of, con
     runs = runs_of([("sgd", "bce", 0.1, 0.2), ("adam", "bce", 0.1, 0.3)])
     words = Page(build_report(runs, NO_CURVES, context_of()).html).words
     assert "With 1 seed a trial, chance cannot be told from a difference" in words
-    assert "sgd leads adam by 0.10 in val_log_loss, each at its best setting" in words
+    assert "sgd leads adam by 0.10 in val_log_loss, each at the best setting tried" in words
 
 
 def test_a_report_without_curves_has_the_other_figures(sweep, context_of):

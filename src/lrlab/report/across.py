@@ -155,7 +155,7 @@ def _never_behind(table: pd.DataFrame, by: str, sweeps: int) -> str:
     first = f"{listing(never, 12)} {'is' if len(never) == 1 else 'are'} never behind"
     if not never:
         first = "none is level with the best everywhere"
-    text = f"{kind}, each at its best setting, on {plural(sweeps, 'data set')}: {first}"
+    text = f"{kind}, each at the best setting tried, on {plural(sweeps, 'data set')}: {first}"
     return f"{text}; {listing(always, 12)} always." if always else f"{text}."
 
 

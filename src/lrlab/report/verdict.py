@@ -20,6 +20,7 @@ from lrlab.report.tables import minimizes, seed_range
 from lrlab.report.words import listing, number, percent, plural
 
 EDGE = 0.05  # share of the range of learning rates, in decades, that counts as its end
+FEW_TRIALS = 10  # of a method, below which its best setting is a matter of luck
 INTERVAL = percent(LEVEL)
 SCOPE = (
     "Intervals and tests speak of the seeds (initial weights, order of mini-batches) on these "
@@ -92,6 +93,7 @@ def verdict(
         _affordable(comparisons[0], sampler, minimizes(direction)),
         _separable(runs, landscape),
         _edge_remark(runs, float(best["lr"])),
+        _few_trials(comparisons, sampler),
         _untested(runs, comparisons, objective, direction),
         SCOPE if any(comparison.standing.tested for comparison in comparisons) else "",
     ]
@@ -134,7 +136,7 @@ def _compared(comparison: Comparison) -> str:
         return f"{kind}: {_apart(comparison, names)}; whether that is chance is not tested."
     if not found.behind:
         return (
-            f"{kind}: {listing(names)} are indistinguishable at their best settings "
+            f"{kind}: {listing(names)} are indistinguishable at the best settings tried "
             f"({plural(found.n, 'seed')})."
         )
     first = f"{listing([leader, *found.level])} are indistinguishable"
@@ -143,9 +145,9 @@ def _compared(comparison: Comparison) -> str:
     worst = _p_of(found.pairs, leader, found.behind)
     verb = "is" if len(found.behind) == 1 else "are"
     return (
-        f"{kind}: {first} at their best settings; {listing(found.behind)} {verb} worse "
+        f"{kind}: {first} at the best settings tried; {listing(found.behind)} {verb} worse "
         f"(adjusted p at most {number(worst, 2, pad=False)}, {plural(found.n, 'seed')})."
-    ).replace("best at their best settings", "best, each at its best setting")
+    ).replace("best at the best settings tried", "best, each at the best setting tried")
 
 
 def _apart(comparison: Comparison, names: Sequence[str]) -> str:
@@ -154,7 +156,7 @@ def _apart(comparison: Comparison, names: Sequence[str]) -> str:
     gaps = abs(medians - medians[0])
     near = [n for n, gap in zip(names, gaps, strict=True) if gap <= NEGLIGIBLE * abs(medians[0])]
     far = list(names[len(near) :])
-    measure, settings = comparison.measure, "each at its best setting"
+    measure, settings = comparison.measure, "each at the best setting tried"
     if len(near) == 1:
         lead = number(float(gaps[1]), 2)
         return f"{names[0]} leads {names[1]} by {lead} in {measure}, {settings}"
@@ -199,6 +201,8 @@ def _affordable(comparison: Comparison, sampler: str, better_small: bool) -> str
             f"What one gets for 1, 10 or 100 random trials cannot be said: {sampler}'s trials are "
             "no random sample. Run with search.sampler: random to know."
         )
+    if sampler != "grid" and (table["trials"] < FEW_TRIALS).any():
+        return ""  # too few to be taken for what a trial gives
     choices: list[str] = []
     for budget in BUDGETS:
         column = table[f"expected_best_{budget}"].dropna()
@@ -225,6 +229,24 @@ def _separable(runs: pd.DataFrame, landscape: Landscape | None) -> str:
         f"The training rows are linearly separable{which}: with l2 = 0, {listing(losses)} "
         f"{'has' if len(losses) == 1 else 'have'} no minimiser, and weights grow for ever towards "
         f"an infimum; set train.l2 above 0 for a problem with a solution."
+    )
+
+
+def _few_trials(comparisons: Sequence[Comparison], sampler: str) -> str:
+    """Methods of which so few settings were tried that a good one may be missing."""
+    few = [
+        str(name)
+        for comparison in comparisons
+        for name, count in zip(
+            comparison.table[comparison.by], comparison.table["trials"], strict=True
+        )
+        if count < FEW_TRIALS and len(comparison.table) > 1
+    ]
+    if sampler == "grid" or not few:
+        return ""
+    return (
+        f"Fewer than {FEW_TRIALS} trials fell to {listing(few)}: a better setting may not have "
+        "been tried. More trials, or a grid, give every choice its chance."
     )
 
 
