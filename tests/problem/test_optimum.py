@@ -12,7 +12,7 @@ import torch
 from scipy.optimize import minimize
 from sklearn.linear_model import LogisticRegression
 
-from lrlab.losses import LOSSES
+from lrlab.losses import LOSSES, Loss
 from lrlab.problem import Problem, load_problem
 from lrlab.problem import optimum as module
 from lrlab.problem.optimum import Objective, Optimum, find_optima
@@ -252,3 +252,24 @@ def test_objectives_that_cost_too_much_are_left_out(monkeypatch: pytest.MonkeyPa
 def test_a_loss_that_is_not_convex_has_a_best_known_value() -> None:
     assert optimum_of(NOISY, objective("mse", 1e-3)).kind == "best known"
     assert optimum_of(NOISY, objective("focal", 1e-3)).kind == "best known"
+
+
+@pytest.mark.parametrize(
+    ("name", "per_example", "kind"),
+    [
+        ("twice", lambda z, y: 2 * torch.nn.functional.softplus((1 - 2 * y) * z), "minimum"),
+        ("kinked", lambda z, y: (1 - (2 * y - 1) * z).abs(), "best known"),
+    ],
+)
+def test_a_loss_of_ones_own_has_an_optimum_too(name: str, per_example: Any, kind: str) -> None:
+    LOSSES.register(Loss(name, per_example, formula="", when="", source=""))
+    try:
+        found = optimum_of(NOISY, objective(name, 1e-2))
+    finally:
+        LOSSES.unregister(name)
+    assert found.kind == kind
+    if name == "twice":
+        half = optimum_of(NOISY, objective("bce_logits", 5e-3))
+        assert found.value == pytest.approx(2 * half.value, rel=1e-9)
+    else:
+        assert found.value < float(per_example(torch.zeros(1), torch.ones(1)))
