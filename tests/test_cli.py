@@ -270,3 +270,20 @@ def test_a_bug_is_reported_in_two_lines_without_a_traceback(monkeypatch, cli) ->
         "This is a bug in lrlab; -v shows where it happened.",
     ]
     assert "Traceback" in cli("doctor", "-v").err
+
+
+def test_init_knows_the_columns_of_the_table(tmp_path: Path, monkeypatch, cli) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "t.csv").write_text("age,churned\n1,yes\n2,no\n")
+    done = cli("init", "z.yaml", "--data", "t.csv", "--target", "churnd")
+    assert done.code == 2
+    assert "no column 'churnd'; did you mean 'churned'?" in done.err
+    assert not (tmp_path / "z.yaml").exists()
+    assert cli("init", "z.yaml", "--data", "t.csv", "--target", "churned").code == 0
+
+
+def test_a_mistake_in_the_search_is_named_once(spec_file: Path, cli) -> None:
+    done = cli("sweep", str(spec_file), "--set", "search.sampler=randm")
+    assert done.code == 2
+    assert len(done.err.splitlines()) == 1
+    assert "did you mean 'random'?" in done.err

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,8 @@ import pytest
 import yaml
 
 from lrlab import track
-from lrlab.report import build_report
+from lrlab.errors import UserError
+from lrlab.report import across_report, build_report, compare_sweeps
 from lrlab.report.recorded import report_input
 from lrlab.spec import make_spec
 from lrlab.sweep import run_sweep
@@ -55,7 +57,7 @@ def test_a_suite_is_swept_and_reported_one_by_one_and_together(suite: Path, cli:
     assert done.code == 0
     told = json.loads(done.out)
     assert told["sweep"] == ["suite-easy", "suite-three"]
-    assert "on 2 data sets" in told["verdict"]
+    assert "Optimizers that all 2 sweeps tried" in told["verdict"]
     assert (suite / "both" / "report.html").is_file()
     across = pd.read_csv(suite / "both" / "across_optimizers.csv")
     assert set(across["verdict"]) <= {"leads", "level", "behind"}
@@ -79,6 +81,27 @@ def test_a_suite_in_json_is_one_document(workdir: Path, cli: Any) -> None:
     (workdir / "suite.yaml").write_text(yaml.safe_dump(SUITE))
     done = cli("sweep", "suite.yaml", "--dry-run", "--json")
     assert [plan["spec"]["name"] for plan in json.loads(done.out)] == ["suite-easy", "suite-three"]
+
+
+def test_what_one_sweep_did_not_try_is_not_compared_across_sweeps(workdir: Path) -> None:
+    store = track.connect(None)
+    inputs = {}
+    for name, optimizers in (("first", ["sgd", "adam"]), ("second", ["sgd", "momentum"])):
+        space = {"optimizer": optimizers, "loss": "bce_logits", "lr": [0.1, 1]}
+        search = {"sampler": "grid", "replicates": 6, "space": space}
+        train = {"steps": 100, "l2": 0.1}
+        run_sweep(make_spec({"name": name, "train": train, "search": search}))
+        inputs[name] = report_input(store, track.find_sweep(store, name))
+    found = compare_sweeps(inputs)
+    assert list(found.costs.columns) == ["sgd"]
+    report = across_report(inputs)
+    across = " ".join((*report.verdict.sentences, report.verdict.remarks[0]))
+    assert not report.verdict.sentences[0].startswith("Optimizers")
+    assert "–" not in across
+    other = replace(inputs["second"][2], objective="val_auc")
+    inputs["second"] = (*inputs["second"][:2], other)
+    with pytest.raises(UserError, match="different objectives"):
+        across_report(inputs)
 
 
 @pytest.mark.parametrize("loss", ["bce_logits", "squared_hinge"])

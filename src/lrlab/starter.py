@@ -5,8 +5,12 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import yaml
 
+from lrlab.catalogue import did_you_mean
 from lrlab.errors import UserError
 
 _TEMPLATE = """\
@@ -50,7 +54,7 @@ data:
   source: {source}
   path: {path}           # from this file's folder
   target: {target}
-  # positive: yes        # which value of the target is class 1, if it has more than two
+  # positive: "yes"      # which value of the target is class 1, if it has more than two
   # drop: [id]           # columns to leave out
   missing: error         # or drop (rows), impute (median, most frequent)
   val_fraction: 0.25     # held out, stratified"""
@@ -65,7 +69,7 @@ def starter_spec(file: Path, data: str | None = None, target: str | None = None)
         target: Its column to predict.
 
     Raises:
-        UserError: If `data` is no such file.
+        UserError: If `data` is no such file, or has no such column.
     """
     section = _BLOBS if data is None else _table_section(file, data, str(target))
     return _TEMPLATE.format(name=_scalar(file.stem or "sweep"), data=section)
@@ -78,8 +82,21 @@ def _table_section(file: Path, data: str, target: str) -> str:
         raise UserError(f"{data}: should end in .csv or .parquet")
     if not path.is_file():
         raise UserError(f"{data}: no such file")
+    columns = _columns(path, source)
+    if target not in columns:
+        raise UserError(f"{data}: no column {target!r}{did_you_mean(target, columns)}")
     relative = os.path.relpath(path, file.parent)
     return _TABLE.format(source=source, path=_scalar(relative), target=_scalar(target))
+
+
+def _columns(path: Path, source: str) -> tuple[str, ...]:
+    """Names of a table's columns."""
+    try:
+        if source == "csv":
+            return tuple(map(str, pd.read_csv(path, nrows=0).columns))
+        return tuple(pq.read_schema(path).names)
+    except (OSError, ValueError, pa.ArrowException) as error:
+        raise UserError(f"{path}: cannot be read: {str(error).splitlines()[0]}") from error
 
 
 def _scalar(text: str) -> str:

@@ -80,7 +80,7 @@ def test_two_that_lead_are_called_indistinguishable() -> None:
 
 def test_if_nothing_differs_the_verdict_is_a_tie() -> None:
     text = said(tournament({"a": 0.3, "b": 0.3, "c": 0.3})).sentences[0]
-    assert "indistinguishable at the best settings tried (10 seeds)" in text
+    assert "indistinguishable at the best settings tried" in text
     assert "worse" not in text
 
 
@@ -106,8 +106,8 @@ def test_the_verdict_says_what_its_tests_are_about() -> None:
 def test_a_method_of_few_trials_may_have_missed_its_best_setting() -> None:
     runs = tournament({"a": 0.3, "b": 0.4}, (0.1, 1.0))
     drawn, grid = (" ".join(said(runs, sampler).remarks) for sampler in ("random", "grid"))
-    assert "Fewer than 10 trials fell to a and b" in drawn
-    assert "Fewer than" not in grid
+    assert "Few trials were drawn of a (2) and b (2)" in drawn
+    assert "Few trials" not in grid
 
 
 def test_a_trial_that_diverged_counts_as_untrained() -> None:

@@ -140,7 +140,7 @@ def show(
             float(row["lr"]),
             float(row[spec.objective]),
             row["outcome"],
-            row["run_id"][:8],
+            row["run_id"][-8:],
         )
         for _, row in best.iterrows()
     ]

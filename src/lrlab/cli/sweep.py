@@ -312,7 +312,8 @@ def show_outcome(
     if best is None:
         click.echo("\nEvery run diverged; try smaller learning rates.")
     else:
-        click.echo(f"\nBest run: {describe_best(best, spec.objective)}")
+        single = "single " if spec.search.replicates > 1 else ""
+        click.echo(f"\nBest {single}run: {describe_best(best, spec.objective)}")
         click.echo(f"          trial {best['trial']}, run {best['run_id']}")
     if result.verdict:
         click.echo(f"\n{wrapped(result.verdict)}")

@@ -26,6 +26,7 @@ MOST_WORK = 2e10  # multiplications of one Newton iteration over all objectives 
 MOST_OBJECTIVES = 1000  # of a loss
 STARTS = 6  # of an objective that is not convex
 FAR = 20.0  # logits at which a loss shows whether it still falls
+FLAT_EIGENVALUE = 1e-13  # of the largest, below which an eigenvalue is rounding
 PROBES = 4001  # logits at which a loss is looked at
 FLAT = 1e-6  # of the curvature, by which rounding may make a convex loss look concave
 EXACT = 1e-7  # norm of the gradient, in units of its size at zero, of a minimum that is certain
@@ -196,10 +197,15 @@ def _newton(stack: Stack, convex: bool) -> list[Optimum]:
             weight=w[i, :-1].numpy(),
             bias=float(w[i, -1]),
             largest=float(eigenvalues[i, -1]),
-            smallest=max(float(eigenvalues[i, 0]), 0.0),
+            smallest=_or_zero(float(eigenvalues[i, 0]), float(eigenvalues[i, -1])),
         )
         for i in range(count)
     ]
+
+
+def _or_zero(smallest: float, largest: float) -> float:
+    """The smallest eigenvalue, or 0 where it is nothing but rounding: a flat direction."""
+    return smallest if smallest > FLAT_EIGENVALUE * largest else 0.0
 
 
 def _unattained(

@@ -17,9 +17,10 @@ from lrlab.report.findings import Findings, find
 from lrlab.report.methods import Comparison
 from lrlab.report.model import Report, ReportContext
 from lrlab.report.statistics import performance_profile
-from lrlab.report.verdict import Verdict
+from lrlab.report.verdict import BUDGET, SCOPE, Verdict
 from lrlab.report.words import listing, number, percent, plural
 
+NOT_REPEATED = (SCOPE, BUDGET)  # of the single verdicts
 Input = tuple[pd.DataFrame, pd.DataFrame, ReportContext]
 
 
@@ -29,8 +30,8 @@ class Across:
 
     Args:
         findings: By name of the sweep.
-        costs: Steps to a relative gap of 1e-3: rows are (sweep, loss, replicate), columns
-            optimizers.
+        costs: Steps to a relative gap of 1e-3: rows are (sweep, loss, replicate), those that any
+            optimizer solves, columns the optimizers that every sweep tried.
         profile: Share of these problems that each optimizer solves within a factor.
         optimizers: One row an optimizer x sweep: median, ratio to the sweep's best, verdict
             (`leads`, `level`, `behind` or `untested`), lr_width, expected_best_1 and _10.
@@ -56,7 +57,8 @@ def compare_sweeps(inputs: Mapping[str, Input]) -> Across:
         for name, found in findings.items()
         if not found.fastest.empty
     }
-    costs = pd.concat(parts, names=["sweep"]) if parts else pd.DataFrame()
+    costs = pd.concat(parts, names=["sweep"], join="inner") if parts else pd.DataFrame()
+    costs = costs.dropna(how="all")
     profile = pd.DataFrame() if costs.empty else performance_profile(costs, RATIOS)
     return Across(
         findings=findings,
@@ -127,12 +129,12 @@ def _verdict(found: Across) -> Verdict:
         _fastest(found),
         _never_behind(found.losses, "loss", len(found.findings)),
     ]
-    remarks = [_robust(found.optimizers)]
-    remarks += [
-        f"{name}: {sentence}"
-        for name, f in found.findings.items()
-        for sentence in f.verdict.sentences[:1]
-    ]
+    remarks = [_robust(found.optimizers, len(found.findings))]
+    for name, f in found.findings.items():
+        told = f.verdict.sentences[:1] + f.verdict.remarks
+        remarks += [f"{name}: {text}" for text in told if not text.startswith(NOT_REPEATED)]
+    if any(SCOPE in f.verdict.remarks for f in found.findings.values()):
+        remarks.append(SCOPE)
     ends = ", ".join(f"{count:,} {name}" for name, count in how.value_counts().items())
     return Verdict(
         best=None,
@@ -145,6 +147,7 @@ def _verdict(found: Across) -> Verdict:
 def _never_behind(table: pd.DataFrame, by: str, sweeps: int) -> str:
     """Which methods are never worse than the best, and which always are."""
     counts = table.pivot_table(index=by, columns="verdict", aggfunc="size", fill_value=0)
+    counts = counts[counts.sum(axis=1) == sweeps]  # what some sweep did not try is left out
     tested = table["verdict"].ne("untested").any() and len(counts) > 1
     kind = {"optimizer": "Optimizers", "loss": "Losses"}[by]
     if not tested:
@@ -155,7 +158,7 @@ def _never_behind(table: pd.DataFrame, by: str, sweeps: int) -> str:
     first = f"{listing(never, 12)} {'is' if len(never) == 1 else 'are'} never behind"
     if not never:
         first = "none is level with the best everywhere"
-    text = f"{kind}, each at the best setting tried, on {plural(sweeps, 'data set')}: {first}"
+    text = f"{kind} that all {sweeps} sweeps tried, each at its best setting there: {first}"
     return f"{text}; {listing(always, 12)} always." if always else f"{text}."
 
 
@@ -164,27 +167,37 @@ def _fastest(found: Across) -> str:
         return ""
     at_once, within = found.profile.iloc[0], found.profile.loc[found.profile.index <= 4].iloc[-1]
     first, near = at_once.idxmax(), within.idxmax()
-    second = "and" if near == first else f"{near} is"
+    often, nearly = percent(float(at_once.max())), percent(float(within.max()))
+    tried = sum(f.runs.groupby(["loss", "replicate"]).ngroups for f in found.findings.values())
+    then = f" and most often within a factor of 4 ({nearly})"
+    if near != first:
+        then = f", {near} is most often within a factor of 4 ({nearly})"
     return (
         f"Speed to a relative gap of 1e-3, over {plural(len(found.costs), 'problem')} (data set, "
-        f"loss and seed): {first} is fastest most often ({percent(float(at_once.max()))}), "
-        f"{second} most often within a factor of 4 ({percent(float(within.max()))})."
-    ).replace("), and most", ") and most")
+        f"loss and seed; {tried - len(found.costs):,} more no optimizer solves): {first} is "
+        f"fastest most often ({often}){then}."
+    )
 
 
-def _robust(table: pd.DataFrame) -> str:
+def _robust(table: pd.DataFrame, sweeps: int) -> str:
     """The choice for someone who cannot tune: one random trial, and the widest range."""
+    table = table.groupby("optimizer").filter(lambda own: len(own) == sweeps)
     one = table["expected_best_1"] / table.groupby("sweep")["expected_best_1"].transform("min")
-    if one.isna().all():
+    if one.isna().any() or table["optimizer"].nunique() < 2:
         return ""
     loss = one.groupby(table["optimizer"]).mean().sort_values()
-    width = table.groupby("optimizer")["lr_width"].mean().sort_values(ascending=False)
     least, most = percent(float(loss.iloc[0]) - 1), percent(float(loss.iloc[-1]) - 1)
-    return (
+    text = (
         f"With a single random trial {loss.index[0]} loses least ({least} on average against the "
-        f"best choice of each data set), {loss.index[-1]} most ({most}). {width.index[0]} has the "
-        f"widest range of good learning rates ({number(float(width.iloc[0]), 2)} decades on "
-        f"average), {width.index[-1]} the narrowest ({number(float(width.iloc[-1]), 2)})."
+        f"best choice of each data set), {loss.index[-1]} most ({most})."
+    )
+    if table["lr_width"].isna().any():
+        return text
+    width = table.groupby("optimizer")["lr_width"].mean().sort_values(ascending=False)
+    return (
+        f"{text} {width.index[0]} has the widest range of good learning rates "
+        f"({number(float(width.iloc[0]), 2)} decades on average), {width.index[-1]} the narrowest "
+        f"({number(float(width.iloc[-1]), 2)})."
     )
 
 

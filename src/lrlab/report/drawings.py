@@ -179,10 +179,12 @@ def _calibration(found: Findings, look: Look, context: ReportContext) -> Iterato
         return
     table = evidence.calibration(context.problem, *context.best_weights)
     off = int(((table["said"] < table["low"]) | (table["said"] > table["high"])).sum())
+    wide = float((table["high"] - table["low"]).median())
+    few = "; so few rows leave them wide" if wide > 0.3 else ""
     caption = (
-        f"Share of class 1 among held-out rows, by tenths of the best run's probability, with "
-        f"95 % intervals; {off} of {plural(len(table), 'bin')} miss the diagonal, on which "
-        "probabilities are right."
+        f"Share of class 1 among {int(table['rows'].sum()):,} held-out rows, by tenths of the "
+        f"best run's probability, with 95 % intervals{few}. {off} of "
+        f"{plural(len(table), 'interval')} {'misses' if off == 1 else 'miss'} the diagonal, on which probabilities are right."
     )
     alt = f"Reliability diagram of the best run. {caption}"
     yield Drawing("calibration", "Calibration", caption, alt, draw_calibration(table))

@@ -255,7 +255,7 @@ def _top_row(
     replicates: bool,
 ) -> tuple[Cell, ...]:
     run_id = str(row["run_id"])
-    cells = [Cell(run_id[:8], run_id, safe_link(links.get(run_id)), run_id)]
+    cells = [Cell(run_id[-8:], run_id, safe_link(links.get(run_id)), run_id)]
     cells.append(_count(row["trial"]))
     if replicates:
         cells.append(_count(row["replicate"]))

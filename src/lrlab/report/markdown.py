@@ -15,7 +15,8 @@ from lrlab.report.verdict import Verdict
 from lrlab.report.words import number
 
 MOST_ROWS = 40
-SPECIAL = re.compile(r"([\\`*_{}\[\]<>()#+!|~-])")
+# A mark that means something within a line; an underscore only at the edge of a word.
+SPECIAL = re.compile(r"([\\`*\[\]<>|~]|\b_|_\b|^[-+#])")
 
 
 def render_markdown(
@@ -33,15 +34,16 @@ def render_markdown(
         pictures: Figures, which are linked as `name.png`.
     """
     parts = [f"# {escape(context.title)}", escape(context.data), escape(verdict.text)]
+    counts = f"{verdict.counts} A run had at most {context.steps:,} steps."
     if verdict.best is not None or verdict.sentences:
-        parts += ["\n".join(f"- {escape(line)}" for line in (verdict.counts, *verdict.remarks))]
-    for name, (title, _) in TITLES.items():
+        parts += ["\n".join(f"- {escape(line)}" for line in (counts, *verdict.remarks))]
+    for name, (title, note) in TITLES.items():
         if name in tables:
-            parts += [f"## {title}", _table(tables[name])]
+            parts += [f"## {title}", _table(tables[name]), *([escape(note)] if note else [])]
     for picture in pictures:
         parts += [
             f"## {escape(picture.title)}",
-            f"![{escape(picture.alt)}]({picture.name}.png)",
+            f"![{escape(picture.title)}]({picture.name}.png)",
             escape(picture.caption),
         ]
     return "\n\n".join(parts) + "\n"

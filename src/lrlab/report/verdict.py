@@ -22,6 +22,7 @@ from lrlab.report.words import listing, number, percent, plural
 EDGE = 0.05  # share of the range of learning rates, in decades, that counts as its end
 FEW_TRIALS = 10  # of a method, below which its best setting is a matter of luck
 INTERVAL = percent(LEVEL)
+BUDGET = "By the expected best"
 SCOPE = (
     "Intervals and tests speak of the seeds (initial weights, order of mini-batches) on these "
     "rows; settings are chosen and judged on the same held-out rows, so another draw of the data "
@@ -111,11 +112,12 @@ def _best(runs: pd.DataFrame, best: pd.Series, objective: str, direction: str) -
     interval = ""
     if not math.isnan(low):
         interval = (
-            f" (median of {plural(len(values), 'seed')}, {INTERVAL} interval {number(low)} to "
+            f" ({plural(len(values), 'seed')}, {INTERVAL} interval {number(low)} to "
             f"{number(high)})"
         )
+    median = "median " if len(values) > 1 else ""
     return {
-        "first": f"The {'lowest' if minimizes(direction) else 'highest'} {objective} is",
+        "first": f"The {'lowest' if minimizes(direction) else 'highest'} {median}{objective} is",
         "value": number(value),
         "interval": interval,
         "optimizer": str(best["optimizer"]),
@@ -136,18 +138,19 @@ def _compared(comparison: Comparison) -> str:
         return f"{kind}: {_apart(comparison, names)}; whether that is chance is not tested."
     if not found.behind:
         return (
-            f"{kind}: {listing(names)} are indistinguishable at the best settings tried "
-            f"({plural(found.n, 'seed')})."
+            f"{kind}: {listing(names)} are indistinguishable at the best settings tried: no "
+            f"difference above {percent(NEGLIGIBLE)} that {plural(found.n, 'seed')} bear out."
         )
-    first = f"{listing([leader, *found.level])} are indistinguishable"
+    first = f"{listing([leader, *found.level])} are indistinguishable at the best settings tried"
     if not found.level:
-        first = f"{leader} is the best"
+        first = f"{leader} is the best, each at the best setting tried"
     worst = _p_of(found.pairs, leader, found.behind)
     verb = "is" if len(found.behind) == 1 else "are"
     return (
-        f"{kind}: {first} at the best settings tried; {listing(found.behind)} {verb} worse "
-        f"(adjusted p at most {number(worst, 2, pad=False)}, {plural(found.n, 'seed')})."
-    ).replace("best at the best settings tried", "best, each at the best setting tried")
+        f"{kind}: {first}; {listing(found.behind)} {verb} worse by more than "
+        f"{percent(NEGLIGIBLE)} (p at most {number(worst, 2, pad=False)}, adjusted for all pairs; "
+        f"{plural(found.n, 'seed')})."
+    )
 
 
 def _apart(comparison: Comparison, names: Sequence[str]) -> str:
@@ -177,13 +180,14 @@ def _speed(speed: Comparison) -> str:
     table, found = speed.table, speed.standing
     first = table.iloc[0]
     loss = str(first["loss"])
-    lead = (
-        f"To a relative gap of 1e-3 with {loss}, {first['optimizer']} needs the fewest steps "
-        f"({number(float(first['median']), 3, pad=False)} at lr "
-        f"{number(float(first['lr']), 3, pad=False)})"
-    )
-    if found.tested and found.level:
-        return f"{lead}, not certainly fewer than {listing(found.level)}."
+    level = [str(first["optimizer"]), *(found.level if found.tested else ())]
+    steps = number(float(first["median"]), 3, pad=False)
+    lead = f"To come within a thousandth of the way to the optimum (gap 1e-3) with {loss}, "
+    if len(level) > 1:
+        return f"{lead}{listing(level)} need the fewest steps, not told apart (from {steps} on)."
+    lead += f"{level[0]} needs the fewest steps ({steps} at lr {number(float(first['lr']), 3)})"
+    if len(table) < 3:
+        return f"{lead}."
     last = table.iloc[-1]
     return (
         f"{lead}, {last['optimizer']} the most of those that get there "
@@ -213,9 +217,7 @@ def _affordable(comparison: Comparison, sampler: str, better_small: bool) -> str
             choices.append(f"{name} for {plural(budget, 'trial')} ({value})")
     if not choices:
         return ""
-    return f"By the expected best {comparison.measure} of random trials, take " + (
-        f"{listing(choices)}."
-    )
+    return f"{BUDGET} {comparison.measure} of random trials, take " + (f"{listing(choices)}.")
 
 
 def _separable(runs: pd.DataFrame, landscape: Landscape | None) -> str:
@@ -235,7 +237,7 @@ def _separable(runs: pd.DataFrame, landscape: Landscape | None) -> str:
 def _few_trials(comparisons: Sequence[Comparison], sampler: str) -> str:
     """Methods of which so few settings were tried that a good one may be missing."""
     few = [
-        str(name)
+        (int(count), str(name))
         for comparison in comparisons
         for name, count in zip(
             comparison.table[comparison.by], comparison.table["trials"], strict=True
@@ -244,9 +246,10 @@ def _few_trials(comparisons: Sequence[Comparison], sampler: str) -> str:
     ]
     if sampler == "grid" or not few:
         return ""
+    named = listing([f"{name} ({count})" for count, name in sorted(few)], 8)
     return (
-        f"Fewer than {FEW_TRIALS} trials fell to {listing(few)}: a better setting may not have "
-        "been tried. More trials, or a grid, give every choice its chance."
+        f"Few trials were drawn of {named}: a better setting may not have been tried, and the "
+        "tests above do not know that. More trials, or a grid, give every choice its chance."
     )
 
 
@@ -298,6 +301,6 @@ def _edge_remark(runs: pd.DataFrame, best_lr: float) -> str:
         return ""
     end = "low" if place <= EDGE else "high"
     return (
-        f"Its learning rate is at the {end} end of those tried ({number(low, pad=False)} to "
+        f"The best learning rate is at the {end} end of those tried ({number(low, pad=False)} to "
         f"{number(high, pad=False)}): a better one may lie beyond."
     )

@@ -151,6 +151,8 @@ def make_spec(
     except ValidationError as error:
         problems: dict[Path_, str] = {}
         for item in error.errors():  # pydantic gives one a member of a union; the first will do
+            if item["type"] == "default_factory_not_called":
+                continue  # follows from another error
             problems.setdefault(_path(item), _message(item, where, places))
         raise SpecError("\n".join([*problems.values()][:MAX_PROBLEMS])) from None
     except RecursionError:
