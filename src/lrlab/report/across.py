@@ -169,13 +169,14 @@ def _fastest(found: Across) -> str:
     first, near = at_once.idxmax(), within.idxmax()
     often, nearly = percent(float(at_once.max())), percent(float(within.max()))
     tried = sum(f.runs.groupby(["loss", "replicate"]).ngroups for f in found.findings.values())
+    unsolved = f"; {tried - len(found.costs):,} more no optimizer solves"
+    rest = unsolved if tried > len(found.costs) else ""
     then = f" and most often within a factor of 4 ({nearly})"
     if near != first:
         then = f", {near} is most often within a factor of 4 ({nearly})"
     return (
         f"Speed to a relative gap of 1e-3, over {plural(len(found.costs), 'problem')} (data set, "
-        f"loss and seed; {tried - len(found.costs):,} more no optimizer solves): {first} is "
-        f"fastest most often ({often}){then}."
+        f"loss and seed{rest}): {first} is fastest most often ({often}){then}."
     )
 
 

@@ -184,7 +184,8 @@ def _calibration(found: Findings, look: Look, context: ReportContext) -> Iterato
     caption = (
         f"Share of class 1 among {int(table['rows'].sum()):,} held-out rows, by tenths of the "
         f"best run's probability, with 95 % intervals{few}. {off} of "
-        f"{plural(len(table), 'interval')} {'misses' if off == 1 else 'miss'} the diagonal, on which probabilities are right."
+        f"{plural(len(table), 'interval')} {'misses' if off == 1 else 'miss'} the diagonal, on "
+        "which probabilities are right."
     )
     alt = f"Reliability diagram of the best run. {caption}"
     yield Drawing("calibration", "Calibration", caption, alt, draw_calibration(table))
