@@ -79,15 +79,17 @@ def write(uri: str, names: list[str]) -> None:
 
 
 def best(table: pd.DataFrame, by: str) -> pd.DataFrame:
-    """Held-out log loss at the best setting; what is behind for certain is marked."""
-    shown = table.assign(
-        text=[
-            f"{'**' if v == 'leads' else ''}{m:.4f}{'**' if v == 'leads' else ''}"
-            f"{' ▽' if v == 'behind' else ''}"
-            for m, v in zip(table["median"], table["verdict"], strict=True)
-        ]
-    )
-    wide = shown.pivot(index=by, columns="sweep", values="text")
+    """Held-out log loss at the best setting, marked where it is behind for certain."""
+
+    def shown(row: dict[str, object]) -> str:
+        text = f"{row['median']:.4f}"
+        if row["verdict"] == "leads":
+            return f"**{text}**"
+        behind = row["verdict"] == "behind"
+        return f"{text} {'▼' if row['rows_low'] > 0 else '▽'}" if behind else text  # type: ignore[operator]
+
+    texts = table.assign(text=[shown(row) for row in table.to_dict("records")])
+    wide = texts.pivot(index=by, columns="sweep", values="text")
     order = table.groupby(by)["ratio"].mean().sort_values().index
     return wide.loc[order, list(dict.fromkeys(table["sweep"]))].reset_index()
 

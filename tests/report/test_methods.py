@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -216,3 +217,19 @@ def test_the_lr_that_breaks_is_the_first_at_which_a_run_swings_or_diverges() -> 
     held, breaks = evidence._observed(lr, np.zeros(5, dtype=bool))
     assert held == 10
     assert np.isnan(breaks)
+
+
+@pytest.mark.parametrize(
+    ("low", "expected"),
+    [
+        ([np.nan, 0.01, 0.02], "So they would be on another draw of 50 held-out rows."),
+        ([np.nan, -0.01, 0.02], "On another draw of 50 held-out rows that is certain of c only."),
+        ([np.nan, -0.01, -0.02], "But 50 held-out rows are too few to say so of another draw"),
+    ],
+)
+def test_the_verdict_says_what_the_held_out_rows_bear_out(low: list[float], expected: str) -> None:
+    runs = tournament({"a": 0.3, "b": 0.4, "c": 0.5})
+    found = compare(runs, "optimizer", sampler="grid", **AIM)
+    found = replace(found, table=found.table.assign(rows_low=low, rows_high=1.0))
+    told = verdict(runs, runs["outcome"], [found], None, None, sampler="grid", held_out=50, **AIM)
+    assert expected in told.sentences[0]

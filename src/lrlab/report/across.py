@@ -80,6 +80,7 @@ def _stack(comparisons: Mapping[str, Comparison]) -> pd.DataFrame:
         table = comparison.table
         columns = [by, "lr", "median", "low", "high", "lr_width", "diverged"]
         columns += ["expected_best_1", "expected_best_10"]
+        columns += [name for name in ("rows_low", "rows_high") if name in table]
         part = table[columns].assign(sweep=name, verdict=table[by].map(said).fillna("untested"))
         part.insert(1, "ratio", part["median"] / part["median"].iloc[0] if len(part) else 0.0)
         first = [by, "sweep", "verdict"]
@@ -155,7 +156,7 @@ def _never_behind(table: pd.DataFrame, by: str, sweeps: int) -> str:
     behind = counts.get("behind", pd.Series(0, index=counts.index))
     never = [str(n) for n in counts.index[behind == 0]]
     always = [str(n) for n in counts.index[behind == sweeps]]
-    first = f"{listing(never, 12)} {'is' if len(never) == 1 else 'are'} never behind"
+    first = f"{listing(never, 12)} {'is' if len(never) == 1 else 'are'} never behind by the seeds"
     if not never:
         first = "none is level with the best everywhere"
     text = f"{kind} that all {sweeps} sweeps tried, each at its best setting there: {first}"

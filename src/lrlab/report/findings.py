@@ -9,6 +9,7 @@ import pandas as pd
 
 from lrlab.report import evidence
 from lrlab.report.converged import Gaps, convergence_frame, gaps
+from lrlab.report.held_out import ROW_SCORES, held_out_intervals, representatives
 from lrlab.report.importance import importances
 from lrlab.report.methods import SPEED, Comparison, compare, compare_speed
 from lrlab.report.model import ReportContext
@@ -97,7 +98,8 @@ def find(runs: pd.DataFrame, curves: pd.DataFrame, context: ReportContext) -> Fi
     if SPEED in converged and converged["gap"].notna().any():
         fastest = evidence.fastest_trials(runs, converged)
     comparisons = [
-        compare(runs, by, sampler=context.sampler, **context.aim) for by in ("optimizer", "loss")
+        _on_rows(compare(runs, by, sampler=context.sampler, **context.aim), runs, context)
+        for by in ("optimizer", "loss")
     ]
     speed = _speed(runs, converged, fastest, comparisons[1])
     return Findings(
@@ -120,9 +122,23 @@ def find(runs: pd.DataFrame, curves: pd.DataFrame, context: ReportContext) -> Fi
             speed,
             context.landscape,
             sampler=context.sampler,
-            **context.aim,
+            held_out=0 if context.problem is None else len(context.problem.y_val),
+            objective=context.objective,
+            direction=context.direction,
         ),
     )
+
+
+def _on_rows(comparison: Comparison, runs: pd.DataFrame, context: ReportContext) -> Comparison:
+    """The same with columns rows_low and rows_high, where weights and rows are at hand."""
+    chosen = representatives(runs, comparison.by, **context.aim)
+    known = len(chosen) > 1 and set(chosen.values()) <= set(context.weights)
+    if context.problem is None or context.objective not in ROW_SCORES or not known:
+        return comparison
+    weights = [context.weights[run_id] for run_id in chosen.values()]
+    ends = held_out_intervals(context.problem, weights, context.objective)
+    table = comparison.table.assign(rows_low=ends[:, 0], rows_high=ends[:, 1])
+    return replace(comparison, table=table)
 
 
 def _speed(
@@ -157,7 +173,16 @@ def _nothing(
         speed=None,
         limits=blank,
         importance=pd.Series(dtype=float, name="importance"),
-        verdict=verdict(runs, pd.Series(dtype=str), (), None, None, sampler="", **context.aim),
+        verdict=verdict(
+            runs,
+            pd.Series(dtype=str),
+            (),
+            None,
+            None,
+            objective=context.objective,
+            direction=context.direction,
+            sampler="",
+        ),
     )
 
 

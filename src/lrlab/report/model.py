@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -31,6 +31,7 @@ class ReportContext:
         landscape: Optimum and curvature of the objectives, if they are known.
         problem: The data, if they can be had.
         best_weights: Weights [d] and bias of the best run, if they can be had.
+        weights: The same of the runs that stand for the methods compared, by run_id.
     """
 
     title: str
@@ -45,6 +46,7 @@ class ReportContext:
     landscape: Landscape | None = None
     problem: Problem | None = None
     best_weights: tuple[np.ndarray, float] | None = None
+    weights: Mapping[str, tuple[np.ndarray, float]] = field(default_factory=dict)
 
     @property
     def aim(self) -> dict[str, str]:

@@ -15,6 +15,7 @@ from lrlab.measures import MEASURES
 from lrlab.problem import Problem, load_problem
 from lrlab.report.build import build_report
 from lrlab.report.converged import Landscape, survey
+from lrlab.report.held_out import ROW_SCORES, representatives
 from lrlab.report.markdown import escape
 from lrlab.report.model import Report, ReportContext
 from lrlab.report.tables import rank_runs
@@ -63,6 +64,13 @@ def report_input(
         landscape=_landscape(store, info, spec, runs, problem),
         best_weights=_best_weights(store, runs, spec),
     )
+    if problem is not None and spec.objective in ROW_SCORES:
+        chosen = {
+            run_id
+            for by in ("optimizer", "loss")
+            for run_id in representatives(runs, by, **context.aim).values()
+        }
+        context = replace(context, weights={run_id: _weights(store, run_id) for run_id in chosen})
     return runs, curves, context
 
 
@@ -94,7 +102,11 @@ def _best_weights(
     best = best_of(runs, spec)
     if best is None:
         return None
-    state = load_weights(store, str(best["run_id"]))
+    return _weights(store, str(best["run_id"]))
+
+
+def _weights(store: Store, run_id: str) -> tuple[np.ndarray, float]:
+    state = load_weights(store, run_id)
     return state["features.weight"][0].numpy(), float(state["features.bias"][0])
 
 

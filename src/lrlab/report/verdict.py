@@ -24,9 +24,8 @@ FEW_TRIALS = 10  # of a method, below which its best setting is a matter of luck
 INTERVAL = percent(LEVEL)
 BUDGET = "By the expected best"
 SCOPE = (
-    "Intervals and tests speak of the seeds (initial weights, order of mini-batches) on these "
-    "rows; settings are chosen and judged on the same held-out rows, so another draw of the data "
-    "may rank near ones otherwise."
+    "Medians, their intervals and tests speak of the seeds (initial weights, order of "
+    "mini-batches) on these rows; settings are chosen and judged on the same held-out rows."
 )
 
 
@@ -65,6 +64,7 @@ def verdict(
     objective: str,
     direction: str,
     sampler: str,
+    held_out: int = 0,
 ) -> Verdict:
     """The answer at the top of the page.
 
@@ -77,6 +77,7 @@ def verdict(
         objective: Name of the objective.
         direction: `minimize` or `maximize`.
         sampler: The sweep's.
+        held_out: Number of held-out rows.
     """
     if runs.empty:
         return Verdict(None, (), "There are no runs yet.", ())
@@ -87,7 +88,11 @@ def verdict(
     if trials.empty:
         return Verdict(None, (), counts, _without_best(runs, objective))
     best = trials.iloc[0]
-    sentences = [_compared(comparison) for comparison in comparisons]
+    better_small = minimizes(direction)
+    sentences = [
+        " ".join(filter(None, (_compared(each), _on_other_rows(each, held_out, better_small))))
+        for each in comparisons
+    ]
     if speed is not None and len(speed.table) > 1:
         sentences[0] += " " + _speed(speed)
     remarks = [
@@ -251,6 +256,28 @@ def _few_trials(comparisons: Sequence[Comparison], sampler: str) -> str:
         f"Few trials were drawn of {named}: a better setting may not have been tried, and the "
         "tests above do not know that. More trials, or a grid, give every choice its chance."
     )
+
+
+def _on_other_rows(comparison: Comparison, held_out: int, better_small: bool) -> str:
+    """Whether those that the seeds put behind would be so on another draw of held-out rows.
+
+    Without a test over seeds: whom the rows alone put behind.
+    """
+    by, table, found = comparison.by, comparison.table, comparison.standing
+    if "rows_low" not in table or (found.tested and not found.behind):
+        return ""
+    certain = table["rows_low"] > 0 if better_small else table["rows_high"] < 0
+    names = [str(name) for name in table.loc[certain, by]]
+    leader, rows = table[by].iloc[0], f"{held_out:,} held-out rows"
+    if not found.tested:
+        each = f"{listing(names)} {'lies' if len(names) == 1 else 'lie'} behind {leader}"
+        return f"By the {rows} alone {each} for certain." if names else ""
+    names = [name for name in names if name in found.behind]
+    if not names:
+        return f"But {rows} are too few to say so of another draw of them."
+    if len(names) == len(found.behind):
+        return f"So they would be on another draw of {rows}."
+    return f"On another draw of {rows} that is certain of {listing(names)} only."
 
 
 def _untested(
