@@ -22,7 +22,7 @@ from lrlab.problem.newton import Stack, by_logit, minimise
 from lrlab.problem.problem import Problem
 from lrlab.problem.separation import LARGEST, Separation, separation
 
-MOST_WORK = 2e10  # multiplications of one Newton iteration over all objectives of a loss
+MOST_WORK = 1.2e9  # multiplications of one Newton iteration over all objectives of a loss
 MOST_OBJECTIVES = 1000  # of a loss
 STARTS = 6  # of an objective that is not convex
 FAR = 20.0  # logits at which a loss shows whether it still falls

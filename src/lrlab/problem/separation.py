@@ -12,8 +12,8 @@ import numpy as np
 from scipy import sparse
 from scipy.optimize import linprog
 
-LARGEST = 2_000_000  # numbers of data up to which the linear program is solved
-PATIENCE = 20.0  # seconds for it
+LARGEST = 500_000  # numbers of data up to which the linear program is solved
+PATIENCE = 10.0  # seconds for it
 
 
 @dataclass(frozen=True)
