@@ -12,7 +12,7 @@ from sklearn.calibration import calibration_curve
 
 from lrlab.problem import load_problem
 from lrlab.report import evidence
-from lrlab.report.converged import Landscape, convergence_frame, objectives
+from lrlab.report.converged import Landscape, convergence_frame, gaps, objectives
 from lrlab.report.importance import importances
 from lrlab.report.methods import compare, trial_frame, tunability
 from lrlab.report.verdict import verdict
@@ -190,7 +190,7 @@ def test_without_an_optimum_the_recorded_outcome_stands() -> None:
         ],
         columns=["run_id", "step", "metric", "value"],
     )
-    found = convergence_frame(runs, curves, None)
+    found = convergence_frame(runs, gaps(runs, curves, None), None)
     assert found["how"].tolist() == ["slow", "diverged"]
     assert found["gap"].isna().all()
 

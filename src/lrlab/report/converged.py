@@ -141,13 +141,13 @@ def gaps(runs: pd.DataFrame, curves: pd.DataFrame, landscape: Landscape | None) 
 
 
 def convergence_frame(
-    runs: pd.DataFrame, curves: pd.DataFrame, landscape: Landscape | None
+    runs: pd.DataFrame, found: Gaps, landscape: Landscape | None
 ) -> pd.DataFrame:
     """One row a run: how it converged.
 
     Args:
         runs: The runs frame.
-        curves: The curves frame; `train_objective` and `train_loss` are read.
+        found: What `gaps` returns.
         landscape: Optima; without them what needs one is NaN.
 
     Returns:
@@ -156,9 +156,6 @@ def convergence_frame(
         steps_to_final; rate_kind, rate, exponent, r_squared; log_gap_area; non_monotonicity; and
         generalisation_gap, held-out minus training log loss.
     """
-    if runs.empty:
-        return pd.DataFrame({"run_id": [], "how": []})
-    found = gaps(runs, curves, landscape)
     recorded = runs["outcome"].astype(str).to_numpy()
     frame = pd.DataFrame({"run_id": found.run_ids, "how": recorded})
     frame["generalisation_gap"] = np.nan

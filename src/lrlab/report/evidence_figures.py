@@ -46,9 +46,7 @@ def draw_gaps(bands: pd.DataFrame, look: Look) -> Any:
             ax.plot(
                 line["step"],
                 line["median"],
-                color=way["color"],
-                linestyle=way["linestyle"],
-                linewidth=1.7,
+                **style.line_of(way),
             )
             ax.fill_between(
                 line["step"], line["low"], line["high"], color=way["color"], alpha=0.15, lw=0
@@ -77,9 +75,7 @@ def draw_tunability(table: pd.DataFrame, look: Look, *, objective: str) -> Any:
         ax.plot(
             line["trials"],
             line["value"],
-            color=way["color"],
-            linestyle=way["linestyle"],
-            linewidth=1.8,
+            **style.line_of(way),
             marker="o" if len(line) == 1 else None,
         )
         entries.append((style.marker_line(way), style.plain(str(optimizer))))
@@ -111,9 +107,7 @@ def draw_profile(table: pd.DataFrame, look: Look, *, cost: str = "steps") -> Any
             table.index,
             table[name],
             where="post",
-            color=way["color"],
-            linestyle=way["linestyle"],
-            linewidth=1.8,
+            **style.line_of(way),
         )
         entries.append((style.marker_line(way), style.plain(str(name))))
     style.label([ax], x=f"{cost}, as a multiple of the fastest", y="share of problems solved")

@@ -61,9 +61,7 @@ def draw_lr_sensitivity(
             ax.plot(
                 line["lr"],
                 line["value"],
-                color=look[key]["color"],
-                linestyle=look[key]["linestyle"],
-                linewidth=1.6,
+                **style.line_of(look[key], 1.6),
                 alpha=0.9,
             )
         _draw_limits(ax, limits, str(loss), look)
@@ -118,9 +116,7 @@ def draw_convergence(
             ax.plot(
                 line["step"],
                 line["value"],
-                color=look[key]["color"],
-                linestyle=look[key]["linestyle"],
-                linewidth=1.8,
+                **style.line_of(look[key]),
                 marker="o" if len(line) == 1 else None,
             )
         if limit is not None and np.isfinite(limit):

@@ -93,7 +93,8 @@ def find(runs: pd.DataFrame, curves: pd.DataFrame, context: ReportContext) -> Fi
         return _nothing(runs, curves, summary, context)
     if curves.empty:
         curves = pd.DataFrame(columns=["run_id", "step", "metric", "value"])
-    converged = convergence_frame(runs, curves, context.landscape)
+    measured = gaps(runs, curves, context.landscape)
+    converged = convergence_frame(runs, measured, context.landscape)
     fastest = pd.DataFrame(columns=["optimizer", "loss", "lr", "gap", "steps"])
     if SPEED in converged and converged["gap"].notna().any():
         fastest = evidence.fastest_trials(runs, converged)
@@ -107,7 +108,7 @@ def find(runs: pd.DataFrame, curves: pd.DataFrame, context: ReportContext) -> Fi
         curves=curves,
         summary=summary,
         converged=converged,
-        gaps=gaps(runs, curves, context.landscape),
+        gaps=measured,
         fastest=fastest,
         optimizers=comparisons[0],
         losses=comparisons[1],

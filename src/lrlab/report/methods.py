@@ -37,8 +37,9 @@ class Comparison:
     Args:
         by: `optimizer` or `loss`.
         measure: What is compared.
-        table: One row a method, best first: see `method_table`; or trial, lr, median, low and
-            high only, for the speed.
+        table: One row a method, best first: the setting of its best trial, median over the seeds
+            with its interval low..high; of the objective also lr_width, trials, diverged and
+            expected_best_k.
         standing: Who leads, and who is behind for certain.
     """
 

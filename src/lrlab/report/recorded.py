@@ -13,11 +13,10 @@ from lrlab import track
 from lrlab.errors import LrlabError
 from lrlab.measures import MEASURES
 from lrlab.problem import Problem, load_problem
-from lrlab.report.build import build_report
 from lrlab.report.converged import Landscape, survey
 from lrlab.report.held_out import ROW_SCORES, representatives
 from lrlab.report.markdown import escape
-from lrlab.report.model import Report, ReportContext
+from lrlab.report.model import ReportContext
 from lrlab.report.tables import rank_runs
 from lrlab.spec import SweepSpec, dump_spec
 from lrlab.track import (
@@ -35,24 +34,19 @@ from lrlab.track.model import load_weights
 LOCAL_UI = "http://127.0.0.1:5000"  # where `lrlab ui` serves a local store
 
 
-def report_on(store: Store, info: SweepInfo, problem: Problem | None = None) -> Report:
-    """Read a sweep back from its store and report on it, finished or not.
+def report_input(
+    store: Store, info: SweepInfo, problem: Problem | None = None
+) -> tuple[pd.DataFrame, pd.DataFrame, ReportContext]:
+    """What `build_report` takes, read from the store: runs, curves and context.
 
     Args:
-        store: Where it is recorded.
+        store: Where the sweep is recorded, finished or not.
         info: The sweep.
         problem: Its data, if they are at hand; else they are loaded, if they still can be.
 
     Raises:
         LrlabError: If the store fails or the recorded spec cannot be read.
     """
-    return build_report(*report_input(store, info, problem))
-
-
-def report_input(
-    store: Store, info: SweepInfo, problem: Problem | None = None
-) -> tuple[pd.DataFrame, pd.DataFrame, ReportContext]:
-    """What `build_report` takes, read from the store: runs, curves and context."""
     spec = load_sweep_spec(store, info)
     recorded = recorded_runs(store, info)
     runs = runs_frame(recorded)

@@ -151,6 +151,11 @@ def limits(axis: Any, low: float, high: float) -> None:
     getattr(axis.axes, f"set_{axis.axis_name}lim")(float(ends[0]), float(ends[1]))
 
 
+def line_of(style: dict[str, Any], width: float = 1.8) -> dict[str, Any]:
+    """How an optimizer's line is drawn, as keywords of matplotlib."""
+    return {"color": style["color"], "linestyle": style["linestyle"], "linewidth": width}
+
+
 def marker_line(style: dict[str, Any], *, line: bool = True) -> Any:
     """A legend entry for an optimizer."""
     return Line2D(
