@@ -14,6 +14,7 @@ from collections.abc import Sequence
 import click
 
 from lrlab.cli.look import ls, report, show, ui
+from lrlab.cli.server import server
 from lrlab.cli.setup import doctor, init
 from lrlab.cli.sweep import sweep
 from lrlab.cli.train import graph, losses, optimizers, train
@@ -42,7 +43,10 @@ def cli() -> None:
     """
 
 
-for command in (sweep, init, ls, show, report, ui, train, graph, losses, optimizers, doctor):
+COMMANDS = (
+    sweep, init, ls, show, report, ui, train, graph, losses, optimizers, doctor, server,
+)  # fmt: skip
+for command in COMMANDS:
     cli.add_command(command)
 
 

@@ -1,0 +1,131 @@
+"""The services of the team server: how each is started, the same in a container and by hand."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from lrlab.server.settings import AUTH, TRACKING, Settings
+
+PYTHON = (sys.executable, "-m")
+APP = "lrlab"  # the entry point `mlflow.app` that `lrlab.server.app` is
+LOCAL_HOSTS = "localhost,localhost:*,127.0.0.1,127.0.0.1:*"
+# MLflow's variables for what lrlab's server does without: jobs for generative AI take 2.5 GB.
+QUIET = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
+
+
+@dataclass(frozen=True)
+class Command:
+    """A program to run.
+
+    Args:
+        argv: Program and arguments; nothing secret, as every user of a machine can read them.
+        environment: Variables that it needs besides those of this process.
+    """
+
+    argv: tuple[str, ...]
+    environment: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+def mlflow(settings: Settings) -> Command:
+    """MLflow's tracking server with lrlab's app: login, bulk ingestion, sweeps as a service."""
+    hosts = ",".join(part for part in (settings.allowed_hosts, LOCAL_HOSTS) if part)
+    environment = QUIET | {
+        "MLFLOW_BACKEND_STORE_URI": settings.database(TRACKING),
+        "MLFLOW_ARTIFACTS_DESTINATION": artifacts_uri(settings.artifacts),
+        "MLFLOW_HOST": settings.host,
+        "MLFLOW_PORT": str(settings.port),
+        "MLFLOW_WORKERS": str(settings.web_workers),
+        "MLFLOW_SERVER_ALLOWED_HOSTS": hosts,
+        **auth_environment(settings),
+    }
+    return Command((*PYTHON, "mlflow", "server", "--app-name", APP), environment)
+
+
+def scheduler(settings: Settings) -> Command:
+    """Dask's scheduler. Whoever reaches its port can run code on the workers."""
+    host, port = _host_and_port(settings.scheduler)
+    local = host in ("127.0.0.1", "localhost")
+    listen = "127.0.0.1" if local else "0.0.0.0"
+    # fmt: off
+    return Command((
+        *PYTHON, "distributed.cli.dask_scheduler", "--host", listen, "--port", port,
+        "--no-dashboard",
+    ))
+    # fmt: on
+
+
+def worker(settings: Settings) -> Command:
+    """Dask workers, one thread a process: a program's small operations do not share a core."""
+    # fmt: off
+    return Command((
+        *PYTHON, "distributed.cli.dask_worker", settings.scheduler, "--nthreads", "1",
+        "--nworkers", str(settings.workers), "--no-dashboard", "--death-timeout", "0",
+        "--local-directory", tempfile.gettempdir(),
+    ))
+    # fmt: on
+
+
+def dispatcher(settings: Settings) -> Command:
+    """The process that runs submitted sweeps, one in the whole installation."""
+    environment = {
+        "MLFLOW_TRACKING_URI": settings.tracking_uri,
+        "MLFLOW_TRACKING_USERNAME": settings.admin_user,
+        "MLFLOW_TRACKING_PASSWORD": settings.admin_password.get_secret_value(),
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+    }
+    return Command((*PYTHON, "lrlab.server.dispatcher"), environment)
+
+
+def migrate(settings: Settings) -> Command:
+    """Make databases, tables and the administrator that are not there yet, and end."""
+    environment = auth_environment(settings) | {"MLFLOW_DISABLE_TELEMETRY": "true"}
+    return Command((*PYTHON, "lrlab.server.migrate"), environment)
+
+
+SERVICES: dict[str, Callable[[Settings], Command]] = {
+    "migrate": migrate,
+    "mlflow": mlflow,
+    "scheduler": scheduler,
+    "worker": worker,
+    "dispatcher": dispatcher,
+}
+
+
+def auth_environment(settings: Settings) -> dict[str, str]:
+    """Variables for MLflow's basic-auth app; its database is named in a file of its own."""
+    folder = Path(tempfile.mkdtemp(prefix="lrlab-auth-"))  # mode 0700
+    file = folder / "basic_auth.ini"
+    database = settings.database(AUTH).replace("%", "%%")  # configparser's own sign
+    file.write_text(
+        "[mlflow]\n"
+        f"default_permission = {settings.default_permission}\n"
+        f"database_uri = {database}\n"
+        f"auth_cache_ttl_seconds = {settings.auth_cache_seconds}\n",
+        encoding="utf-8",
+    )
+    return {
+        "MLFLOW_AUTH_CONFIG_PATH": str(file),
+        "MLFLOW_AUTH_ADMIN_USERNAME": settings.admin_user,
+        "MLFLOW_AUTH_ADMIN_PASSWORD": settings.admin_password.get_secret_value(),
+        "MLFLOW_FLASK_SERVER_SECRET_KEY": settings.secret_key.get_secret_value(),
+    }
+
+
+def artifacts_uri(location: str) -> str:
+    """The artifacts' destination: a URI as it is, a path as an absolute one."""
+    return location if "://" in location else str(Path(location).resolve())
+
+
+def become(command: Command) -> None:
+    """Run a command in place of this process, which never returns."""
+    os.execvpe(command.argv[0], list(command.argv), os.environ | command.environment)
+
+
+def _host_and_port(address: str) -> tuple[str, str]:
+    host, _, port = address.partition("://")[2].rpartition(":")
+    return host, port
