@@ -13,7 +13,7 @@ from lrlab import LrlabError, UserError, make_spec
 from lrlab.search import SAMPLERS
 from lrlab.sweep import Progress, run_sweep
 from lrlab.track import connect, list_sweeps, writer
-from lrlab.train import Workers
+from lrlab.train import Processes
 from support import tiny
 
 
@@ -211,14 +211,14 @@ def test_worker_processes_change_nothing(workdir, monkeypatch: pytest.MonkeyPatc
     alone = numbers()
     started = []
 
-    class Ready(Workers):
+    class Ready(Processes):
         """Up before the first program comes, which else this process would train itself."""
 
         def __init__(self, *args: Any) -> None:
             super().__init__(*args)
             started.append(wait(self._warm))
 
-    monkeypatch.setattr("lrlab.sweep.Workers", Ready)
+    monkeypatch.setattr("lrlab.sweep.Processes", Ready)
     monkeypatch.setattr("lrlab.sweep.WORTH_A_PROCESS", 0)
     run(changes, new=True, workers=1)
     assert len(started) == 1

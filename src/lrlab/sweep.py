@@ -7,6 +7,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from lrlab.spec.space import names
 from lrlab.track import RecordedRun, Recorder, layout, runs_frame, trial_result
 from lrlab.track.model import log_best_model
 from lrlab.track.recorder import as_recorded
-from lrlab.train import ENGINES, Finished, Workers, device_of
+from lrlab.train import ENGINES, Finished, Processes, Workers, device_of, open_executor
 from lrlab.train.fused import is_large
 from lrlab.train.graph import trace
 from lrlab.train.graph_svg import to_svg
@@ -89,7 +90,9 @@ def run_sweep(
     tracking_uri: str | None = None,
     new: bool = False,
     workers: int = 0,
+    executor: str | None = None,
     on_progress: Callable[[Progress], None] = lambda progress: None,
+    on_note: Callable[[str], None] = lambda note: None,
 ) -> SweepResult:
     """Run a sweep, or finish the one that the same spec began.
 
@@ -100,26 +103,34 @@ def run_sweep(
         workers: Processes that a long sweep on small data may train in, besides this one. They
             import the main module of a script again, so it needs `if __name__ == "__main__":`.
             The numbers do not depend on it.
+        executor: Where to train instead, such as `dask://host:8786`; `workers` is then not used.
         on_progress: Called at the start and after every run.
+        on_note: Called with what the user should know of the training: a sentence without its
+            full stop.
 
     Raises:
-        UserError: If spec, data or store cannot be used as given.
-        LrlabError: If the store fails, or another process runs this sweep.
+        UserError: If spec, data, store or executor cannot be used as given.
+        LrlabError: If the store fails, another process runs this sweep, or the executor does not
+            answer.
         KeyboardInterrupt: Passed on; the sweep can be taken up again.
     """
     device = device_of(spec.train)
     problem = load_problem(spec)
     store = track.connect(tracking_uri)
-    with track.open_sweep(store, spec, problem, new=new) as recorder:
+    data = problem.to(device)
+    with (
+        closing(_Crew(workers, executor, data, spec, on_note)) as crew,
+        track.open_sweep(store, spec, problem, new=new) as recorder,
+    ):
         resumed = len(recorder.runs)
         if recorder.is_finished:
             return _result(recorder, resumed, already_finished=True)
         recorder.resume()
         study, engine = search.new_study(spec), ENGINES[spec.train.engine]
-        data, best = problem.to(device), None
-        with _Background(recorder, resumed, on_progress) as background, _Crew(workers) as crew:
+        best = None
+        with _Background(recorder, resumed, on_progress) as background, closing(crew):
             for batch in search.batches(spec):
-                crew.consider(data, spec, batch)
+                crew.consider(batch)
                 trials = _propose(study, spec, batch, background.results)
                 runs = [run for trial in trials for run in trial.runs]
                 recorded = frozenset(background.results)
@@ -134,31 +145,47 @@ def run_sweep(
 
 
 class _Crew:
-    """Starts worker processes when enough work is left for them to be worth their start."""
+    """Who trains besides this process: an executor at once, or worker processes.
 
-    def __init__(self, count: int) -> None:
-        self.count = count
+    Those are started when enough work is left for them to be worth their start.
+    """
+
+    def __init__(
+        self,
+        count: int,
+        executor: str | None,
+        data: Problem,
+        spec: SweepSpec,
+        note: Callable[[str], None],
+    ) -> None:
+        self.count, self.data, self.spec = count, data, spec
         self.workers: Workers | None = None
         self._begun = time.monotonic()
+        if executor is not None:
+            self.count = 0
+            if spec.train.engine == "loop":
+                note(f"train.engine is loop, which trains in this process and not on {executor}")
+            else:
+                self.workers = open_executor(executor, data, spec.train, note)
 
-    def __enter__(self) -> _Crew:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
+    def close(self) -> None:
+        """Let go of them; nobody is started any more."""
+        self.count = 0
         if self.workers is not None:
             self.workers.close()
 
-    def consider(self, data: Problem, spec: SweepSpec, batch: search.Batch) -> None:
+    def consider(self, batch: search.Batch) -> None:
         """Called before every batch; the batches before tell how long the rest will take."""
         if self.workers is not None or not self.count:
             return
+        data, spec = self.data, self.spec
         small = not is_large(len(data.y_train), spec.train) and data.x_train.is_cpu
         a_trial = LEAST_A_RUN * spec.search.replicates
         if batch.start:
             a_trial = max(a_trial, (time.monotonic() - self._begun) / batch.start)
         left = a_trial * (spec.n_trials - batch.start)
         if small and spec.train.engine == "fused" and left > WORTH_A_PROCESS:
-            self.workers = Workers(self.count, data, spec.train)
+            self.workers = Processes(self.count, data, spec.train)
 
 
 class _Background:

@@ -19,7 +19,7 @@ import pytest
 from lrlab.errors import UserError
 from lrlab.problem import Problem, load_problem
 from lrlab.spec import TrainSpec, make_spec
-from lrlab.train import ENGINES, Finished, Workers
+from lrlab.train import ENGINES, Finished, Processes
 from lrlab.trial import Run, TrialConfig
 
 SETTINGS = TrainSpec(steps=60)
@@ -37,8 +37,8 @@ def problem() -> Problem:
 
 
 @pytest.fixture(scope="module")
-def workers(problem: Problem) -> Iterator[Workers]:
-    workers = Workers(1, problem, SETTINGS)
+def workers(problem: Problem) -> Iterator[Processes]:
+    workers = Processes(1, problem, SETTINGS)
     wait(workers._warm)
     yield workers
     workers.close()
@@ -48,7 +48,7 @@ def trained(problem: Problem, *args: Any) -> Finished:
     return [pair for part in ENGINES["fused"](problem, RUNS, SETTINGS, *args) for pair in part]
 
 
-def test_a_worker_gives_the_bits_of_this_process(problem: Problem, workers: Workers) -> None:
+def test_a_worker_gives_the_bits_of_this_process(problem: Problem, workers: Processes) -> None:
     assert workers.ready
     for (run, here), (same, there) in zip(
         trained(problem), trained(problem, frozenset(), workers), strict=True
@@ -60,7 +60,7 @@ def test_a_worker_gives_the_bits_of_this_process(problem: Problem, workers: Work
 
 
 def test_a_bad_program_fails_here_and_the_worker_goes_on(
-    problem: Problem, workers: Workers
+    problem: Problem, workers: Processes
 ) -> None:
     with pytest.raises(UserError, match="unknown optimizer 'nosuch'"):
         list(workers.map([[Run(0, 0, 1, TrialConfig("nosuch", "bce", 0.1))]]))
@@ -82,7 +82,7 @@ def gone(pid: int, seconds: float = 20) -> bool:
 
 
 def test_what_a_killed_worker_leaves_is_trained_here(problem: Problem) -> None:
-    workers = Workers(1, problem, SETTINGS)
+    workers = Processes(1, problem, SETTINGS)
     [pid] = [future.result() for future in workers._warm]
     os.kill(pid, signal.SIGKILL)
     assert gone(pid)
@@ -94,7 +94,7 @@ def test_what_a_killed_worker_leaves_is_trained_here(problem: Problem) -> None:
 
 
 def test_closing_ends_a_worker_in_the_middle_of_a_program(problem: Problem) -> None:
-    workers = Workers(1, problem, TrainSpec(steps=1_000_000))
+    workers = Processes(1, problem, TrainSpec(steps=1_000_000))
     [pid] = [future.result() for future in workers._warm]
     workers._pool.submit(time.sleep, 600)
     workers.close()
@@ -105,10 +105,10 @@ PARENT = """
 import time
 from lrlab.problem import load_problem
 from lrlab.spec import TrainSpec, make_spec
-from lrlab.train import Workers
+from lrlab.train import Processes
 
 if __name__ == "__main__":
-    workers = Workers(1, load_problem(make_spec({"name": "t"})), TrainSpec())
+    workers = Processes(1, load_problem(make_spec({"name": "t"})), TrainSpec())
     print(workers._warm[0].result(), flush=True)
     time.sleep(600)
 """

@@ -38,6 +38,7 @@ Examples:
   lrlab sweep sweeps/quickstart.yaml --trials 600             extend it by 300 trials
   lrlab sweep my.yaml --set search.space.lr=0.1 --set train.steps=200
   lrlab sweep my.yaml --dry-run
+  lrlab sweep my.yaml --executor dask://scheduler:8786        train on a Dask cluster
 Stopped by Ctrl-C or a crash, the same command continues where it was.
 """
 )
@@ -60,6 +61,12 @@ Stopped by Ctrl-C or a crash, the same command continues where it was.
     help="Processes to train in besides this one, where the sweep is long enough to be worth "
     "their start; 0 for none.  [default: one less than there are cores]",
 )
+@click.option(
+    "--executor",
+    metavar="ADDRESS",
+    help="Train on a Dask cluster instead: dask://host:8786, or tls://host:8786. The numbers do "
+    "not depend on it.",
+)
 @click.option("-q", "--quiet", is_flag=True, help="No progress.")
 @tracking_option
 @json_option
@@ -71,6 +78,7 @@ def sweep(
     new: bool,
     dry_run: bool,
     workers: int | None,
+    executor: str | None,
     quiet: bool,
     tracking_uri: str | None,
     as_json: bool,
@@ -82,6 +90,10 @@ def sweep(
     """
     from lrlab.spec import load_specs
 
+    if executor is not None and workers is not None:
+        raise click.UsageError(
+            "--workers and --executor exclude each other: processes of this machine, or a cluster"
+        )
     more = (f"search.trials={trials}",) if trials else ()
     specs = load_specs(spec_file, (*overrides, *more))
     if workers is None:
@@ -95,9 +107,7 @@ def sweep(
         if dry_run:
             show_plan(spec, into)
             continue
-        code = run(
-            spec, tracking_uri, new, workers, quiet, documents if as_json else None, verbose
-        )
+        code = run(spec, tracking_uri, new, workers, executor, quiet, into, verbose)
         if code:
             break
     if documents:
@@ -114,6 +124,7 @@ def run(
     tracking_uri: str | None,
     new: bool,
     workers: int,
+    executor: str | None,
     quiet: bool,
     documents: list[dict[str, Any]] | None,
     verbose: bool,
@@ -137,7 +148,9 @@ def run(
             tracking_uri=tracking_uri,
             new=new,
             workers=workers,
+            executor=executor,
             on_progress=shown.update,
+            on_note=shown.note,
         )
     except KeyboardInterrupt:
         shown.close()
@@ -181,6 +194,14 @@ class _Shown:
         if progress.done == progress.total:
             self.close()
             click.echo("Logging the best model and drawing the report ...", err=True)
+
+    def note(self, text: str) -> None:
+        """Show a sentence, above the bar if there is one."""
+        line = f"Note: {text}."
+        if self.bar is None:
+            click.echo(line, err=True)
+        else:
+            self.bar.write(line, file=sys.stderr)
 
     def close(self) -> None:
         """Leave the terminal tidy."""

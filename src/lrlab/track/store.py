@@ -33,6 +33,10 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Engine
 
 PROBE_TIMEOUT = 5.0  # seconds
+TALKATIVE = (
+    *("mlflow", "alembic", "sqlalchemy", "optuna", "urllib3", "git"),
+    *("distributed", "distributed.client", "distributed.gc", "tornado", "tornado.application"),
+)
 
 
 @dataclass(frozen=True)
@@ -59,9 +63,9 @@ class Store:
 
 
 def quiet(verbose: bool = False) -> None:
-    """Keep MLflow, Alembic, Optuna and SQLAlchemy from talking, unless `verbose`."""
+    """Keep MLflow, Alembic, Optuna, SQLAlchemy and Dask from talking, unless `verbose`."""
     level = logging.INFO if verbose else logging.CRITICAL  # lrlab says what failed
-    for name in ("mlflow", "alembic", "sqlalchemy", "optuna", "urllib3", "git"):
+    for name in TALKATIVE:
         logging.getLogger(name).setLevel(level)
     if not verbose:
         warnings.filterwarnings("ignore")

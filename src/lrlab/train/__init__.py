@@ -11,9 +11,10 @@ from lrlab.errors import UserError
 from lrlab.problem import Problem
 from lrlab.spec import TrainSpec
 from lrlab.train import fused, loop
+from lrlab.train.executors import EXECUTORS, open_executor
 from lrlab.train.loop import train
 from lrlab.train.trajectory import Trajectory, evaluation_steps
-from lrlab.train.workers import Workers
+from lrlab.train.workers import Processes, Workers
 from lrlab.trial import Run
 
 Finished = list[tuple[Run, Trajectory]]
@@ -55,11 +56,14 @@ ENGINES: dict[str, Engine] = {"fused": fused.train_cohort, "loop": loop.train_co
 
 __all__ = [
     "ENGINES",
+    "EXECUTORS",
     "Engine",
     "Finished",
+    "Processes",
     "Trajectory",
     "Workers",
     "device_of",
     "evaluation_steps",
+    "open_executor",
     "train",
 ]

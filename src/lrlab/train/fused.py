@@ -46,7 +46,7 @@ def train_cohort(
         settings: Steps, batch size and so on.
         recorded: Keys of runs that are recorded already: left out of what is yielded, and
             programs of which all are recorded are not run.
-        workers: Processes to run programs in, once they are ready.
+        workers: Where to run programs besides this process, once they are ready.
     """
     fusible = [run for run in runs if OPTIMIZERS[run.config.optimizer].rule is not None]
     due = [
@@ -57,8 +57,11 @@ def train_cohort(
     left = list(due)
     if workers is not None and workers.ready:
         for trajectories in workers.map(due):
-            yield _fresh(left.pop(0), trajectories, recorded)
-    if left:  # everything, or what workers that were killed have left
+            group = left.pop(0)
+            if trajectories is None:
+                [trajectories] = _in_threads(Margins(problem), settings, [group])
+            yield _fresh(group, trajectories, recorded)
+    if left:  # everything, or what workers that are gone have left
         trained = _in_threads(Margins(problem), settings, left)
         for group, trajectories in zip(left, trained, strict=True):
             yield _fresh(group, trajectories, recorded)

@@ -1,9 +1,10 @@
-"""Worker processes: where programs of a fused training run besides this process.
+"""Workers: where programs of a fused training run besides this process.
 
-Small tensor operations spend much of their time in Python, which runs one thread at a time; so
-on small data processes are what uses more than one core. A worker holds the data, gets the runs
-of a program and gives back their trajectories; it writes nothing. It ends with its parent,
-however that ends.
+`Workers` is what the fused engine needs of them. `Processes` are those of this machine: small
+tensor operations spend much of their time in Python, which runs one thread at a time; so on small
+data processes are what uses more than one core. A process holds the data, gets the runs of a
+program and gives back their trajectories; it writes nothing. It ends with its parent, however
+that ends.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context, parent_process
+from typing import Protocol
 
 import torch
 
@@ -28,8 +30,26 @@ from lrlab.trial import Run
 _held: tuple[Margins, TrainSpec] | None = None  # in a worker: what it trains on
 
 
-class Workers:
-    """Processes that run programs; usable as soon as `ready`.
+class Workers(Protocol):
+    """What trains programs besides this process. They write nothing."""
+
+    @property
+    def ready(self) -> bool:
+        """Whether they can be given programs now."""
+
+    def map(self, groups: Sequence[Sequence[Run]]) -> Iterator[list[Trajectory] | None]:
+        """Trajectories of each program, in order.
+
+        None stands for a program that they could not train; where the iterator ends early, they
+        are gone. Both are trained in this process instead, to the same numbers.
+        """
+
+    def close(self) -> None:
+        """Let go of them, also in the middle of a program. May be called again."""
+
+
+class Processes:
+    """Processes of this machine, usable as soon as one is up.
 
     Args:
         count: How many.

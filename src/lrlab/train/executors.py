@@ -1,0 +1,59 @@
+"""Executors: workers on other machines, by the scheme of their address."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+
+from lrlab.catalogue import did_you_mean
+from lrlab.errors import UserError
+from lrlab.problem import Problem
+from lrlab.spec import TrainSpec
+from lrlab.train.workers import Workers
+
+Note = Callable[[str], None]
+Opener = Callable[[str, Problem, TrainSpec, Note], Workers]
+
+
+def _dask(address: str, problem: Problem, settings: TrainSpec, note: Note) -> Workers:
+    try:
+        import_module("distributed")
+    except ModuleNotFoundError as error:
+        if error.name not in ("dask", "distributed"):
+            raise
+        raise UserError(
+            f"the executor {address} needs Dask, which is not installed: pip install 'lrlab[dask]'"
+        ) from None
+    from lrlab.train.cluster import Cluster
+
+    return Cluster(address, problem, settings, note)
+
+
+EXECUTORS: dict[str, Opener] = {"dask": _dask, "tcp": _dask, "tls": _dask}
+
+
+def open_executor(
+    executor: str, problem: Problem, settings: TrainSpec, note: Note = lambda text: None
+) -> Workers:
+    """Workers at an address.
+
+    Args:
+        executor: Where they are, such as `dask://host:8786`; the scheme says what they are.
+        problem: What they train on.
+        settings: How.
+        note: Told what the user should know while they train.
+
+    Raises:
+        UserError: If the scheme is unknown, what it needs is not installed, or the workers have
+            other versions.
+        LrlabError: If nothing answers there.
+    """
+    scheme, separator, _ = executor.partition("://")
+    if not separator or scheme not in EXECUTORS:
+        hint = did_you_mean(scheme, list(EXECUTORS)) if separator else ""
+        known = ", ".join(EXECUTORS)
+        raise UserError(
+            f"unknown executor {executor!r}{hint}; write SCHEME://HOST:PORT with one of the "
+            f"schemes {known}, such as dask://localhost:8786"
+        )
+    return EXECUTORS[scheme](executor, problem, settings, note)

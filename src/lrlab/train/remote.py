@@ -1,0 +1,85 @@
+"""What a Dask worker does for a sweep: one program.
+
+The cluster's scheduler only passes names and bytes on, so it needs neither lrlab nor torch.
+"""
+
+from __future__ import annotations
+
+import pickle
+import threading
+import weakref
+from array import array
+from collections.abc import Callable
+from concurrent.futures import CancelledError
+from importlib import metadata
+
+from lrlab.spec import TrainSpec
+from lrlab.train import loop
+from lrlab.train.margins import Margins
+from lrlab.train.program import Program
+
+COMPARED = ("lrlab", "torch")  # the packages that the numbers depend on
+
+_preparing = threading.Lock()
+_prepared: dict[int, tuple[Margins, TrainSpec]] = {}  # by identity of the bytes they came as
+
+
+def versions() -> dict[str, str]:
+    """Versions of what the numbers depend on, here; without the build, such as `+cpu`."""
+    return {name: public(metadata.version(name)) for name in COMPARED}
+
+
+def public(version: str) -> str:
+    """A version without its build."""
+    return version.partition("+")[0]
+
+
+def train_program(
+    expected: dict[str, str], data: array[int], runs: bytes
+) -> bytes | dict[str, str]:
+    """Train a program in a Dask worker.
+
+    Args:
+        expected: The client's versions.
+        data: Problem and settings, pickled.
+        runs: The program's runs, pickled.
+
+    Returns:
+        Their trajectories, pickled: one block of bytes travels faster than thousands of small
+        arrays. Nothing if nobody waits for them any more; the versions here if they are others.
+    """
+    here = versions()
+    if here != expected:
+        return here
+    margins, settings = _prepare(data)
+    with loop.one_thread():
+        try:
+            ended = Program(margins, pickle.loads(runs), settings).run(_unwanted())
+        except CancelledError:
+            return b""
+    return pickle.dumps(ended, protocol=5)
+
+
+def _prepare(data: array[int]) -> tuple[Margins, TrainSpec]:
+    """The data as a program needs them: once a process, and for as long as Dask keeps them."""
+    from lrlab.train import device_of
+
+    with _preparing:
+        if id(data) not in _prepared:
+            problem, settings = pickle.loads(data)
+            _prepared[id(data)] = Margins(problem.to(device_of(settings))), settings
+            weakref.finalize(data, _prepared.pop, id(data))
+        return _prepared[id(data)]
+
+
+def _unwanted() -> Callable[[], bool]:
+    """Whether the client has given up the task that this thread runs, or is gone itself."""
+    from distributed.worker import get_worker, thread_state
+
+    tasks, key = get_worker().state.tasks, thread_state.key
+
+    def unwanted() -> bool:
+        task = tasks.get(key)
+        return task is None or task.state == "cancelled"
+
+    return unwanted
