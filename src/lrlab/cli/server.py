@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -62,19 +62,20 @@ def init(file: Path, force: bool) -> int:
 @click.argument("service", metavar="SERVICE")
 @env_file_option
 def run(service: str, env_file: Path) -> int:
-    """Run one SERVICE in the foreground: migrate, mlflow, scheduler, worker or dispatcher.
+    """Run one SERVICE in the foreground.
 
-    Containers are started with this command; settings come from the environment.
+    migrate, mlflow, scheduler, worker, dispatcher or dashboard. Containers are started with this
+    command; settings come from the environment.
     """
     from lrlab.catalogue import did_you_mean
-    from lrlab.server.services import SERVICES, become
+    from lrlab.server.services import SERVICES, become, secrets_of
 
     if service not in SERVICES:
         known = ", ".join(SERVICES)
         raise click.UsageError(
             f"no service {service!r}{did_you_mean(service, tuple(SERVICES))}; there are {known}"
         )
-    become(SERVICES[service](settings_from(env_file)))
+    become(SERVICES[service](settings_from(env_file, secrets_of(service))))
     return 0
 
 
@@ -92,11 +93,16 @@ def migrate(upgrade: bool, env_file: Path) -> int:
     return 0
 
 
-def settings_from(env_file: Path) -> Settings:
-    """The settings of the environment, and of a file for what that does not set."""
+def settings_from(env_file: Path, secrets: Sequence[str] | None = None) -> Settings:
+    """The settings of the environment, and of a file for what that does not set.
+
+    Args:
+        env_file: The file; it may be missing.
+        secrets: Those that must be there; None for all.
+    """
     from dotenv import load_dotenv
 
-    from lrlab.server.settings import read_settings
+    from lrlab.server.settings import SECRETS, read_settings
 
     load_dotenv(env_file, override=False, interpolate=False)
-    return read_settings(os.environ)
+    return read_settings(os.environ, SECRETS if secrets is None else secrets)

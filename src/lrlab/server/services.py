@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lrlab.server.settings import AUTH, TRACKING, Settings
+from lrlab.server.settings import AUTH, SECRETS, TRACKING, Settings
 
 PYTHON = (sys.executable, "-m")
 APP = "lrlab"  # the entry point `mlflow.app` that `lrlab.server.app` is
@@ -33,14 +33,18 @@ class Command:
 
 def mlflow(settings: Settings) -> Command:
     """MLflow's tracking server with lrlab's app: login, bulk ingestion, sweeps as a service."""
-    hosts = ",".join(part for part in (settings.allowed_hosts, LOCAL_HOSTS) if part)
+    hosts = host_patterns(settings.allowed_hosts)
     environment = QUIET | {
         "MLFLOW_BACKEND_STORE_URI": settings.database(TRACKING),
         "MLFLOW_ARTIFACTS_DESTINATION": artifacts_uri(settings.artifacts),
         "MLFLOW_HOST": settings.host,
         "MLFLOW_PORT": str(settings.port),
         "MLFLOW_WORKERS": str(settings.web_workers),
-        "MLFLOW_SERVER_ALLOWED_HOSTS": hosts,
+        "MLFLOW_SERVER_ALLOWED_HOSTS": ",".join((*hosts, LOCAL_HOSTS)),
+        # The UI's own requests carry these origins; MLflow blocks every other one.
+        "MLFLOW_SERVER_CORS_ALLOWED_ORIGINS": ",".join(
+            f"{scheme}://{host}" for host in hosts for scheme in ("https", "http")
+        ),
         **auth_environment(settings),
     }
     return Command((*PYTHON, "mlflow", "server", "--app-name", APP), environment)
@@ -87,13 +91,36 @@ def migrate(settings: Settings) -> Command:
     return Command((*PYTHON, "lrlab.server.migrate"), environment)
 
 
+def dashboard(settings: Settings) -> Command:
+    """optuna-dashboard on the mirrored studies. It has no login: for the machine itself alone."""
+    # fmt: off
+    return Command((
+        *PYTHON, "gunicorn", "--bind", f"{settings.host}:{settings.dashboard_port}",
+        "--threads", "4", "--worker-tmp-dir", tempfile.gettempdir(),
+        "lrlab.server.dashboard:create_app()",
+    ))
+    # fmt: on
+
+
 SERVICES: dict[str, Callable[[Settings], Command]] = {
     "migrate": migrate,
     "mlflow": mlflow,
     "scheduler": scheduler,
     "worker": worker,
     "dispatcher": dispatcher,
+    "dashboard": dashboard,
 }
+# Who runs code that others send, or needs no more, is not told every secret.
+_SECRETS_OF: dict[str, tuple[str, ...]] = {
+    "scheduler": (),
+    "worker": (),
+    "dashboard": ("db_password",),
+}
+
+
+def secrets_of(service: str) -> tuple[str, ...]:
+    """The secrets that a service cannot do without."""
+    return _SECRETS_OF.get(service, SECRETS)
 
 
 def auth_environment(settings: Settings) -> dict[str, str]:
@@ -114,6 +141,14 @@ def auth_environment(settings: Settings) -> dict[str, str]:
         "MLFLOW_AUTH_ADMIN_PASSWORD": settings.admin_password.get_secret_value(),
         "MLFLOW_FLASK_SERVER_SECRET_KEY": settings.secret_key.get_secret_value(),
     }
+
+
+def host_patterns(names: str) -> tuple[str, ...]:
+    """Host headers to accept for a comma-separated list of names: a name without port, at any."""
+    given = [name for part in names.split(",") if (name := part.strip())]
+    return tuple(
+        pattern for name in given for pattern in ((name,) if ":" in name else (name, f"{name}:*"))
+    )
 
 
 def artifacts_uri(location: str) -> str:

@@ -6,7 +6,7 @@ of a file that holds it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -62,10 +62,10 @@ class Settings(BaseModel):
     db_host: str = "127.0.0.1"
     db_port: Port = 5432
     db_user: str = "lrlab"
-    db_password: Secret
+    db_password: Secret = SecretStr("")
     admin_user: str = "admin"
-    admin_password: Secret
-    secret_key: Secret
+    admin_password: Secret = SecretStr("")
+    secret_key: Secret = SecretStr("")
     artifacts: str = "artifacts"
     host: str = "127.0.0.1"
     port: Port = 5000
@@ -73,6 +73,7 @@ class Settings(BaseModel):
     allowed_hosts: str = ""
     default_permission: Literal["READ", "USE", "EDIT", "MANAGE", "NO_PERMISSIONS"] = "READ"
     auth_cache_seconds: Annotated[int, Field(ge=0)] = 60
+    dashboard_port: Port = 8080
     tracking_uri: str = "http://127.0.0.1:5000"
     scheduler: str = "tcp://127.0.0.1:8786"
     workers: Limit = 1
@@ -114,10 +115,14 @@ def variable(field: str) -> str:
     return PREFIX + field.upper()
 
 
-def read_settings(environment: Mapping[str, str]) -> Settings:
+def read_settings(environment: Mapping[str, str], secrets: Sequence[str] = SECRETS) -> Settings:
     """The settings that an environment gives.
 
     An empty variable counts as not set.
+
+    Args:
+        environment: The variables.
+        secrets: Fields that must be there; a secret that a service does without may be missing.
 
     Raises:
         UserError: If a secret is missing or too short, or a value is none that the setting takes;
@@ -130,7 +135,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         if value and file:
             raise UserError(f"{variable(field)} and {variable(field)}_FILE are both set; keep one")
         value = _read(field, file) if file else value
-        if value or field in SECRETS:
+        if value or field in secrets:
             given[field] = value
     try:
         return Settings.model_validate(given)
