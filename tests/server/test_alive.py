@@ -40,6 +40,8 @@ def answering() -> Iterator[str]:
 
 def test_a_server_that_answers_is_well(answering: str) -> None:
     assert alive.main(["mlflow"], {"LRLAB_PORT": answering}) == 0
+    scheduler = f"tcp://scheduler:{int(answering) - 1}"  # which answers on the port beside it
+    assert alive.main(["scheduler"], {"LRLAB_SCHEDULER": scheduler}) == 0
 
 
 def test_a_server_that_answers_with_an_error_is_not(
@@ -67,7 +69,6 @@ def test_a_worker_is_well_while_something_is_connected_to_the_schedulers_port() 
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port = listening.getsockname()[1]
         environment = {"LRLAB_SCHEDULER": f"tcp://scheduler:{port}"}
-        assert alive.main(["scheduler"], environment) == 0
         assert alive.main(["worker"], environment) == 1  # listening alone is not it
         with socket.create_connection(("127.0.0.1", port)):
             assert alive.main(["worker"], environment) == 0

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import http.client
 import os
-import socket
 import sys
 import tempfile
 import time
@@ -34,8 +33,8 @@ def dashboard(environment: Environment) -> None:
 
 
 def scheduler(environment: Environment) -> None:
-    """The scheduler takes connections."""
-    socket.create_connection(("127.0.0.1", _scheduler_port(environment)), TIMEOUT).close()
+    """The scheduler answers, on the port beside its own."""
+    _get(_scheduler_port(environment) + 1, "/health")
 
 
 def worker(environment: Environment) -> None:

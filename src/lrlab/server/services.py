@@ -51,14 +51,17 @@ def mlflow(settings: Settings) -> Command:
 
 
 def scheduler(settings: Settings) -> Command:
-    """Dask's scheduler. Whoever reaches its port can run code on the workers."""
+    """Dask's scheduler. Whoever reaches its port can run code on the workers.
+
+    The next port answers health checks, of this machine alone; Dask would offer it to everybody.
+    """
     host, port = _host_and_port(settings.scheduler)
     local = host in ("127.0.0.1", "localhost")
     listen = "127.0.0.1" if local else "0.0.0.0"
     # fmt: off
     return Command((
         *PYTHON, "distributed.cli.dask_scheduler", "--host", listen, "--port", port,
-        "--no-dashboard",
+        "--no-dashboard", "--dashboard-address", f"127.0.0.1:{int(port) + 1}",
     ))
     # fmt: on
 
@@ -68,7 +71,7 @@ def worker(settings: Settings) -> Command:
     # fmt: off
     return Command((
         *PYTHON, "distributed.cli.dask_worker", settings.scheduler, "--nthreads", "1",
-        "--nworkers", str(settings.workers), "--no-dashboard", "--death-timeout", "0",
+        "--nworkers", str(settings.workers), "--no-dashboard", "--dashboard-address", "127.0.0.1:0",
         "--local-directory", tempfile.gettempdir(),
     ))
     # fmt: on
