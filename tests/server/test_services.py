@@ -56,3 +56,11 @@ def test_a_browser_that_opened_the_ui_by_an_allowed_name_may_post_to_it() -> Non
     assert not is_allowed_host_header(hosts, "elsewhere.example")
     for elsewhere in ("http://elsewhere.example", "http://lab.example.org", "null"):
         assert should_block_cors_request(elsewhere, "POST", origins)
+
+
+@pytest.mark.parametrize("service", ["scheduler", "worker"])
+def test_without_containers_nobody_else_reaches_what_runs_code(service: str) -> None:
+    alone = SERVICES[service](read_settings(GIVEN)).argv
+    assert alone[alone.index("--host") + 1] == "127.0.0.1"
+    elsewhere = read_settings(GIVEN | {"LRLAB_SCHEDULER": "tcp://scheduler:8786"})
+    assert "127.0.0.1" not in SERVICES[service](elsewhere).argv

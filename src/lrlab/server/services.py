@@ -55,9 +55,8 @@ def scheduler(settings: Settings) -> Command:
 
     The next port answers health checks, of this machine alone; Dask would offer it to everybody.
     """
-    host, port = _host_and_port(settings.scheduler)
-    local = host in ("127.0.0.1", "localhost")
-    listen = "127.0.0.1" if local else "0.0.0.0"
+    port = settings.scheduler.rpartition(":")[2]
+    listen = "127.0.0.1" if _is_local(settings.scheduler) else "0.0.0.0"
     # fmt: off
     return Command((
         *PYTHON, "distributed.cli.dask_scheduler", "--host", listen, "--port", port,
@@ -67,12 +66,18 @@ def scheduler(settings: Settings) -> Command:
 
 
 def worker(settings: Settings) -> Command:
-    """Dask workers, one thread a process: a program's small operations do not share a core."""
+    """Dask workers, one thread a process: a program's small operations do not share a core.
+
+    Memory is limited by the container alone. Dask would give a worker its share by cores of the
+    machine's, and stop one that needs more.
+    """
+    local = ("--host", "127.0.0.1") if _is_local(settings.scheduler) else ()
     # fmt: off
     return Command((
         *PYTHON, "distributed.cli.dask_worker", settings.scheduler, "--nthreads", "1",
-        "--nworkers", str(settings.workers), "--no-dashboard", "--dashboard-address", "127.0.0.1:0",
-        "--local-directory", tempfile.gettempdir(),
+        "--nworkers", str(settings.workers), "--memory-limit", "0",
+        "--no-dashboard", "--dashboard-address", "127.0.0.1:0",
+        "--local-directory", tempfile.gettempdir(), *local,
     ))
     # fmt: on
 
@@ -164,6 +169,5 @@ def become(command: Command) -> None:
     os.execvpe(command.argv[0], list(command.argv), os.environ | command.environment)
 
 
-def _host_and_port(address: str) -> tuple[str, str]:
-    host, _, port = address.partition("://")[2].rpartition(":")
-    return host, port
+def _is_local(address: str) -> bool:
+    return address.partition("://")[2].rpartition(":")[0] in ("127.0.0.1", "localhost")
