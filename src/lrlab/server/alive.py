@@ -1,12 +1,12 @@
 """Health checks: `python -m lrlab.server.alive SERVICE` ends with 0 if that service is well.
 
-Run every few seconds beside the service, so nothing heavy is imported.
+Run every few seconds beside the service, so nothing heavy is imported, not even http.client.
 """
 
 from __future__ import annotations
 
-import http.client
 import os
+import socket
 import sys
 import tempfile
 import time
@@ -69,21 +69,19 @@ def main(arguments: Sequence[str], environment: Environment) -> int:
     for name in arguments:
         try:
             CHECKS[name](environment)
-        except (OSError, http.client.HTTPException) as error:
+        except OSError as error:
             print(f"{name}: {error}", file=sys.stderr)
             return 1
     return 0
 
 
 def _get(port: int, path: str) -> None:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=TIMEOUT)
-    try:
-        connection.request("GET", path)
-        status = connection.getresponse().status
-    finally:
-        connection.close()
-    if status != http.client.OK:
-        raise ConnectionError(f"GET {path} on port {port} answers {status}")
+    with socket.create_connection(("127.0.0.1", port), TIMEOUT) as connection:
+        connection.sendall(f"GET {path} HTTP/1.0\r\nHost: localhost\r\n\r\n".encode())
+        with connection.makefile("rb") as answer:
+            status = answer.readline(100).decode("latin-1").split()[1:2]
+    if status != ["200"]:
+        raise ConnectionError(f"GET {path} on port {port} answers {' '.join(status) or 'nothing'}")
 
 
 def _scheduler_port(environment: Environment) -> int:
