@@ -91,6 +91,8 @@ def run_sweep(
     new: bool = False,
     workers: int = 0,
     executor: str | None = None,
+    run_id: str | None = None,
+    mirror: str | None = None,
     on_progress: Callable[[Progress], None] = lambda progress: None,
     on_note: Callable[[str], None] = lambda note: None,
 ) -> SweepResult:
@@ -104,6 +106,9 @@ def run_sweep(
             import the main module of a script again, so it needs `if __name__ == "__main__":`.
             The numbers do not depend on it.
         executor: Where to train instead, such as `dask://host:8786`; `workers` is then not used.
+        run_id: Take up this sweep; the caller knows that it is of this spec and that nobody else
+            runs it.
+        mirror: URL of an Optuna storage that the study is copied to after each batch.
         on_progress: Called at the start and after every run.
         on_note: Called with what the user should know of the training: a sentence without its
             full stop.
@@ -120,7 +125,7 @@ def run_sweep(
     data = problem.to(device)
     with (
         closing(_Crew(workers, executor, data, spec, on_note)) as crew,
-        track.open_sweep(store, spec, problem, new=new) as recorder,
+        track.open_sweep(store, spec, problem, new=new, run_id=run_id) as recorder,
     ):
         resumed = len(recorder.runs)
         if recorder.is_finished:
@@ -128,7 +133,8 @@ def run_sweep(
         recorder.resume()
         study, engine = search.new_study(spec), ENGINES[spec.train.engine]
         best = None
-        with _Background(recorder, resumed, on_progress) as background, closing(crew):
+        copy = _mirror(mirror, recorder, on_note)
+        with _Background(recorder, resumed, on_progress) as background, closing(crew), copy:
             for batch in search.batches(spec):
                 crew.consider(batch)
                 trials = _propose(study, spec, batch, background.results)
@@ -140,8 +146,15 @@ def run_sweep(
                 bests = dict(_best_after(spec, batch, background.results, best))
                 best = bests.get(batch.stop - 1)
                 background.close_batch(batch.index, [run.key for run in runs], bests)
+                copy.update(study)
         verdict = _finish(recorder, problem)
         return replace(_result(recorder, resumed, already_finished=False), verdict=verdict)
+
+
+def _mirror(url: str | None, recorder: Recorder, note: Callable[[str], None]) -> search.Mirror:
+    """A copy of the study in a storage, named after the sweep; or in none."""
+    name = f"{recorder.spec.name} {recorder.info.run_id[:8]}"
+    return search.Mirror(url, name, note)
 
 
 class _Crew:

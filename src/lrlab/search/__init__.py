@@ -1,5 +1,6 @@
 """The search: trials are proposed in batches, and Optuna's study is told how they ended."""
 
+from lrlab.search.mirror import Mirror
 from lrlab.search.samplers import SAMPLERS, ask, cautions, grid_points
 from lrlab.search.study import (
     Asked,
@@ -16,6 +17,7 @@ __all__ = [
     "SAMPLERS",
     "Asked",
     "Batch",
+    "Mirror",
     "TrialResult",
     "ask",
     "batches",

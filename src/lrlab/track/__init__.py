@@ -1,5 +1,6 @@
 """Tracking: sweeps and runs in MLflow, written and read back."""
 
+from lrlab.track.begin import open_sweep
 from lrlab.track.read import (
     RecordedRun,
     SweepInfo,
@@ -14,7 +15,7 @@ from lrlab.track.read import (
     recorded_runs,
     runs_frame,
 )
-from lrlab.track.recorder import Recorder, open_sweep
+from lrlab.track.recorder import Recorder
 from lrlab.track.store import Store, connect, quiet
 from lrlab.track.study import load_study, trial_result
 

@@ -2,18 +2,21 @@
 
 MLflow's client needs about 35 SQL statements a run. A database whose schema is one that lrlab was
 tested with takes a whole cohort at once, and is the same afterwards: `MlflowClient` and the UI
-cannot tell runs written in bulk from those written by the client, except for their times.
+cannot tell runs written in bulk from those written by the client, except for their times. The
+team server writes what clients send it in the same way.
 """
 
 from __future__ import annotations
 
+import io
 import secrets
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from contextlib import closing
 from functools import lru_cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import sqlalchemy
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
@@ -28,8 +31,10 @@ from mlflow.store.tracking.dbmodels.models import (
 from mlflow.utils.file_utils import local_file_uri_to_path
 from mlflow.utils.uri import append_to_uri_path, is_local_uri
 from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.exc import IntegrityError, OperationalError
 
 from lrlab.track import layout
+from lrlab.track.layout import RunRecord
 from lrlab.track.store import Store, explained, now_ms, schema_revisions, sqlite_path
 from lrlab.train import Trajectory
 from lrlab.trial import Run
@@ -61,9 +66,6 @@ def write_in_bulk(
 ) -> list[str]:
     """Record finished runs: all of them, or none.
 
-    Artifacts are written first, so that a run that is recorded has them; if the process dies in
-    between, files stay behind that no run refers to.
-
     Returns:
         MLflow's run ids, in order.
 
@@ -72,18 +74,45 @@ def write_in_bulk(
     """
     with explained(store.uri):
         location = store.client.get_experiment(experiment_id).artifact_location
-        user, now = layout.user(), now_ms()
-        records = [
-            _Record(run_id, run, trajectory, location)
-            for run_id, (run, trajectory) in zip(
-                _new_ids(len(finished), now), finished, strict=True
-            )
-        ]
-        _write_artifacts(records)
-        with database(store.uri).begin() as connection:
-            for table, rows in _rows(records, experiment_id, parent, user, now):
-                _insert(connection, table, rows)
+        records = run_records(parent, finished)
+        insert_runs(database(store.uri), records, experiment_id, location, location)
     return [record.run_id for record in records]
+
+
+def run_records(parent: str, finished: Sequence[tuple[Run, Trajectory]]) -> list[RunRecord]:
+    """Finished runs as MLflow is to have them, with new run ids."""
+    user = layout.user()
+    ids = _new_ids(len(finished), now_ms())
+    return [
+        layout.run_record(run_id, run, trajectory, parent, user)
+        for run_id, (run, trajectory) in zip(ids, finished, strict=True)
+    ]
+
+
+def insert_runs(
+    engine: Engine, records: Sequence[RunRecord], experiment_id: str, location: str, root: str
+) -> None:
+    """Write records and their artifacts: all of them, or none.
+
+    Artifacts are written first, so that a run that is recorded has them; if the process dies in
+    between, files stay behind that no run refers to.
+
+    Args:
+        engine: MLflow's database.
+        records: What to write, FINISHED at the present time.
+        experiment_id: Where to.
+        location: The experiment's artifact location, as the runs refer to it.
+        root: The same place as this process reaches it: a server's clients see
+            `mlflow-artifacts:/...`, the server itself a folder or a bucket.
+
+    Raises:
+        sqlalchemy.exc.SQLAlchemyError, OSError, MlflowException: If database or artifact store
+            fail; no run is recorded then.
+    """
+    _write_artifacts(records, root)
+    with engine.begin() as connection:
+        for table, rows in _rows(records, experiment_id, location, now_ms()):
+            _insert(connection, table, rows)
 
 
 def _new_ids(count: int, now: int) -> list[str]:
@@ -94,68 +123,57 @@ def _new_ids(count: int, now: int) -> list[str]:
     return sorted(f"{now:012x}7{secrets.token_hex(10)[1:]}" for _ in range(count))
 
 
-@dataclass(frozen=True)
-class _Record:
-    run_id: str
-    run: Run
-    trajectory: Trajectory
-    location: str
-
-    @property
-    def artifact_uri(self) -> str:
-        """Where the run's artifacts go, as MLflow's store decides it."""
-        return str(append_to_uri_path(self.location, self.run_id, "artifacts"))
+def _artifact_uri(location: str, record: RunRecord) -> str:
+    """Where a run's artifacts go, as MLflow's store decides it."""
+    return str(append_to_uri_path(location, record.run_id, "artifacts"))
 
 
-def _write_artifacts(records: Sequence[_Record]) -> None:
-    if all(is_local_uri(record.artifact_uri) for record in records):
-        Path(local_file_uri_to_path(records[0].location)).mkdir(parents=True, exist_ok=True)
+def _write_artifacts(records: Sequence[RunRecord], root: str) -> None:
+    if is_local_uri(root):
+        Path(local_file_uri_to_path(root)).mkdir(parents=True, exist_ok=True)
         for record in records:
-            folder = Path(local_file_uri_to_path(record.artifact_uri))
-            folder.parent.mkdir()  # a folder too few and `parents=True` tries everything twice
-            folder.mkdir()
-            layout.write_run_files(record.trajectory, folder)
+            folder = Path(local_file_uri_to_path(_artifact_uri(root, record)))
+            # `parents=True` would try everything twice; a client that tries again finds folders
+            folder.parent.mkdir(exist_ok=True)
+            folder.mkdir(exist_ok=True)
+            layout.write_files(record.files(), folder)
         return
+
+    def upload(record: RunRecord) -> None:
+        with TemporaryDirectory(prefix="lrlab-") as folder:
+            layout.write_files(record.files(), Path(folder))
+            get_artifact_repository(_artifact_uri(root, record)).log_artifacts(folder)
+
     with ThreadPoolExecutor(UPLOADS) as pool:
-        list(pool.map(_upload, records))
-
-
-def _upload(record: _Record) -> None:
-    with TemporaryDirectory(prefix="lrlab-") as folder:
-        layout.write_run_files(record.trajectory, Path(folder))
-        get_artifact_repository(record.artifact_uri).log_artifacts(folder)
+        list(pool.map(upload, records))
 
 
 def _rows(
-    records: Sequence[_Record], experiment_id: str, parent: str, user: str, now: int
+    records: Sequence[RunRecord], experiment_id: str, location: str, now: int
 ) -> Iterator[tuple[type, list[Row]]]:
     """Rows by table, in the order that foreign keys ask for; columns as in `_COLUMNS`."""
-    yield SqlRun, [_run_row(record, experiment_id, user, now) for record in records]
+    yield SqlRun, [_run_row(record, experiment_id, location, now) for record in records]
     tags: list[Row] = []
     params: list[Row] = []
     metrics: list[Row] = []
     latest: list[Row] = []
     for record in records:
         run_id = record.run_id
-        found = layout.run_tags(record.run, parent, user)
-        found |= {"mlflow.runName": layout.run_name(record.run)}
-        found |= {tag.key: tag.value for tag in layout.outcome_tags(record.trajectory)}
-        tags += [(key, value, run_id) for key, value in found.items()]
-        params += [(param.key, param.value, run_id) for param in layout.run_params(record.run)]
-        points = layout.run_points(record.trajectory)
-        metrics += [(name, value, now, step, False, run_id) for name, value, step in points]
-        last = layout.latest_points(record.trajectory)
-        latest += [(name, value, now, step, False, run_id) for name, value, step in last]
+        tags += [(key, value, run_id) for key, value in record.tags.items()]
+        tags.append(("mlflow.runName", record.name, run_id))
+        params += [(key, value, run_id) for key, value in record.params.items()]
+        metrics += [(name, value, now, step, False, run_id) for name, value, step in record.points]
+        latest += [(name, value, now, step, False, run_id) for name, value, step in record.latest]
     yield SqlTag, tags
     yield SqlParam, params
     yield SqlMetric, metrics
     yield SqlLatestMetric, latest
 
 
-def _run_row(record: _Record, experiment_id: str, user: str, now: int) -> Row:
+def _run_row(record: RunRecord, experiment_id: str, location: str, now: int) -> Row:
     return (
-        record.run_id, layout.run_name(record.run), "UNKNOWN", "", "", user, "FINISHED", now, now,
-        None, "", "active", record.artifact_uri, int(experiment_id),
+        record.run_id, record.name, "UNKNOWN", "", "", record.tags["mlflow.user"], "FINISHED",
+        now, now, None, "", "active", _artifact_uri(location, record), int(experiment_id),
     )  # fmt: skip
 
 
@@ -173,19 +191,46 @@ _COLUMNS: dict[type, tuple[str, ...]] = {
 
 
 def _insert(connection: Connection, model: type, rows: Sequence[Row]) -> None:
-    """Insert rows of one table; SQLite's driver takes tuples as they are, which is faster."""
+    """Insert rows of one table, in the way that is fastest with the database at hand.
+
+    SQLite's driver takes tuples as they are; PostgreSQL copies rows from a stream of text.
+    """
     if not rows:  # runs that diverged at once have no metrics
         return
     table, columns = model.__table__, _COLUMNS[model]  # type: ignore[attr-defined]
+    quoted = connection.dialect.identifier_preparer.quote
+    names = ", ".join(quoted(table.c[name].name) for name in columns)
     if connection.dialect.name == "sqlite":
-        quoted = connection.dialect.identifier_preparer.quote
-        names = ", ".join(quoted(table.c[name].name) for name in columns)
         marks = ", ".join("?" * len(columns))
         sql = f"INSERT INTO {quoted(table.name)} ({names}) VALUES ({marks})"
         connection.exec_driver_sql(sql, list(rows))
+    elif connection.dialect.driver == "psycopg2":
+        _copy(connection, f"COPY {quoted(table.name)} ({names}) FROM STDIN", rows)
     else:
         statement = sqlalchemy.insert(table)
         connection.execute(statement, [dict(zip(columns, row, strict=True)) for row in rows])
+
+
+def _copy(connection: Connection, sql: str, rows: Sequence[Row]) -> None:
+    """Send rows through psycopg2's own cursor; its errors become SQLAlchemy's."""
+    driver: Any = connection.dialect.dbapi
+    cursor: Any = connection.connection.cursor()
+    with closing(cursor):
+        try:
+            cursor.copy_expert(sql, io.StringIO("".join(map(_copied, rows))))
+        except driver.IntegrityError as error:
+            raise IntegrityError(sql, None, error) from error
+        except driver.Error as error:
+            raise OperationalError(sql, None, error) from error
+
+
+_ESCAPED = str.maketrans({"\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"})
+
+
+def _copied(row: Row) -> str:
+    """A row in the text format of PostgreSQL's COPY."""
+    fields = (r"\N" if value is None else str(value).translate(_ESCAPED) for value in row)
+    return "\t".join(fields) + "\n"
 
 
 @lru_cache(maxsize=8)

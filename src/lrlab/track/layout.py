@@ -10,7 +10,9 @@ import io
 import json
 import platform
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -38,6 +40,10 @@ OBJECTIVE = "lrlab.objective"
 VERSIONS = "lrlab.versions"
 STATE = "lrlab.state"
 TRIALS = "lrlab.trials"
+SUBMITTED_BY = "lrlab.submitted_by"
+CANCEL = "lrlab.cancel"
+REASON = "lrlab.reason"
+DONE = "lrlab.runs_done"
 OWNER = "lrlab.owner"
 HEARTBEAT = "lrlab.heartbeat"
 BEST_RUN = "lrlab.best_run"
@@ -50,9 +56,11 @@ DIVERGED_AT = "lrlab.diverged_at"
 PARENT = "mlflow.parentRunId"
 
 Point = tuple[str, float, int]  # metric, value, step
+Files = Iterable[tuple[str, bytes | memoryview]]  # name, content
 CURVE_POINTS = 20  # of a run's curve in MLflow; the history artifact has every step
 
 RUNNING, FINISHED, FAILED, CANCELLED = "running", "finished", "failed", "cancelled"
+QUEUED, ARRIVING = "queued", "arriving"  # of a sweep that was handed to a server
 
 SPEC_FILE = "sweep.yaml"
 CURVES_FOLDER = "curves"
@@ -72,26 +80,37 @@ def experiment_tags(spec: SweepSpec) -> dict[str, str]:
     }
 
 
-def sweep_tags(spec: SweepSpec, problem: Problem) -> dict[str, str]:
-    """Tags of a new parent run."""
-    tags = {
+def sweep_tags(spec: SweepSpec, user: str) -> dict[str, str]:
+    """Tags of a new parent run, as far as the spec tells."""
+    return {
         KIND: "sweep",
         SPEC_DIGEST: spec.digest(),
-        DATA_DIGEST: problem.digest(),
-        DATA: problem.description,
-        STATE: RUNNING,
         TRIALS: str(spec.n_trials),
         OBJECTIVE: spec.objective,
+        "mlflow.user": user,
+        "mlflow.source.name": "lrlab sweep",
+        "mlflow.source.type": "LOCAL",
+        "mlflow.note.content": spec.description,
+    }
+
+
+def data_tags(spec: SweepSpec, problem: Problem) -> dict[str, str]:
+    """Tags of a parent run that tell on what, and with what, its runs train."""
+    tags = {
+        DATA_DIGEST: problem.digest(),
+        DATA: problem.description,
         VERSIONS: f"lrlab {version('lrlab')}, torch {torch.__version__}, "
         f"optuna {version('optuna')}, mlflow {version('mlflow')}, "
         f"python {platform.python_version()}",
-        "mlflow.user": user(),
-        "mlflow.source.name": "lrlab sweep",
-        "mlflow.source.type": "LOCAL",
         "mlflow.note.content": spec.description or f"Sweep over {problem.description}.",
     }
     commit = _git_commit()
     return tags | ({"mlflow.source.git.commit": commit} if commit else {})
+
+
+def as_tags(tags: Mapping[str, str]) -> list[RunTag]:
+    """Tags as MLflow's client takes them."""
+    return [RunTag(key, value) for key, value in tags.items()]
 
 
 def sweep_params(spec: SweepSpec) -> list[Param]:
@@ -177,17 +196,54 @@ def outcome_tags(trajectory: Trajectory) -> list[RunTag]:
     return tags
 
 
-def write_run_files(trajectory: Trajectory, folder: Path) -> None:
-    """A run's artifacts: weights as a state dict of LogisticRegression, and the history.
+@dataclass(frozen=True)
+class RunRecord:
+    """A finished run as MLflow is to have it.
 
-    Each file is formed in memory and written at once: writers that are given a path make many
-    small writes, which cost more than all the rest.
+    Args:
+        run_id: MLflow's.
+        name: The run's name.
+        tags: All but the name; `mlflow.user` among them.
+        params: As text.
+        points: Of all metrics.
+        latest: The last point of each metric.
+        files: Forms the artifacts, one after another, as they may be large.
     """
-    for name, content in _run_files(trajectory):
+
+    run_id: str
+    name: str
+    tags: Mapping[str, str]
+    params: Mapping[str, str]
+    points: Sequence[Point]
+    latest: Sequence[Point]
+    files: Callable[[], Files]
+
+
+def run_record(run_id: str, run: Run, trajectory: Trajectory, parent: str, user: str) -> RunRecord:
+    """A run of a sweep as a record."""
+    outcome = {tag.key: tag.value for tag in outcome_tags(trajectory)}
+    return RunRecord(
+        run_id=run_id,
+        name=run_name(run),
+        tags=run_tags(run, parent, user) | outcome,
+        params={param.key: param.value for param in run_params(run)},
+        points=run_points(trajectory),
+        latest=latest_points(trajectory),
+        files=partial(run_files, trajectory),
+    )
+
+
+def write_files(files: Files, folder: Path) -> None:
+    """Write files to a folder, each at once: many small writes cost more than all the rest."""
+    for name, content in files:
         (folder / name).write_bytes(content)
 
 
-def _run_files(trajectory: Trajectory) -> Iterator[tuple[str, memoryview]]:
+def run_files(trajectory: Trajectory) -> Iterator[tuple[str, memoryview]]:
+    """A run's artifacts: weights as a state dict of LogisticRegression, and the history.
+
+    Formed in memory, because writers that are given a path make many small writes.
+    """
     weight = torch.from_numpy(np.asarray(trajectory.weight))[None]
     bias = torch.tensor([trajectory.bias], dtype=weight.dtype)
     saved = io.BytesIO()

@@ -25,6 +25,11 @@ def this_process() -> str:
     return f"{socket.gethostname()}:{os.getpid()}"
 
 
+def sign_of_life() -> dict[str, str]:
+    """Tags that say which process runs a sweep, and that it does so now."""
+    return {layout.OWNER: this_process(), layout.HEARTBEAT: f"{time.time():.0f}"}
+
+
 @contextmanager
 def turn(identity: str) -> Iterator[None]:
     """Wait for one's turn to look for a sweep and create it, so that two do not both create."""

@@ -4,25 +4,21 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pyarrow as pa
-from mlflow.entities import Metric, RunTag
+from mlflow.entities import Metric
 
-from lrlab.errors import LrlabError, UserError
-from lrlab.problem import Problem
+from lrlab.errors import LrlabError
 from lrlab.spec import SweepSpec, dump_spec
 from lrlab.track import layout, lock
 from lrlab.track.children import children, running
 from lrlab.track.read import (
     RecordedRun,
     SweepInfo,
-    list_sweeps,
     load_history,
     recorded_run,
-    sweep_info,
 )
 from lrlab.track.store import Store, explained, now_ms
 from lrlab.track.writer import choose_writer, remove_run
@@ -33,94 +29,8 @@ Key = tuple[int, int]
 RUNS_A_GROUP = 64  # whose histories are in memory as a table at a time
 
 
-@contextmanager
-def open_sweep(
-    store: Store, spec: SweepSpec, problem: Problem, *, new: bool = False
-) -> Iterator[Recorder]:
-    """Begin a sweep, or take up the one that this spec began, and hold its lock.
-
-    An exception marks the sweep as failed, Ctrl-C as cancelled; either can be taken up again.
-
-    Args:
-        store: Where to record.
-        spec: What to run; all but `search.trials` identifies the sweep.
-        problem: Its data; a sweep that began on other data is refused.
-        new: Begin another sweep even if there is one.
-
-    Raises:
-        LrlabError: If another process runs this sweep, or the store fails.
-        UserError: If the data are not those that the sweep began on.
-    """
-    with ExitStack() as stack:
-        with lock.turn(f"{store.uri}|{spec.experiment_name}|{spec.digest()}"):
-            info = None if new else _find(store, spec)
-            if info is not None:
-                _check_same(info, problem)
-            info = info or _create(store, spec, problem)
-            stack.enter_context(lock.only_one(info.run_id, spec.name))
-        recorder = Recorder(store, spec, info)
-        recorder.tidy_up()
-        try:
-            yield recorder
-        except KeyboardInterrupt:
-            recorder.mark(layout.CANCELLED, "KILLED")
-            raise
-        except BaseException:
-            recorder.mark(layout.FAILED, "FAILED")
-            raise
-
-
-def _find(store: Store, spec: SweepSpec) -> SweepInfo | None:
-    digest = f"tags.`{layout.SPEC_DIGEST}` = '{spec.digest()}'"
-    found = [s for s in list_sweeps(store, digest) if s.experiment == spec.experiment_name]
-    return found[0] if found else None
-
-
-def _check_same(info: SweepInfo, problem: Problem) -> None:
-    if info.tags.get(layout.DATA_DIGEST) != problem.digest():
-        raise UserError(
-            f"the data have changed since the sweep {info.name!r} began, so its runs could not be "
-            "compared; start another with --new"
-        )
-    age = lock.alive_elsewhere(info.tags)
-    if info.state == layout.RUNNING and age is not None:
-        raise LrlabError(
-            f"the sweep {info.name!r} is being run by {info.tags[layout.OWNER]} (last sign of "
-            f"life {age:.0f} s ago); wait for it, or start a second one with --new. If that "
-            f"process is gone, it can be taken up in {lock.STALE - age:.0f} s"
-        )
-
-
-def _create(store: Store, spec: SweepSpec, problem: Problem) -> SweepInfo:
-    with explained(store.uri):
-        experiment_id = _experiment(store, spec)
-        tags = layout.sweep_tags(spec, problem) | _sign_of_life()
-        run = store.client.create_run(experiment_id, tags=tags, run_name=spec.name)
-        run_id = run.info.run_id
-        store.client.log_batch(run_id, params=layout.sweep_params(spec))
-        store.client.log_inputs(run_id, [layout.dataset_input(spec, problem)])
-        return sweep_info(store.client.get_run(run_id), spec.experiment_name)
-
-
-def _experiment(store: Store, spec: SweepSpec) -> str:
-    name = spec.experiment_name
-    experiment = store.client.get_experiment_by_name(name)
-    if experiment is None:
-        return str(store.client.create_experiment(name, tags=layout.experiment_tags(spec)))
-    if experiment.lifecycle_stage != "active":
-        raise UserError(
-            f"the experiment {name!r} is deleted in MLflow; restore it, or name another with "
-            "`experiment:` in the spec"
-        )
-    return str(experiment.experiment_id)
-
-
-def _sign_of_life() -> dict[str, str]:
-    return {layout.OWNER: lock.this_process(), layout.HEARTBEAT: f"{time.time():.0f}"}
-
-
 class Recorder:
-    """Records runs of one sweep; made by `open_sweep`.
+    """Records runs of one sweep; made by `lrlab.track.open_sweep`.
 
     Attributes:
         info: The parent run.
@@ -132,7 +42,9 @@ class Recorder:
         self.runs: dict[Key, RecordedRun] = {}
         self._histories: dict[str, Trajectory] = {}
         self._last_beat = time.monotonic()
-        self.writer_name, self._writer, self.why_not_faster = choose_writer(store)
+        self.writer_name, self._writer, self.why_not_faster = choose_writer(
+            store, info.experiment_id
+        )
 
     @property
     def is_finished(self) -> bool:
@@ -153,7 +65,7 @@ class Recorder:
 
     def resume(self) -> None:
         """Mark the sweep as running, by this process, with the spec's number of trials."""
-        tags = _sign_of_life() | {
+        tags = lock.sign_of_life() | {
             layout.STATE: layout.RUNNING,
             layout.TRIALS: str(max(self.spec.n_trials, self.info.trials)),
         }
@@ -203,7 +115,7 @@ class Recorder:
             remove_run(self.store, stray.run_id)  # created twice, as its first answer got lost
         with explained(self.store.uri):
             self.store.client.log_artifacts(self.info.run_id, str(folder), layout.REPORT_FOLDER)
-            tags = {"mlflow.note.content": note}
+            tags = {"mlflow.note.content": note, layout.DONE: str(len(self.runs))}
             if best is not None:
                 tags[layout.BEST_RUN] = best.run_id
             self._set_tags(tags)
@@ -227,15 +139,14 @@ class Recorder:
                 raise  # on the way out of another failure that one is the news
 
     def _beat(self) -> None:
+        """Now and then, say that this process is alive and how far it is."""
         if time.monotonic() - self._last_beat > lock.BEAT:
             self._last_beat = time.monotonic()
             with explained(self.store.uri):
-                self._set_tags(_sign_of_life())
+                self._set_tags(lock.sign_of_life() | {layout.DONE: str(len(self.runs))})
 
     def _set_tags(self, tags: Mapping[str, str]) -> None:
-        self.store.client.log_batch(
-            self.info.run_id, tags=[RunTag(key, value) for key, value in tags.items()]
-        )
+        self.store.client.log_batch(self.info.run_id, tags=layout.as_tags(tags))
 
     def _has_cohort_file(self, index: int) -> bool:
         files = self.store.client.list_artifacts(self.info.run_id, layout.CURVES_FOLDER)

@@ -13,8 +13,7 @@ from pathlib import Path
 from typing import Protocol
 
 from lrlab.errors import LrlabError
-from lrlab.track import layout
-from lrlab.track.bulk import refuses, write_in_bulk
+from lrlab.track import bulk, layout, remote
 from lrlab.track.store import Store, explained, now_ms
 from lrlab.train import Trajectory
 from lrlab.trial import Run
@@ -67,7 +66,7 @@ def _write_run(
     run_id = None
     try:
         with explained(store.uri), tempfile.TemporaryDirectory(prefix="lrlab-") as folder:
-            layout.write_run_files(trajectory, Path(folder))
+            layout.write_files(layout.run_files(trajectory), Path(folder))
             created = client.create_run(
                 experiment_id,
                 tags=layout.run_tags(run, parent, user),
@@ -102,19 +101,20 @@ def remove_run(store: Store, run_id: str) -> None:
         store.client.delete_run(run_id)
 
 
-# By name, fastest first; each with the reason why a store cannot be written so.
-WRITERS: dict[str, tuple[Writer, Callable[[Store], str | None]]] = {
-    "bulk": (write_in_bulk, refuses),
-    "client": (write_with_client, lambda store: None),
+# By name, fastest first; each with the reason why an experiment cannot be written so.
+WRITERS: dict[str, tuple[Writer, Callable[[Store, str], str | None]]] = {
+    "bulk": (bulk.write_in_bulk, lambda store, experiment_id: bulk.refuses(store)),
+    "http": (remote.write_over_http, remote.refuses),
+    "client": (write_with_client, lambda store, experiment_id: None),
 }
 
 
-def choose_writer(store: Store) -> tuple[str, Writer, str]:
-    """Name and function of the fastest writer that a store allows, and why not a faster one."""
+def choose_writer(store: Store, experiment_id: str) -> tuple[str, Writer, str]:
+    """Name and function of the fastest writer that works, and why not a faster one."""
     reasons: list[str] = []
     for name, (writer, refusal) in WRITERS.items():
-        reason = refusal(store)
+        reason = refusal(store, experiment_id)
         if reason is None:
-            return name, writer, "; ".join(reasons)
+            return name, writer, "; ".join(filter(None, reasons))
         reasons.append(reason)
     raise AssertionError("the client writes to any store")

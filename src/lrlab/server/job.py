@@ -1,0 +1,85 @@
+"""One submitted sweep, run in a process of its own: `python -m lrlab.server.job RUN_ID`.
+
+The dispatcher starts it in an empty folder, with the store's address and login in the environment
+and a pipe as standard input: when that closes, the dispatcher is gone, and so this process ends at
+once. Whoever runs the sweep next takes it up where it was.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+from types import FrameType
+
+from lrlab import track
+from lrlab.errors import LrlabError
+from lrlab.server.submission import DATA_FOLDER, place_of_data, same_content
+from lrlab.sweep import run_sweep
+from lrlab.track import Store, SweepInfo
+from lrlab.track.store import explained
+
+EXECUTOR, MIRROR = "LRLAB_JOB_EXECUTOR", "LRLAB_JOB_MIRROR"
+INTERRUPTED = 130
+
+
+def run_job(run_id: str, *, executor: str | None = None, mirror: str | None = None) -> None:
+    """Run a submitted sweep, or finish it; its table is put into the working folder.
+
+    Raises:
+        UserError: If spec or data cannot be used.
+        LrlabError: If the store fails.
+    """
+    store = track.connect()
+    info = track.find_sweep(store, run_id)
+    spec = track.load_sweep_spec(store, info)
+    place = place_of_data(spec)
+    if place is not None:
+        _fetch(store, info, place)
+    run_sweep(spec, executor=executor, mirror=mirror, run_id=run_id, on_note=_say)
+
+
+def _fetch(store: Store, info: SweepInfo, place: str) -> None:
+    """Put a sweep's table where its spec says, below the working folder."""
+    with explained(store.uri):
+        store.client.download_artifacts(info.run_id, DATA_FOLDER, str(Path.cwd()))
+    if not same_content(Path(place), place):
+        raise LrlabError(f"the stored table {place} is not what was uploaded")
+
+
+def _say(note: str) -> None:
+    print(f"Note: {note}.", flush=True)
+
+
+def _end_with_dispatcher() -> None:
+    sys.stdin.buffer.read()
+    os._exit(1)
+
+
+def _stop(signum: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def main(run_id: str) -> int:
+    """Run a sweep as the environment says; returns the exit code."""
+    signal.signal(signal.SIGTERM, _stop)
+    threading.Thread(target=_end_with_dispatcher, daemon=True).start()
+    track.quiet()
+    try:
+        run_job(
+            run_id,
+            executor=os.environ.get(EXECUTOR) or None,
+            mirror=os.environ.get(MIRROR) or None,
+        )
+    except LrlabError as error:
+        print(f"Error: {error}", file=sys.stderr, flush=True)
+        return error.exit_code
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))

@@ -1,0 +1,235 @@
+"""Sweeps handed to a server: what the server checks, and how they are queued.
+
+The parent run in MLflow is the record. Its state goes from `arriving` (while its files are being
+stored) to `queued`; the dispatcher makes it `running`, and from there `finished`, `failed` or
+`cancelled`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import re
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+
+from lrlab.errors import LrlabError, UserError
+from lrlab.server.settings import Limits
+from lrlab.spec import BlobsData, CsvData, ParquetData, SweepSpec, dump_spec, parse_dumped_spec
+from lrlab.track import layout, lock
+from lrlab.track.begin import create_sweep, find_begun, identity, refuse_if_run_elsewhere
+from lrlab.track.read import SweepInfo
+from lrlab.track.store import Store, explained
+
+DATA_FOLDER = "data"
+PLACE = re.compile(r"data/([0-9a-f]{64})/([A-Za-z0-9_-][A-Za-z0-9_.-]{0,99})")
+SUBMITTED_AT = "lrlab.submitted_at"  # seconds since the epoch: the order of the queue
+SPENT = "lrlab.seconds"  # that it has been running, over all starts
+
+
+@dataclass(frozen=True)
+class Table:
+    """An uploaded file."""
+
+    name: str
+    content: bytes
+
+    @property
+    def place(self) -> str:
+        """Its path below the sweep's artifacts: by content, so that the spec's digest has it."""
+        return f"{DATA_FOLDER}/{hashlib.sha256(self.content).hexdigest()}/{self.name}"
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """A submitted sweep: its run, and whether it is `queued`, `running` or `finished` already."""
+
+    run_id: str
+    state: str
+
+
+def with_uploaded_data(spec: SweepSpec) -> tuple[SweepSpec, Table | None]:
+    """A spec that refers to its table as a server will have it, and the table.
+
+    Raises:
+        UserError: If the table cannot be read.
+    """
+    if not isinstance(spec.data, CsvData | ParquetData):
+        return spec, None
+    path = spec.data.path
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise UserError(f"{path}: cannot read: {error.strerror or error} (data.path)") from None
+    table = Table(re.sub(r"[^A-Za-z0-9_.-]", "-", path.name).lstrip(".")[-100:], content)
+    data = spec.data.model_copy(update={"path": Path(table.place)})
+    return spec.model_copy(update={"data": data}), table
+
+
+def accept(
+    store: Store,
+    experiment_id: str,
+    text: str,
+    table: Table | None,
+    *,
+    user: str,
+    new: bool,
+    limits: Limits,
+    root: str,
+) -> Accepted:
+    """Queue a sweep, or take up again the one that its spec began.
+
+    Args:
+        store: The server's own.
+        experiment_id: The experiment that the user may write to.
+        text: The spec, as `dump_spec` wrote it.
+        table: The uploaded table, if the spec has one.
+        user: Who signed in.
+        new: Queue another, even if there is one of that spec.
+        limits: The operator's.
+        root: Where the experiment's artifacts are kept.
+
+    Raises:
+        UserError: If spec or table cannot be used here; nothing is written then.
+        LrlabError: If somebody runs this sweep, or the store fails.
+    """
+    spec = parse_dumped_spec(text)
+    with explained(store.uri):
+        name = store.client.get_experiment(experiment_id).name
+    if spec.experiment_name != name:
+        raise UserError(
+            f"the spec belongs to the experiment {spec.experiment_name!r}, not {name!r}"
+        )
+    check_data(spec, table)
+    check_limits(spec, table, limits)
+    with lock.turn(identity(store, spec)):
+        info = None if new else find_begun(store, spec)
+        if info is not None:
+            refuse_if_run_elsewhere(info)
+            if _in_hand(info):
+                return Accepted(info.run_id, info.state)
+            if info.state == layout.FINISHED and info.trials >= spec.n_trials:
+                return Accepted(info.run_id, layout.FINISHED)
+        tags = {
+            layout.STATE: layout.ARRIVING,
+            layout.SUBMITTED_BY: user,
+            layout.TRIALS: str(spec.n_trials),
+            SUBMITTED_AT: f"{time.time():.3f}",
+            SPENT: "0",
+        }
+        if info is None:
+            info = create_sweep(store, spec, user, tags)
+        return _queue(store, info, spec, table, tags, root)
+
+
+def _in_hand(info: SweepInfo) -> bool:
+    submitted = layout.SUBMITTED_BY in info.tags
+    return submitted and info.tags.get(layout.STATE) in (layout.QUEUED, layout.RUNNING)
+
+
+def _queue(
+    store: Store,
+    info: SweepInfo,
+    spec: SweepSpec,
+    table: Table | None,
+    tags: dict[str, str],
+    root: str,
+) -> Accepted:
+    """Store the sweep's files and put it into the queue, in this order."""
+    run_id = info.run_id
+    with explained(store.uri):
+        store.client.log_batch(run_id, tags=layout.as_tags(tags))
+        with tempfile.TemporaryDirectory(prefix="lrlab-") as folder:
+            (Path(folder) / layout.SPEC_FILE).write_text(dump_spec(spec), "utf-8")
+            if table is not None:
+                file = Path(folder) / table.place
+                file.parent.mkdir(parents=True)
+                file.write_bytes(table.content)
+            get_artifact_repository(f"{root}/{run_id}/artifacts").log_artifacts(folder)
+        for tag in (layout.CANCEL, layout.REASON):
+            if tag in info.tags:
+                store.client.delete_tag(run_id, tag)
+        store.client.update_run(run_id, status="SCHEDULED")
+        store.client.set_tag(run_id, layout.STATE, layout.QUEUED)
+    return Accepted(run_id, layout.QUEUED)
+
+
+def check_data(spec: SweepSpec, table: Table | None) -> None:
+    """Make sure that a spec's table came with it: a server reads no file of its own.
+
+    Raises:
+        UserError: If it names another file, or came with none.
+    """
+    if not isinstance(spec.data, CsvData | ParquetData):
+        if table is not None:
+            raise UserError(f"a table was uploaded, but data.source is {spec.data.source}")
+        return
+    path = str(spec.data.path)
+    if not PLACE.fullmatch(path):
+        raise UserError(
+            f"data.path {path!r} names a file on the server, which is not read; `lrlab submit` "
+            "uploads the table"
+        )
+    if table is None:
+        raise UserError(f"data.path {path!r}: the table was not uploaded")
+    if table.place != path:
+        raise UserError(f"data.path {path!r}: another table was uploaded, {table.place!r}")
+
+
+def check_limits(spec: SweepSpec, table: Table | None, limits: Limits) -> None:
+    """Make sure that a sweep asks for no more than the operator allows.
+
+    Raises:
+        UserError: If it does; the message names the limit.
+    """
+    rows = 0
+    if isinstance(spec.data, BlobsData):
+        rows = sum(spec.data.sizes) + sum(spec.data.val_sizes)
+    elif table is not None:
+        if len(table.content) > limits.upload_bytes:
+            raise UserError(
+                f"the table has {len(table.content) / 2**20:.0f} MiB; this server takes at most "
+                f"{limits.upload_mb}"
+            )
+        rows = count_rows(spec, table)
+    for asked, most, what in (
+        (spec.n_runs, limits.trials, "runs (trials x replicates)"),
+        (rows, limits.rows, "rows"),
+    ):
+        if asked > most:
+            raise UserError(f"the sweep asks for {asked:,} {what}; this server allows {most:,}")
+
+
+def count_rows(spec: SweepSpec, table: Table) -> int:
+    """Rows of a table; of a CSV file at most, as a field may hold a line break."""
+    if isinstance(spec.data, CsvData):
+        return table.content.count(b"\n")
+    try:
+        return int(pq.ParquetFile(io.BytesIO(table.content)).metadata.num_rows)
+    except (pa.ArrowException, OSError) as error:
+        raise UserError(f"{table.name}: is not a Parquet file that can be read: {error}") from None
+
+
+def place_of_data(spec: SweepSpec) -> str | None:
+    """Where a submitted sweep's table lies below its artifacts; None if it has none.
+
+    Raises:
+        LrlabError: If the recorded spec names some other file.
+    """
+    if not isinstance(spec.data, CsvData | ParquetData):
+        return None
+    path = str(spec.data.path)
+    if not PLACE.fullmatch(path):
+        raise LrlabError(f"the recorded spec names a file that was not uploaded: {path!r}")
+    return path
+
+
+def same_content(file: Path, place: str) -> bool:
+    """Whether a stored table is what its place says."""
+    return hashlib.sha256(file.read_bytes()).hexdigest() == place.split("/")[1]

@@ -1,0 +1,156 @@
+"""Beginning a sweep in MLflow, or taking up the one that is there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+from lrlab.errors import LrlabError, UserError
+from lrlab.problem import Problem
+from lrlab.spec import SweepSpec
+from lrlab.track import layout, lock
+from lrlab.track.read import SweepInfo, list_sweeps, sweep_info
+from lrlab.track.recorder import Recorder
+from lrlab.track.store import Store, explained
+
+
+@contextmanager
+def open_sweep(
+    store: Store,
+    spec: SweepSpec,
+    problem: Problem,
+    *,
+    new: bool = False,
+    run_id: str | None = None,
+) -> Iterator[Recorder]:
+    """Begin a sweep, or take up the one that this spec began, and hold its lock.
+
+    An exception marks the sweep as failed, Ctrl-C as cancelled; either can be taken up again.
+
+    Args:
+        store: Where to record.
+        spec: What to run; all but `search.trials` identifies the sweep.
+        problem: Its data; a sweep that began on other data is refused.
+        new: Begin another sweep even if there is one.
+        run_id: Take up this sweep, which the caller knows that nobody else runs.
+
+    Raises:
+        LrlabError: If another process runs this sweep, or the store fails.
+        UserError: If the data are not those that the sweep began on.
+    """
+    with ExitStack() as stack:
+        with lock.turn(identity(store, spec)):
+            info = _chosen(store, spec, new, run_id)
+            if info is None:
+                info = create_sweep(store, spec, layout.user(), lock.sign_of_life())
+            info = _on_data(store, spec, info, problem)
+            stack.enter_context(lock.only_one(info.run_id, spec.name))
+        recorder = Recorder(store, spec, info)
+        recorder.tidy_up()
+        try:
+            yield recorder
+        except KeyboardInterrupt:
+            recorder.mark(layout.CANCELLED, "KILLED")
+            raise
+        except BaseException:
+            recorder.mark(layout.FAILED, "FAILED")
+            raise
+
+
+def identity(store: Store, spec: SweepSpec) -> str:
+    """What two processes that would begin the same sweep have in common."""
+    return f"{store.uri}|{spec.experiment_name}|{spec.digest()}"
+
+
+def find_begun(store: Store, spec: SweepSpec) -> SweepInfo | None:
+    """The latest sweep of a spec in its experiment, however many trials it was asked for."""
+    digest = f"tags.`{layout.SPEC_DIGEST}` = '{spec.digest()}'"
+    found = [s for s in list_sweeps(store, digest) if s.experiment == spec.experiment_name]
+    return found[0] if found else None
+
+
+def refuse_if_run_elsewhere(info: SweepInfo) -> None:
+    """Make sure that no other machine is running a sweep.
+
+    Raises:
+        LrlabError: If one gave a sign of life lately.
+    """
+    age = lock.alive_elsewhere(info.tags)
+    if info.state == layout.RUNNING and age is not None:
+        raise LrlabError(
+            f"the sweep {info.name!r} is being run by {info.tags[layout.OWNER]} (last sign of "
+            f"life {age:.0f} s ago); wait for it, or start a second one with --new. If that "
+            f"process is gone, it can be taken up in {lock.STALE - age:.0f} s"
+        )
+
+
+def create_sweep(store: Store, spec: SweepSpec, user: str, more: dict[str, str]) -> SweepInfo:
+    """A new parent run for a spec, in its experiment.
+
+    Args:
+        store: Where.
+        spec: Of the sweep.
+        user: Whose it is.
+        more: Further tags.
+    """
+    with explained(store.uri):
+        tags = layout.sweep_tags(spec, user) | {layout.STATE: layout.RUNNING} | more
+        run = store.client.create_run(experiment_id(store, spec), tags=tags, run_name=spec.name)
+        store.client.log_batch(run.info.run_id, params=layout.sweep_params(spec))
+        return sweep_info(store.client.get_run(run.info.run_id), spec.experiment_name)
+
+
+def experiment_id(store: Store, spec: SweepSpec) -> str:
+    """The experiment of a spec, made if there is none.
+
+    Raises:
+        UserError: If it is deleted.
+        LrlabError: If the store fails.
+    """
+    name = spec.experiment_name
+    with explained(store.uri):
+        experiment = store.client.get_experiment_by_name(name)
+        if experiment is None:
+            return str(store.client.create_experiment(name, tags=layout.experiment_tags(spec)))
+    if experiment.lifecycle_stage != "active":
+        raise UserError(
+            f"the experiment {name!r} is deleted in MLflow; restore it, or name another with "
+            "`experiment:` in the spec"
+        )
+    return str(experiment.experiment_id)
+
+
+def _chosen(store: Store, spec: SweepSpec, new: bool, run_id: str | None) -> SweepInfo | None:
+    """The sweep to take up; None to begin one."""
+    if run_id is not None:
+        with explained(store.uri):
+            return sweep_info(store.client.get_run(run_id), spec.experiment_name)
+    info = None if new else find_begun(store, spec)
+    if info is None:
+        return None
+    in_hand = info.state in (layout.QUEUED, layout.ARRIVING, layout.RUNNING)
+    if layout.SUBMITTED_BY in info.tags and in_hand:
+        raise LrlabError(
+            f"the sweep {info.name!r} was submitted to {store.shown}, where it is {info.state}; "
+            f"`lrlab show {info.run_id[:8]} --follow` watches it, `lrlab cancel` stops it, --new "
+            "starts a second one here"
+        )
+    refuse_if_run_elsewhere(info)
+    return info
+
+
+def _on_data(store: Store, spec: SweepSpec, info: SweepInfo, problem: Problem) -> SweepInfo:
+    """Record what a sweep trains on, or make sure that it is what it began on."""
+    begun = info.tags.get(layout.DATA_DIGEST)
+    if begun == problem.digest():
+        return info
+    if begun is not None:
+        raise UserError(
+            f"the data have changed since the sweep {info.name!r} began, so its runs could not be "
+            "compared; start another with --new"
+        )
+    with explained(store.uri):
+        store.client.log_inputs(info.run_id, [layout.dataset_input(spec, problem)])
+        tags = layout.data_tags(spec, problem)
+        store.client.log_batch(info.run_id, tags=layout.as_tags(tags))
+        return sweep_info(store.client.get_run(info.run_id), spec.experiment_name)
