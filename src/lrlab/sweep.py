@@ -338,8 +338,9 @@ def _better(spec: SweepSpec, best: float | None, value: float | None) -> float |
 def _standing(recorder: Recorder, resumed: int) -> Progress:
     """Where a sweep stands when it is taken up."""
     total = max(recorder.spec.n_runs, len(recorder.runs))
-    reason = recorder.why_not_faster
-    note = f"runs are written one by one, because {reason}" if reason else ""
+    note = ""
+    if recorder.writer_name == "client" and recorder.why_not_faster:
+        note = f"runs are written one by one, because {recorder.why_not_faster}"
     progress = Progress(0, total, resumed, trial=0, best=None, diverged=0, note=note)
     for key in recorder.runs:
         progress = _after(progress, recorder, key)

@@ -16,6 +16,7 @@ import click
 from lrlab.cli.look import ls, report, show, ui
 from lrlab.cli.server import server
 from lrlab.cli.setup import doctor, init
+from lrlab.cli.submit import cancel, submit
 from lrlab.cli.sweep import sweep
 from lrlab.cli.train import graph, losses, optimizers, train
 from lrlab.errors import LrlabError
@@ -44,7 +45,8 @@ def cli() -> None:
 
 
 COMMANDS = (
-    sweep, init, ls, show, report, ui, train, graph, losses, optimizers, doctor, server,
+    sweep, init, ls, show, report, ui, train, graph, losses, optimizers, doctor,
+    submit, cancel, server,
 )  # fmt: skip
 for command in COMMANDS:
     cli.add_command(command)

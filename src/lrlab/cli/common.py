@@ -17,9 +17,11 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def tracking_option(function: F) -> F:
-    """`--tracking-uri`."""
+    """`--tracking-uri`, also called `--server`."""
     return click.option(
         "--tracking-uri",
+        "--server",
+        "tracking_uri",
         metavar="URI",
         help="MLflow store or server. Default: MLFLOW_TRACKING_URI, else mlflow.db here.",
     )(function)

@@ -51,6 +51,7 @@ def ls(tracking_uri: str | None, as_json: bool, verbose: bool) -> int:
                     "run_id": s.run_id,
                     "experiment": s.experiment,
                     "state": s.state,
+                    "submitted_by": s.submitted_by,
                     "trials": s.trials,
                     "objective": s.objective,
                     "best": s.best,
@@ -63,10 +64,12 @@ def ls(tracking_uri: str | None, as_json: bool, verbose: bool) -> int:
     if not sweeps:
         click.echo(f"No sweeps in {store.shown}. Start one: lrlab sweep SPEC.yaml")
         return 0
+    submitted = any(s.submitted_by for s in sweeps)
     rows = [
         (
             s.name,
             s.state,
+            *((s.submitted_by,) if submitted else ()),
             s.trials,
             f"{s.objective} {cell(s.best)}",
             f"{s.started.astimezone():%Y-%m-%d %H:%M}",
@@ -74,7 +77,8 @@ def ls(tracking_uri: str | None, as_json: bool, verbose: bool) -> int:
         )
         for s in sweeps
     ]
-    click.echo(table(("sweep", "state", "trials", "best", "started", "id"), rows))
+    by = ("submitted by",) if submitted else ()
+    click.echo(table(("sweep", "state", *by, "trials", "best", "started", "id"), rows))
     return 0
 
 
@@ -85,9 +89,11 @@ Examples:
   lrlab show                 the latest sweep
   lrlab show quickstart
   lrlab show 3f2a91c0 --top 20
+  lrlab show quickstart --follow
 """
 )
 @click.argument("sweep", required=False)
+@click.option("-f", "--follow", is_flag=True, help="Wait until it ends, and show how it goes on.")
 @click.option(
     "--top", type=click.IntRange(min=0), default=10, show_default=True, help="Runs shown."
 )
@@ -95,7 +101,12 @@ Examples:
 @json_option
 @verbose_option
 def show(
-    sweep: str | None, top: int, tracking_uri: str | None, as_json: bool, verbose: bool
+    sweep: str | None,
+    follow: bool,
+    top: int,
+    tracking_uri: str | None,
+    as_json: bool,
+    verbose: bool,
 ) -> int:
     """Show one sweep: its state, and its best runs. SWEEP is a name or run id."""
     from lrlab import track
@@ -105,6 +116,11 @@ def show(
     track.quiet(verbose)
     store = track.connect(tracking_uri)
     info = track.find_sweep(store, sweep)
+    if follow:
+        from lrlab.cli.submit import show_progress
+
+        show_progress(store, info.run_id)
+        info = track.find_sweep(store, info.run_id)
     spec = track.load_sweep_spec(store, info)
     runs = track.runs_frame(track.recorded_runs(store, info))
     best = rank_runs(runs, objective=spec.objective, direction=spec.measure.direction).head(top)
@@ -116,6 +132,8 @@ def show(
                 "run_id": info.run_id,
                 "experiment": info.experiment,
                 "state": info.state,
+                "reason": info.reason,
+                "submitted_by": info.submitted_by,
                 "runs": len(runs),
                 "of": spec.n_runs,
                 "outcomes": outcomes,
@@ -128,6 +146,8 @@ def show(
     ended = ", ".join(f"{count} {name}" for name, count in sorted(outcomes.items()))
     count = f"{len(runs):,} of {spec.n_runs:,} runs" + (f" ({ended})" if ended else "")
     click.echo(f"{info.name}: {info.state}, {count}")
+    if info.reason:
+        click.echo(f"because {info.reason}")
     click.echo(f"experiment {info.experiment}, run {info.run_id}, in {store.shown}\n")
     for key, value in flatten(spec.resolved()).items():
         if value:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from lrlab.cli.common import json_option, print_json, tracking_option
+
 if TYPE_CHECKING:
     from lrlab.server.settings import Settings
 
@@ -106,3 +108,157 @@ def settings_from(env_file: Path, secrets: Sequence[str] | None = None) -> Setti
 
     load_dotenv(env_file, override=False, interpolate=False)
     return read_settings(os.environ, SECRETS if secrets is None else secrets)
+
+
+@server.command()
+@click.option("--local", is_flag=True, help="Plain processes on this machine, no containers.")
+@click.option(
+    "--data",
+    type=click.Path(file_okay=False, path_type=Path),
+    default="lrlab-server",
+    show_default=True,
+    help="Folder for database, artifacts and logs.",
+)
+@click.option("--workers", type=click.IntRange(min=1), help="Training processes.")
+@env_file_option
+def up(local: bool, data: Path, workers: int | None, env_file: Path) -> int:
+    """Run the whole server with --local, until Ctrl-C; its data stay."""
+    from lrlab.cli.common import interrupt_on_sigterm
+    from lrlab.server.local import address, running, watch
+
+    if not local:
+        raise click.UsageError(
+            "with Docker the server is started by `docker compose up -d --wait`; --local runs "
+            "it without"
+        )
+    interrupt_on_sigterm()
+    settings = settings_from(env_file)
+    if workers is not None:
+        settings = settings.model_copy(update={"workers": workers})
+
+    def say(line: str) -> None:
+        click.echo(line, err=True)
+
+    try:
+        with running(settings, data, say) as services:
+            click.echo(
+                f"The server is up: {address(settings)}\nSign in as {settings.admin_user} "
+                f"with LRLAB_ADMIN_PASSWORD of {env_file}. Logs: {data / 'logs'}. Ctrl-C stops it."
+            )
+            watch(services, data, say)
+    except KeyboardInterrupt:
+        click.echo("Stopped.", err=True)
+    return 0
+
+
+@server.command()
+@click.argument("url", required=False)
+@json_option
+def check(url: str | None, as_json: bool) -> int:
+    """Log in to the server at URL, write, read back, delete, and time it. Exit code 1 on failure.
+
+    Without URL: MLFLOW_TRACKING_URI. Sign in with MLFLOW_TRACKING_USERNAME and
+    MLFLOW_TRACKING_PASSWORD.
+    """
+    from lrlab.server.check import check_server
+    from lrlab.track.store import quiet, resolve_uri
+
+    quiet()
+    uri = resolve_uri(url)
+    if not uri.startswith(("http://", "https://")):
+        raise click.UsageError(f"{uri} is no server; name one, such as http://localhost:5000")
+    findings = []
+    for finding in check_server(uri):
+        findings.append(finding)
+        if not as_json:
+            click.echo(f"{'ok  ' if finding.ok else 'FAIL'}  {finding.check:<10}  {finding.found}")
+    if as_json:
+        print_json([{"check": f.check, "ok": f.ok, "found": f.found} for f in findings])
+    return 0 if all(f.ok for f in findings) else 1
+
+
+@server.group(
+    "user",
+    epilog="""
+\b
+Examples (as administrator: MLFLOW_TRACKING_USERNAME, MLFLOW_TRACKING_PASSWORD):
+  lrlab server user add alice --server http://localhost:5000
+  lrlab server user grant bob quickstart EDIT
+""",
+)
+def users() -> None:
+    """Users of the server and what they may do."""
+
+
+def _password_option(function: Any) -> Any:
+    return click.option(
+        "--password-stdin",
+        is_flag=True,
+        help="Read the password from standard input instead of generating one.",
+    )(function)
+
+
+def _given(password_stdin: bool) -> str | None:
+    return click.get_text_stream("stdin").readline().rstrip("\n") if password_stdin else None
+
+
+@users.command("add")
+@click.argument("name")
+@_password_option
+@tracking_option
+def add(name: str, password_stdin: bool, tracking_uri: str | None) -> int:
+    """Make the user NAME and print a generated password."""
+    from lrlab.server.users import add_user
+    from lrlab.track import connect
+
+    password = add_user(connect(tracking_uri), name, _given(password_stdin))
+    _show_password(name, password, password_stdin)
+    return 0
+
+
+@users.command()
+@click.argument("name")
+@_password_option
+@tracking_option
+def passwd(name: str, password_stdin: bool, tracking_uri: str | None) -> int:
+    """Give the user NAME another password, which is printed."""
+    from lrlab.server.users import set_password
+    from lrlab.track import connect
+
+    password = set_password(connect(tracking_uri), name, _given(password_stdin))
+    _show_password(name, password, password_stdin)
+    return 0
+
+
+def _show_password(name: str, password: str, given: bool) -> None:
+    click.echo(f"{name}: the password is set." if given else f"{name}: {password}")
+
+
+@users.command("rm")
+@click.argument("name")
+@tracking_option
+def rm(name: str, tracking_uri: str | None) -> int:
+    """Remove the user NAME; what the user recorded stays."""
+    from lrlab.server.users import remove_user
+    from lrlab.track import connect
+
+    remove_user(connect(tracking_uri), name)
+    click.echo(f"{name}: removed.")
+    return 0
+
+
+@users.command("grant")
+@click.argument("name")
+@click.argument("experiment")
+@click.argument(
+    "permission", type=click.Choice(["READ", "USE", "EDIT", "MANAGE", "NO_PERMISSIONS"])
+)
+@tracking_option
+def grant_(name: str, experiment: str, permission: str, tracking_uri: str | None) -> int:
+    """Let the user NAME do something with an EXPERIMENT that is not theirs."""
+    from lrlab.server.users import grant
+    from lrlab.track import connect
+
+    grant(connect(tracking_uri), name, experiment, permission)
+    click.echo(f"{name}: {permission} on {experiment}.")
+    return 0

@@ -33,7 +33,7 @@ class SweepInfo:
     """A sweep as its parent run describes it.
 
     `state` is running, finished, failed, cancelled, or interrupted: running by its record,
-    with no process alive that runs it.
+    with no process alive that runs it. One that was submitted to a server is queued before.
     """
 
     run_id: str
@@ -47,6 +47,16 @@ class SweepInfo:
     started: datetime
     ended: datetime | None
     tags: Mapping[str, str] = field(repr=False)
+
+    @property
+    def submitted_by(self) -> str:
+        """Who handed it to a server; empty if nobody did."""
+        return self.tags.get(layout.SUBMITTED_BY, "")
+
+    @property
+    def reason(self) -> str:
+        """Why a server gave it up; empty if none did."""
+        return self.tags.get(layout.REASON, "")
 
 
 @dataclass(frozen=True)
@@ -131,7 +141,11 @@ def sweep_info(run: MlflowRun, experiment: str) -> SweepInfo:
     objective = tags.get(layout.OBJECTIVE, "val_log_loss")
     ended = run.info.end_time
     state = tags.get(layout.STATE, run.info.status.lower())
-    if state == layout.RUNNING and not is_alive(run.info.run_id, tags):
+    if (
+        state == layout.RUNNING
+        and layout.SUBMITTED_BY not in tags  # the dispatcher will take it up
+        and not is_alive(run.info.run_id, tags)
+    ):
         state = "interrupted"
     return SweepInfo(
         run_id=run.info.run_id,

@@ -1,0 +1,118 @@
+"""`lrlab submit` and `cancel`: sweeps in the hands of a team server."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from lrlab.cli.common import json_option, print_json, quote, tracking_option, verbose_option
+
+if TYPE_CHECKING:
+    from lrlab.track import Store
+
+LOOK_EVERY = 1.0  # seconds
+
+
+@click.command(
+    epilog="""
+\b
+Examples:
+  lrlab submit sweeps/quickstart.yaml --server https://lrlab.example.org
+  lrlab submit my.yaml --set search.trials=500 --follow
+The server is that of --server, else MLFLOW_TRACKING_URI. Sign in with
+MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD.
+"""
+)
+@click.argument("spec_file", metavar="SPEC")
+@click.option("--trials", type=click.IntRange(min=1), help="Override search.trials.")
+@click.option(
+    "--set",
+    "overrides",
+    metavar="KEY=VALUE",
+    multiple=True,
+    help="Override any key of the spec, such as train.steps=200. Repeatable.",
+)
+@click.option("--new", is_flag=True, help="Submit another sweep, even if this spec has one.")
+@click.option("-f", "--follow", is_flag=True, help="Wait, and show how it goes on.")
+@tracking_option
+@json_option
+@verbose_option
+def submit(
+    spec_file: str,
+    trials: int | None,
+    overrides: tuple[str, ...],
+    new: bool,
+    follow: bool,
+    tracking_uri: str | None,
+    as_json: bool,
+    verbose: bool,
+) -> int:
+    """Hand the sweep of SPEC over to a team server, which runs it on its workers.
+
+    A CSV or Parquet table is uploaded with it. The command returns at once; the sweep survives
+    this machine, and restarts of the server.
+    """
+    from lrlab import track
+    from lrlab.server import client
+    from lrlab.spec import load_specs
+
+    track.quiet(verbose)
+    more = (f"search.trials={trials}",) if trials else ()
+    specs = load_specs(spec_file, (*overrides, *more))
+    store = track.connect(tracking_uri)
+    accepted = [(spec, client.submit(store, spec, new=new)) for spec in specs]
+    if as_json:
+        print_json([{"name": s.name, "run_id": a.run_id, "state": a.state} for s, a in accepted])
+    server = f" --server {quote(tracking_uri)}" if tracking_uri else ""
+    for spec, it in accepted if not as_json else ():
+        ended = it.state == "finished"
+        hint = "--trials N extends it, --new begins another" if ended else "run " + it.run_id
+        click.echo(f"{spec.name}: {it.state} ({hint})")
+        command = "report" if ended else "show --follow"
+        click.echo(f"  lrlab {command} {it.run_id[:8]}{server}")
+    if not follow:
+        return 0
+    return max(show_progress(store, it.run_id) for _, it in accepted)
+
+
+def show_progress(store: Store, run_id: str) -> int:
+    """Show on standard error how a sweep goes on, until it ends; 1 if it did not finish."""
+    from lrlab.cli.common import cell
+    from lrlab.server import client
+
+    state = ""
+    for now in client.follow(store, run_id, LOOK_EVERY):
+        info, state = now.info, now.info.state
+        line = f"{info.name}: {state}, {now.done}/{now.total} runs"
+        if info.best is not None:
+            line += f", best {info.objective} {cell(info.best)}"
+        click.echo(line + (f": {info.reason}" if info.reason else ""), err=True)
+    return 0 if state == "finished" else 1
+
+
+@click.command(
+    epilog="""
+\b
+Examples:
+  lrlab cancel quickstart --server https://lrlab.example.org
+  lrlab cancel 3f2a91c0
+"""
+)
+@click.argument("sweep")
+@tracking_option
+@verbose_option
+def cancel(sweep: str, tracking_uri: str | None, verbose: bool) -> int:
+    """Stop a submitted sweep. SWEEP is a name or run id; what is recorded stays."""
+    from lrlab import track
+    from lrlab.server import client
+
+    track.quiet(verbose)
+    store = track.connect(tracking_uri)
+    info = track.find_sweep(store, sweep)
+    client.cancel(store, info)
+    click.echo(
+        f"{info.name} ({info.run_id[:8]}) will be stopped. Submitting the same spec again "
+        "takes it up where it was."
+    )
+    return 0

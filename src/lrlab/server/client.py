@@ -1,0 +1,114 @@
+"""What a user does with a team server: hand sweeps over, watch them, stop them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from lrlab.errors import UserError
+from lrlab.server.submission import Accepted, with_uploaded_data
+from lrlab.spec import SweepSpec, dump_spec
+from lrlab.track import Store, SweepInfo, find_sweep, layout, wire
+from lrlab.track.begin import experiment_id
+from lrlab.track.remote import refused, request, server_info
+from lrlab.track.store import explained
+
+ENDED = (layout.FINISHED, layout.FAILED, layout.CANCELLED)
+
+
+def submit(store: Store, spec: SweepSpec, *, new: bool = False) -> Accepted:
+    """Hand a sweep over to a server, with its table; returns as soon as it is queued.
+
+    A sweep of the same spec that is there already is taken up again, or extended.
+
+    Args:
+        store: The server.
+        spec: The sweep.
+        new: Begin another, even if there is one.
+
+    Raises:
+        UserError: If the server is no team server of lrlab, or refuses the sweep.
+        LrlabError: If it does not answer.
+    """
+    if not store.is_server or server_info(store) is None:
+        raise UserError(
+            f"{store.shown} is no team server of lrlab, so it cannot run sweeps; name one with "
+            "--server, or run the sweep here with `lrlab sweep`"
+        )
+    sent, table = with_uploaded_data(spec)
+    answer = request(
+        store,
+        "POST",
+        wire.SWEEPS,
+        params={"experiment_id": experiment_id(store, spec)},
+        files={
+            "spec": (None, dump_spec(sent)),
+            "new": (None, "1" if new else "0"),
+            **({"data": (table.name, table.content)} if table is not None else {}),
+        },
+    )
+    if not answer.ok:
+        raise refused(store, answer)
+    said = answer.json()
+    return Accepted(str(said["run_id"]), str(said["state"]))
+
+
+def cancel(store: Store, info: SweepInfo) -> None:
+    """Ask for a submitted sweep to be stopped; what it has recorded stays.
+
+    Raises:
+        UserError: If it was not submitted, or has ended, or the user may not change it.
+    """
+    if layout.SUBMITTED_BY not in info.tags:
+        owner = info.tags.get(layout.OWNER, "another process")
+        raise UserError(
+            f"the sweep {info.name!r} was not submitted; it is {info.state}"
+            + (f", run by {owner}: stop it there with Ctrl-C" if info.state == "running" else "")
+        )
+    if info.state in ENDED:
+        raise UserError(f"the sweep {info.name!r} is {info.state} already")
+    with explained(store.uri):
+        store.client.set_tag(info.run_id, layout.CANCEL, "1")
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Where a submitted sweep stands."""
+
+    info: SweepInfo
+    done: int
+    total: int
+
+
+def follow(store: Store, run_id: str, every: float) -> Iterator[Standing]:
+    """Where a sweep stands, each time that has changed, until it ends.
+
+    Args:
+        store: The server.
+        run_id: The sweep.
+        every: Seconds between looks.
+    """
+    last = None
+    while True:
+        now = standing(store, run_id)
+        seen = (now.info.state, now.done, now.info.best)
+        if seen != last:
+            last = seen
+            yield now
+        if now.info.state in ENDED:
+            return
+        time.sleep(every)
+
+
+def standing(store: Store, run_id: str) -> Standing:
+    """Where a sweep stands now.
+
+    Raises:
+        UserError: If there is no such sweep.
+    """
+    info = find_sweep(store, run_id)
+    with explained(store.uri):
+        params = store.client.get_run(info.run_id).data.params
+    total = info.trials * int(params.get("search.replicates", 1))
+    return Standing(info, int(info.tags.get(layout.DONE, 0)), total)

@@ -1,0 +1,285 @@
+"""The team server without containers: PostgreSQL and every service as a plain process.
+
+The services are those of docker-compose.yml, started by the same commands. One that ends is
+started again; all end with this process, however it ends.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import requests
+
+from lrlab.errors import LrlabError, UserError
+from lrlab.server.services import SERVICES, Command
+from lrlab.server.settings import Settings
+
+POSTGRES = "postgres"
+LOCALHOST = "127.0.0.1"
+START = 120.0  # seconds that a service has to come up
+STOP = 15.0  # seconds that it has to end
+PAUSE = 1.0  # seconds before one that ended is started again
+LONGEST_PAUSE = 30.0
+PR_SET_PDEATHSIG = 1
+
+
+@dataclass
+class Service:
+    """A service and the process that it is at present.
+
+    Attributes:
+        name: As in `SERVICES`, with a number for the second worker and so on.
+        command: How it is started.
+        stop: The signal that ends it in good order.
+        user: Whose process it is; None for this one's.
+        process: The process; None before the first start.
+        starts: How often it was started.
+        not_before: When it may be started again, on the monotonic clock.
+    """
+
+    name: str
+    command: Command
+    stop: signal.Signals = signal.SIGTERM
+    user: str | None = None
+    process: subprocess.Popen[bytes] | None = None
+    starts: int = 0
+    not_before: float = 0.0
+    _began: float = field(default=0.0, repr=False)
+
+    def start(self, folder: Path) -> None:
+        """Start it, with its output in `logs/` and its process id in `pids/`."""
+        with (folder / "logs" / f"{self.name}.log").open("ab") as log:
+            self.process = subprocess.Popen(
+                self.command.argv,
+                env=os.environ | self.command.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                user=self.user,
+                group=pwd.getpwnam(self.user).pw_gid if self.user else None,
+                extra_groups=[] if self.user else None,
+                preexec_fn=_ends_with_parent(self.stop),
+            )
+        self.starts += 1
+        self._began = time.monotonic()
+        (folder / "pids" / f"{self.name}.pid").write_text(f"{self.process.pid}\n")
+
+    def keep(self, folder: Path, say: Callable[[str], None]) -> None:
+        """Start it again if it has ended; later and later if it keeps ending at once."""
+        if self.process is None or self.process.poll() is None:
+            return
+        now = time.monotonic()
+        if not self.not_before:
+            _signal(self.process, signal.SIGKILL)  # what the process has left of its group
+            quick = now - self._began < LONGEST_PAUSE
+            pause = min(PAUSE * 2 ** (self.starts - 1 if quick else 0), LONGEST_PAUSE)
+            self.not_before = now + pause
+            say(f"{self.name} ended ({self.process.returncode}); again in {pause:.0f} s")
+        elif now > self.not_before:
+            self.not_before = 0.0
+            self.start(folder)
+
+    def end(self) -> None:
+        """Stop it, and wait until it is gone."""
+        if self.process is None:
+            return
+        _signal(self.process, self.stop)
+        with suppress(subprocess.TimeoutExpired):
+            self.process.wait(STOP)
+        _signal(self.process, signal.SIGKILL)
+        self.process.wait()
+
+
+def _signal(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, number)
+
+
+def _ends_with_parent(number: signal.Signals) -> Callable[[], None]:
+    """For a child about to start: the kernel sends it a signal when its parent dies (Linux)."""
+    libc = ctypes.CDLL(None, use_errno=True)
+
+    def ask() -> None:
+        libc.prctl(PR_SET_PDEATHSIG, int(number), 0, 0, 0)
+
+    return ask
+
+
+@contextmanager
+def running(
+    settings: Settings, folder: Path, say: Callable[[str], None] = print
+) -> Iterator[list[Service]]:
+    """The whole server as processes of this machine, with its data in a folder.
+
+    Args:
+        settings: The server's; `db_port` and so on are where it listens, on this machine alone.
+        folder: For the database, artifacts, logs and process ids; made if it is not there.
+        say: Told what is going on.
+
+    Yields:
+        The services, up and well; `watch` keeps them so.
+
+    Raises:
+        UserError: If PostgreSQL is not installed.
+        LrlabError: If a service does not come up.
+    """
+    folder = folder.resolve()
+    for name in ("logs", "pids", "artifacts"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    folder.chmod(0o711)  # the database's user passes through; only it and this user look inside
+    (folder / "logs").chmod(0o700)
+    here = {"host": LOCALHOST, "db_host": LOCALHOST, "artifacts": str(folder / "artifacts")}
+    here["tracking_uri"] = address(settings)
+    settings = settings.model_copy(update=here)
+    services: list[Service] = []
+
+    def start(service: Service) -> Service:
+        say(f"starting {service.name}")
+        service.start(folder)
+        services.append(service)
+        return service
+
+    try:
+        start(_postgres(settings, folder))
+        _migrate(settings, folder)
+        tracking = start(Service("mlflow", SERVICES["mlflow"](settings)))
+        start(Service("scheduler", SERVICES["scheduler"](settings)))
+        start(Service("worker", SERVICES["worker"](settings)))
+        _wait_for(tracking, f"{settings.tracking_uri}/health", folder)
+        start(Service("dispatcher", _dispatcher(settings)))
+        yield services
+    finally:
+        for service in reversed(services):
+            service.end()
+
+
+def address(settings: Settings) -> str:
+    """Where the server is reached on this machine."""
+    return f"http://{LOCALHOST}:{settings.port}"
+
+
+def watch(services: list[Service], folder: Path, say: Callable[[str], None] = print) -> None:
+    """Start again what ends, until this process is interrupted."""
+    while True:
+        for service in services:
+            service.keep(folder.resolve(), say)
+        time.sleep(0.5)
+
+
+def _dispatcher(settings: Settings) -> Command:
+    command = SERVICES["dispatcher"](settings)
+    given = {
+        f"LRLAB_{name.upper()}": _text(value) for name, value in settings if value is not None
+    }
+    return Command(command.argv, {**given, **command.environment})
+
+
+def _text(value: object) -> str:
+    reveal = getattr(value, "get_secret_value", None)
+    return str(reveal() if reveal else value)
+
+
+def _postgres(settings: Settings, folder: Path) -> Service:
+    """PostgreSQL on a folder of its own, which is made the first time."""
+    programs, user = _programs(), _database_user()
+    data = folder / POSTGRES
+    if not (data / "PG_VERSION").exists():
+        _initdb(programs, data, settings, user)
+    # fmt: off
+    argv = (
+        str(programs / "postgres"), "-D", str(data), "-p", str(settings.db_port),
+        "-c", f"listen_addresses={LOCALHOST}", "-c", f"unix_socket_directories={data}",
+    )
+    # fmt: on
+    return Service(POSTGRES, Command(argv), stop=signal.SIGINT, user=user)  # a fast shutdown
+
+
+def _programs() -> Path:
+    """The folder of PostgreSQL's programs, which Debian keeps out of the path."""
+    found = shutil.which("postgres")
+    if found:
+        return Path(found).parent
+    installed = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"))
+    if not installed:
+        raise UserError(
+            "PostgreSQL is not installed here: sudo apt-get install postgresql (or use "
+            "`docker compose up`)"
+        )
+    return installed[-1].parent
+
+
+def _database_user() -> str | None:
+    """PostgreSQL refuses to run as root."""
+    if os.geteuid() != 0:
+        return None
+    try:
+        return pwd.getpwnam(POSTGRES).pw_name
+    except KeyError:
+        raise UserError("PostgreSQL does not run as root: use another user") from None
+
+
+def _initdb(programs: Path, data: Path, settings: Settings, user: str | None) -> None:
+    """Make the database's folder: whole, or not at all."""
+    making = data.with_name(f".{data.name}.making")
+    shutil.rmtree(making, ignore_errors=True)
+    making.mkdir(mode=0o700)
+    if user is not None:
+        shutil.chown(making, user, pwd.getpwnam(user).pw_gid)
+    password = data.with_name(f".{data.name}.password")
+    password.touch(mode=0o600)
+    password.write_text(settings.db_password.get_secret_value())
+    if user is not None:
+        shutil.chown(password, user)
+    # fmt: off
+    done = subprocess.run(
+        [
+            str(programs / "initdb"), "-D", str(making), "-U", settings.db_user, "-E", "UTF8",
+            "--locale", "C.UTF-8", "--auth", "scram-sha-256", "--pwfile", str(password),
+        ],
+        capture_output=True, text=True, check=False,
+        user=user, group=pwd.getpwnam(user).pw_gid if user else None,
+        extra_groups=[] if user else None,
+    )
+    # fmt: on
+    password.unlink()
+    if done.returncode:
+        raise LrlabError(f"PostgreSQL cannot be set up: {done.stderr.strip()[-300:]}")
+    making.rename(data)
+
+
+def _migrate(settings: Settings, folder: Path) -> None:
+    command = SERVICES["migrate"](settings)
+    done = subprocess.run(
+        command.argv,
+        env={**os.environ, **_dispatcher(settings).environment, **command.environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    (folder / "logs" / "migrate.log").write_text(done.stdout + done.stderr)
+    if done.returncode:
+        raise LrlabError(done.stderr.strip().removeprefix("Error: ")[-500:])
+
+
+def _wait_for(service: Service, url: str, folder: Path) -> None:
+    deadline = time.monotonic() + START
+    assert service.process is not None
+    while time.monotonic() < deadline and service.process.poll() is None:
+        with suppress(requests.RequestException):
+            if requests.get(url, timeout=2).ok:
+                return
+        time.sleep(0.2)
+    log = folder / "logs" / f"{service.name}.log"
+    last = log.read_text("utf-8", "replace").strip().splitlines()[-1:]
+    raise LrlabError(f"{service.name} did not come up: {' '.join(last)[:300]} (see {log})")
