@@ -15,12 +15,13 @@ import pickle
 import pkgutil
 import time
 from array import array
-from collections import Counter, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
 from contextlib import suppress
+from functools import partial
 from importlib import metadata
-from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING, Any, cast
+from threading import Thread
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 from urllib.parse import urlsplit
 from uuid import uuid4
 
@@ -28,12 +29,16 @@ from lrlab.errors import LrlabError, UserError
 from lrlab.problem import Problem
 from lrlab.spec import TrainSpec
 from lrlab.train import remote
+from lrlab.train.batch import Batch
 from lrlab.train.executors import Note
 from lrlab.train.trajectory import Trajectory
 from lrlab.trial import Run
 
 if TYPE_CHECKING:
-    from distributed import Client, Future
+    from distributed import Client
+    from distributed import Future as Task
+
+T = TypeVar("T")
 
 PORT = 8786  # Dask's own
 CONNECT = 10.0  # seconds to wait for the scheduler, at first and when it was lost
@@ -43,7 +48,6 @@ LOSSES = 3  # connections lost in a row, beyond which a batch is trained here
 KILLS = 4  # workers that may die over a program before it is trained here
 LOOK = 1.0  # seconds without news, after which the cluster is looked after
 ANSWER = 30.0  # seconds that an answer may take
-AHEAD = 2**28  # bytes of results that are fetched before their turn
 LOGGERS = ("distributed", "distributed.client", "distributed.gc", "tornado", "tornado.application")
 
 
@@ -81,17 +85,20 @@ class Cluster:
         self._versions = remote.versions()
         self._doubt = False
         self._alone_since: float | None = None
-        self._data: Future | None = None
+        self._data: Task | None = None
         self._client: Client | None = self._connect(CONNECT)
         try:
             self._check_versions(self._client)
+        except OSError as error:
+            self.close()
+            raise LrlabError(f"the scheduler at {executor} has gone away again: {error}") from None
         except BaseException:
             self.close()
             raise
 
     def map(self, groups: Sequence[Sequence[Run]]) -> Iterator[list[Trajectory] | None]:
         """Trajectories of each program, in order; see `Workers`."""
-        batch = _Batch(groups)
+        batch = Batch(groups)
         try:
             for number in range(len(groups)):
                 if not self._bring(batch, number):
@@ -109,7 +116,7 @@ class Cluster:
 
     # --- one batch ---------------------------------------------------------------------------
 
-    def _bring(self, batch: _Batch, number: int) -> bool:
+    def _bring(self, batch: Batch, number: int) -> bool:
         """Have a program ended; False if this one and the rest are to be trained here."""
         lost = 0
         while number not in batch.ended:
@@ -141,15 +148,15 @@ class Cluster:
         self._doubt = self._client is None
         return self._client is not None
 
-    def _submit(self, batch: _Batch) -> None:
+    def _submit(self, batch: Batch) -> None:
         """Send every program that is not there yet."""
         if self._client is None:
             raise _LostError
         try:
-            data = self._data = self._data or self._share(self._client)
             due = batch.due()
             if not due:
                 return
+            data = self._share(self._client)
             same = (_by_name(f"{remote.__name__}:train_program"), self._versions, data)
             futures = self._client.map(
                 operator.call,
@@ -165,16 +172,21 @@ class Cluster:
         except (OSError, RuntimeError) as error:  # RuntimeError: its event loop has ended
             raise _LostError from error
 
-    def _share(self, client: Client) -> Future:
-        """Send the data to the cluster, as a task: Dask makes it again if its worker is lost."""
+    def _share(self, client: Client) -> Task:
+        """The data on the cluster, as a task: Dask does it again if its worker is lost."""
         import dask
 
+        if self._data is not None:
+            if self._data.status not in ("error", "cancelled"):
+                return self._data
+            self._data.release()
         payload = pickle.dumps((self._problem, self._settings), protocol=5)
         key = f"lrlab-data-{hashlib.sha256(payload).hexdigest()[:32]}"
         with dask.config.set({"distributed.admin.large-graph-warning-threshold": "1 TB"}):
-            return client.submit(array, "B", payload, key=key)
+            self._data = client.submit(array, "B", payload, key=key)
+        return self._data
 
-    def _await(self, batch: _Batch, number: int) -> None:
+    def _await(self, batch: Batch, number: int) -> None:
         """Wait until something has happened to the batch's programs, and take note of it."""
         found = batch.next_finished(number, LOOK)
         if found is None:
@@ -183,17 +195,18 @@ class Cluster:
         ended, future = found
         try:
             answer = future.result(timeout=ANSWER)
-        except TimeoutError:  # its worker is lost since; Dask trains it again
-            batch.watch(ended, future)
-            self._look_after()
         except Exception as error:
-            if future.status != "error":
+            if future.status == "error":
+                self._failed(batch, ended, error)
+            elif isinstance(error, TimeoutError):  # its worker is lost since: Dask trains it again
+                batch.watch(ended, future)
+                self._look_after()
+            else:
                 raise _LostError from error
-            self._failed(batch, ended, error)
         else:
             self._answered(batch, ended, answer)
 
-    def _answered(self, batch: _Batch, number: int, answer: bytes | dict[str, str]) -> None:
+    def _answered(self, batch: Batch, number: int, answer: bytes | dict[str, str]) -> None:
         if isinstance(answer, dict):
             raise self._other_versions(answer, "a worker")
         self._alone_since, self._doubt = None, False
@@ -203,7 +216,7 @@ class Cluster:
         self._said.clear()
         batch.end(number, answer)
 
-    def _failed(self, batch: _Batch, number: int, error: Exception) -> None:
+    def _failed(self, batch: Batch, number: int, error: Exception) -> None:
         """A program failed: again, if its worker was killed; else in this process.
 
         What is wrong with the program itself then shows here, without Dask around it.
@@ -260,26 +273,45 @@ class Cluster:
     # --- the connection ----------------------------------------------------------------------
 
     def _connect(self, timeout: float) -> Client:
+        """A client of the scheduler.
+
+        Raises:
+            UserError: If there are no certificates for tls://.
+            LrlabError: If nobody answers, or nobody who speaks Dask's language.
+        """
         distributed = _distributed()
+        if self._address.startswith("tls://"):
+            self._check_certificates(distributed.Security())
+        options = {"name": "lrlab", "set_as_default": False, "timeout": timeout}
         try:
-            return distributed.Client(
-                self._address, name="lrlab", set_as_default=False, timeout=timeout
-            )
-        except (TypeError, ValueError) as error:  # of certificates that are not there
-            raise UserError(f"cannot use the executor {self.executor}: {error}") from None
-        except Exception as error:
+            connect = partial(distributed.Client, self._address, **options)
+            return cast("Client", _within(timeout + 1, connect))
+        except Exception:
             raise LrlabError(
-                f"no Dask scheduler answers at {self.executor} within {timeout:.0f} s "
-                f"({type(error).__name__}). Is it running (`dask scheduler`), is the address "
-                "right, and does a firewall let the port through?"
+                f"no Dask scheduler answers at {self.executor} within {timeout:.0f} s. Is it "
+                "running (`dask scheduler`), is the address right, and does a firewall let the "
+                "port through?"
             ) from None
+
+    def _check_certificates(self, security: Any) -> None:
+        try:
+            found = security.get_connection_args("client")["ssl_context"]
+            reason = "none are configured"
+        except (OSError, ValueError) as error:  # ssl.SSLError among them
+            found, reason = None, str(error)
+        if found is None:
+            raise UserError(
+                f"{self.executor} needs certificates, and {reason}. Name them in Dask's "
+                "configuration: distributed.comm.tls.ca-file, distributed.comm.tls.client.cert "
+                "and .key"
+            )
 
     def _check_versions(self, client: Client) -> None:
         """Refuse workers that are there; those that come later are asked with each program."""
         found: dict[str, dict[str, str]] = {}
         for package in remote.COMPARED:
-            answers = client.run(metadata.version, package, on_error="return")
-            for worker, answer in answers.items():
+            ask = partial(client.run, metadata.version, package, on_error="return")
+            for worker, answer in _within(ANSWER, ask).items():
                 if isinstance(answer, str):
                     found.setdefault(worker, {})[package] = remote.public(answer)
                 elif isinstance(answer, metadata.PackageNotFoundError):
@@ -301,94 +333,39 @@ class Cluster:
         )
 
 
-class _Batch:
-    """Programs of a cohort on their way through the cluster.
-
-    Attributes:
-        groups: The runs of each program.
-        ended: Pickled trajectories of those that have ended and were not taken, by number; no
-            bytes for a program to be trained here.
-        kills: Workers that have died over a program.
-        sent: How often programs were sent.
-    """
-
-    def __init__(self, groups: Sequence[Sequence[Run]]) -> None:
-        self.groups = groups
-        self.ended: dict[int, bytes] = {}
-        self.kills: Counter[int] = Counter()
-        self.sent = 0
-        self._left = set(range(len(groups)))  # neither ended nor taken
-        self._futures: dict[int, Future] = {}
-        self._finished: SimpleQueue[tuple[int, Future]] = SimpleQueue()
-        self._early: deque[tuple[int, Future]] = deque()  # finished before their turn
-
-    def due(self) -> list[int]:
-        """Programs that are to be sent to the cluster."""
-        return sorted(self._left - self._futures.keys())
-
-    def watch(self, number: int, future: Future) -> None:
-        """Have a future's end noticed."""
-        self._futures[number] = future
-        future.add_done_callback(lambda ended: self._finished.put((number, ended)))
-
-    def next_finished(self, number: int, timeout: float) -> tuple[int, Future] | None:
-        """A program that has finished, if one does within `timeout` seconds.
-
-        The one that is waited for goes first; others follow as long as there is room for them.
-        """
-        room = sum(map(len, self.ended.values())) < AHEAD
-        while True:
-            with suppress(Empty):
-                while True:
-                    self._early.append(self._finished.get_nowait())
-            current = [pair for pair in self._early if self._futures.get(pair[0]) is pair[1]]
-            self._early = deque(current)  # without those that were released since
-            own = [pair for pair in current if pair[0] == number]
-            for pair in own or (current if room else []):
-                self._early.remove(pair)
-                return pair
-            try:
-                self._early.append(self._finished.get(timeout=timeout))
-            except Empty:
-                return None
-
-    def end(self, number: int, trajectories: bytes) -> None:
-        """A program has ended."""
-        self.ended[number] = trajectories
-        self._left.discard(number)
-        self._futures.pop(number).release()
-
-    def retry(self, number: int) -> None:
-        """A program is to be sent again."""
-        self._futures.pop(number).release()
-
-    def take(self, number: int) -> list[Trajectory] | None:
-        """What came of a program that has ended."""
-        trajectories = self.ended.pop(number)
-        return pickle.loads(trajectories) if trajectories else None
-
-    def release(self) -> None:
-        """Give up what has not ended: the scheduler forgets what no client waits for."""
-        while self._futures:
-            with suppress(Exception):  # the client may be closed
-                self._futures.popitem()[1].release()
-
-
 def _address(executor: str) -> str:
     """The address as Dask writes it.
 
     Raises:
         UserError: If there is no host, or no number after it.
     """
+    scheme = "tls" if executor.startswith("tls://") else "tcp"
     try:
         parts = urlsplit(executor)
-        host, port = parts.hostname, parts.port or PORT
+        host, port, rest = parts.hostname, parts.port or PORT, parts.path.strip("/")
     except ValueError:
-        host, port = None, 0
-    if not host or parts.path.strip("/"):
-        raise UserError(f"executor {executor!r}: write {parts.scheme}://HOST:PORT")
-    scheme = "tls" if parts.scheme == "tls" else "tcp"
+        host, port, rest = None, 0, ""
+    if not host or rest:
+        raise UserError(f"executor {executor!r}: write SCHEME://HOST:PORT, as in dask://host:8786")
     return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
+
+
+def _within(seconds: float, call: Callable[[], T]) -> T:
+    """The result of a call that may never return: Dask's handshake waits without limit.
+
+    Raises:
+        TimeoutError: If there is none in time; the call is left behind in its thread.
+    """
+    ended: Future[T] = Future()
+
+    def run() -> None:
+        try:
+            ended.set_result(call())
+        except BaseException as error:
+            ended.set_exception(error)
+
+    Thread(target=run, daemon=True, name="lrlab-dask").start()
+    return ended.result(timeout=seconds)
 
 
 def _by_name(function: str) -> Any:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from importlib import import_module
 
-from lrlab.catalogue import did_you_mean
 from lrlab.errors import UserError
 from lrlab.problem import Problem
 from lrlab.spec import TrainSpec
@@ -50,10 +49,8 @@ def open_executor(
     """
     scheme, separator, _ = executor.partition("://")
     if not separator or scheme not in EXECUTORS:
-        hint = did_you_mean(scheme, list(EXECUTORS)) if separator else ""
-        known = ", ".join(EXECUTORS)
         raise UserError(
-            f"unknown executor {executor!r}{hint}; write SCHEME://HOST:PORT with one of the "
-            f"schemes {known}, such as dask://localhost:8786"
+            f"unknown executor {executor!r}: its scheme is none of {', '.join(EXECUTORS)}; write "
+            "SCHEME://HOST:PORT, as in dask://localhost:8786"
         )
     return EXECUTORS[scheme](executor, problem, settings, note)
