@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -13,6 +14,7 @@ from lrlab.cli.common import json_option, print_json, tracking_option
 
 if TYPE_CHECKING:
     from lrlab.server.settings import Settings
+    from lrlab.track import Store
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -178,7 +180,7 @@ def check(url: str | None, as_json: bool) -> int:
 
 
 @server.group(
-    "user",
+    name="user",
     epilog="""
 \b
 Examples (as administrator: MLFLOW_TRACKING_USERNAME, MLFLOW_TRACKING_PASSWORD):
@@ -190,7 +192,7 @@ def users() -> None:
     """Users of the server and what they may do."""
 
 
-def _password_option(function: Any) -> Any:
+def _password_option(function: F) -> F:
     return click.option(
         "--password-stdin",
         is_flag=True,
@@ -198,20 +200,26 @@ def _password_option(function: Any) -> Any:
     )(function)
 
 
+def _connected(tracking_uri: str | None) -> Store:
+    from lrlab import track
+
+    track.quiet()
+    return track.connect(tracking_uri)
+
+
 def _given(password_stdin: bool) -> str | None:
-    return click.get_text_stream("stdin").readline().rstrip("\n") if password_stdin else None
+    return sys.stdin.readline().rstrip("\n") if password_stdin else None
 
 
-@users.command("add")
+@users.command()
 @click.argument("name")
 @_password_option
 @tracking_option
 def add(name: str, password_stdin: bool, tracking_uri: str | None) -> int:
     """Make the user NAME and print a generated password."""
-    from lrlab.server.users import add_user
-    from lrlab.track import connect
+    from lrlab.server import users as accounts
 
-    password = add_user(connect(tracking_uri), name, _given(password_stdin))
+    password = accounts.add_user(_connected(tracking_uri), name, _given(password_stdin))
     _show_password(name, password, password_stdin)
     return 0
 
@@ -222,10 +230,9 @@ def add(name: str, password_stdin: bool, tracking_uri: str | None) -> int:
 @tracking_option
 def passwd(name: str, password_stdin: bool, tracking_uri: str | None) -> int:
     """Give the user NAME another password, which is printed."""
-    from lrlab.server.users import set_password
-    from lrlab.track import connect
+    from lrlab.server import users as accounts
 
-    password = set_password(connect(tracking_uri), name, _given(password_stdin))
+    password = accounts.set_password(_connected(tracking_uri), name, _given(password_stdin))
     _show_password(name, password, password_stdin)
     return 0
 
@@ -234,31 +241,29 @@ def _show_password(name: str, password: str, given: bool) -> None:
     click.echo(f"{name}: the password is set." if given else f"{name}: {password}")
 
 
-@users.command("rm")
+@users.command()
 @click.argument("name")
 @tracking_option
 def rm(name: str, tracking_uri: str | None) -> int:
     """Remove the user NAME; what the user recorded stays."""
-    from lrlab.server.users import remove_user
-    from lrlab.track import connect
+    from lrlab.server import users as accounts
 
-    remove_user(connect(tracking_uri), name)
+    accounts.remove_user(_connected(tracking_uri), name)
     click.echo(f"{name}: removed.")
     return 0
 
 
-@users.command("grant")
+@users.command()
 @click.argument("name")
 @click.argument("experiment")
 @click.argument(
     "permission", type=click.Choice(["READ", "USE", "EDIT", "MANAGE", "NO_PERMISSIONS"])
 )
 @tracking_option
-def grant_(name: str, experiment: str, permission: str, tracking_uri: str | None) -> int:
+def grant(name: str, experiment: str, permission: str, tracking_uri: str | None) -> int:
     """Let the user NAME do something with an EXPERIMENT that is not theirs."""
-    from lrlab.server.users import grant
-    from lrlab.track import connect
+    from lrlab.server import users as accounts
 
-    grant(connect(tracking_uri), name, experiment, permission)
+    accounts.grant(_connected(tracking_uri), name, experiment, permission)
     click.echo(f"{name}: {permission} on {experiment}.")
     return 0

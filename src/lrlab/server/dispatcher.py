@@ -194,6 +194,8 @@ class Dispatcher:
         sweep = job.sweep
         with explained(self.store.uri):
             tags = self.store.client.get_run(sweep.run_id).data.tags
+        if tags.get(layout.STATE) == layout.FINISHED:
+            return  # it fell on its way out
         went_on = int(tags.get(layout.DONE, 0)) > sweep.done
         attempts = 1 if went_on else sweep.attempts + 1
         why = job.said or f"its process ended with {job.process.returncode}"

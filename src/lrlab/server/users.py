@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import requests
 from mlflow.exceptions import MlflowException
-from mlflow.server.auth.client import AuthServiceClient
 
 from lrlab.errors import LrlabError, UserError
 from lrlab.track import Store
@@ -72,7 +71,9 @@ def grant(store: Store, name: str, experiment: str, permission: str) -> None:
     )
 
 
-def _client(store: Store) -> AuthServiceClient:
+def _client(store: Store) -> Any:
+    from mlflow.server.auth.client import AuthServiceClient  # takes MLflow's whole server along
+
     if not store.is_server:
         raise UserError(f"{store.shown} is no server, so it has no users; name one with --server")
     return AuthServiceClient(store.uri)
@@ -91,6 +92,7 @@ def _call(store: Store, action: Callable[[], T]) -> T:
             ) from None
         if "404" in low and "endpoint" in low:
             raise UserError(f"{store.shown} has no login, so it has no users") from None
-        raise UserError(error.message.splitlines()[0]) from None
+        first = error.message.splitlines()[0].partition(" Error: (")[0]  # of the database
+        raise UserError(first.partition(": ")[2] or first) from None
     except requests.RequestException as error:
         raise LrlabError(f"{store.shown} does not answer: {type(error).__name__}") from None
