@@ -267,3 +267,14 @@ def grant(name: str, experiment: str, permission: str, tracking_uri: str | None)
     accounts.grant(_connected(tracking_uri), name, experiment, permission)
     click.echo(f"{name}: {permission} on {experiment}.")
     return 0
+
+
+@users.command("ls")
+@tracking_option
+def list_(tracking_uri: str | None) -> int:
+    """List the users."""
+    from lrlab.server import users as accounts
+
+    for name, administrator in accounts.list_users(_connected(tracking_uri)):
+        click.echo(f"{name} (administrator)" if administrator else name)
+    return 0

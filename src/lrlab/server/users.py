@@ -1,20 +1,22 @@
-"""Users of a team server, through MLflow's own API for them."""
+"""Users of a team server, through MLflow's own API for them.
+
+The API is called directly: importing MLflow's client for it takes its whole server along.
+"""
 
 from __future__ import annotations
 
+import json
 import secrets
-from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
-import requests
-from mlflow.exceptions import MlflowException
-
-from lrlab.errors import LrlabError, UserError
+from lrlab.errors import UserError
 from lrlab.track import Store
+from lrlab.track.remote import refused, request
 from lrlab.track.store import explained
 
+API = "/api/2.0/mlflow/users"
+GRANT = "/api/3.0/mlflow/users/permissions/grant"
 PERMISSIONS = ("READ", "USE", "EDIT", "MANAGE", "NO_PERMISSIONS")
-T = TypeVar("T")
 
 
 def add_user(store: Store, name: str, password: str | None = None) -> str:
@@ -24,7 +26,7 @@ def add_user(store: Store, name: str, password: str | None = None) -> str:
         UserError: If there is such a user, the password is too weak, or one may not do this.
     """
     password = password or secrets.token_urlsafe(12)
-    _call(store, lambda: _client(store).create_user(name, password))
+    _call(store, "POST", f"{API}/create", username=name, password=password)
     return password
 
 
@@ -35,7 +37,7 @@ def set_password(store: Store, name: str, password: str | None = None) -> str:
         UserError: If there is no such user, or one may not do this.
     """
     password = password or secrets.token_urlsafe(12)
-    _call(store, lambda: _client(store).update_user_password(name, password))
+    _call(store, "PATCH", f"{API}/update-password", username=name, password=password)
     return password
 
 
@@ -45,7 +47,17 @@ def remove_user(store: Store, name: str) -> None:
     Raises:
         UserError: If there is no such user, or one may not do this.
     """
-    _call(store, lambda: _client(store).delete_user(name))
+    _call(store, "DELETE", f"{API}/delete", username=name)
+
+
+def list_users(store: Store) -> list[tuple[str, bool]]:
+    """Every user's name, and whether it is an administrator's.
+
+    Raises:
+        UserError: If one may not do this.
+    """
+    found = _call(store, "GET", f"{API}/list")
+    return sorted((str(user["username"]), bool(user["is_admin"])) for user in found["users"])
 
 
 def grant(store: Store, name: str, experiment: str, permission: str) -> None:
@@ -64,35 +76,24 @@ def grant(store: Store, name: str, experiment: str, permission: str) -> None:
         found = store.client.get_experiment_by_name(experiment)
     if found is None:
         raise UserError(f"there is no experiment {experiment!r} in {store.shown}")
-    identifier = found.experiment_id
     _call(
         store,
-        lambda: _client(store).grant_user_permission(name, "experiment", identifier, permission),
+        "POST",
+        GRANT,
+        username=name,
+        resource_type="experiment",
+        resource_id=found.experiment_id,
+        permission=permission,
     )
 
 
-def _client(store: Store) -> Any:
-    from mlflow.server.auth.client import AuthServiceClient  # takes MLflow's whole server along
-
+def _call(store: Store, method: str, path: str, **content: str) -> Any:
     if not store.is_server:
         raise UserError(f"{store.shown} is no server, so it has no users; name one with --server")
-    return AuthServiceClient(store.uri)
-
-
-def _call(store: Store, action: Callable[[], T]) -> T:
-    try:
-        return action()
-    except MlflowException as error:
-        low = error.message.lower()
-        if "403" in low or "permission denied" in low:
-            raise UserError("only an administrator may do this") from None
-        if "401" in low or "not authenticated" in low:
-            raise UserError(
-                "wrong or missing login; set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD"
-            ) from None
-        if "404" in low and "endpoint" in low:
-            raise UserError(f"{store.shown} has no login, so it has no users") from None
-        first = error.message.splitlines()[0].partition(" Error: (")[0]  # of the database
-        raise UserError(first.partition(": ")[2] or first) from None
-    except requests.RequestException as error:
-        raise LrlabError(f"{store.shown} does not answer: {type(error).__name__}") from None
+    body = json.dumps(content).encode() if content else None
+    answer = request(store, method, path, body=body)
+    if answer.status_code == 404 and "RESOURCE" not in answer.text:
+        raise UserError(f"{store.shown} has no login, so it has no users")
+    if not answer.ok:
+        raise refused(store, answer)
+    return answer.json() if answer.text.startswith("{") else {}

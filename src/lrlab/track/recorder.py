@@ -102,6 +102,7 @@ class Recorder:
             points = [Metric(name, value, now, trial) for trial, value in best.items()]
             for start in range(0, len(points), 1000):
                 self.store.client.log_batch(self.info.run_id, metrics=points[start : start + 1000])
+            self._set_tags({layout.DONE: str(len(self.runs))})
 
     def finish(self, folder: Path, note: str, best: RecordedRun | None) -> None:
         """Log the report and mark the sweep as finished.

@@ -142,7 +142,7 @@ def request(
 def refused(store: Store, answer: requests.Response) -> LrlabError:
     """An answer that is a refusal, as an error that says why."""
     try:
-        said = str(answer.json()["message"])
+        said = str(answer.json()["message"]).partition(" Error: (")[0]  # of the database
     except (ValueError, KeyError, TypeError):
         said = " ".join(answer.text.split())[:300]
     kind = UserError if answer.status_code < 500 else LrlabError
