@@ -16,7 +16,7 @@ from mlflow.utils.validation import (
     MAX_ENTITY_KEY_LENGTH,
     MAX_PARAM_VAL_LENGTH,
     MAX_TAG_VAL_LENGTH,
-    validate_param_and_metric_name,
+    _validate_metric_name,
 )
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
@@ -104,7 +104,7 @@ def _check_names(sent: SentRuns) -> None:
     names |= {name for run in sent.runs for name, _, _ in run.points}
     try:
         for name in names:
-            validate_param_and_metric_name(name)
+            _validate_metric_name(name)
     except MlflowException as error:
         raise UserError(f"the runs cannot be recorded: {error.message}") from None
     for file in {name for run in sent.runs for name in run.files}:
