@@ -6,16 +6,19 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 INPUTS := pyproject.toml constraints.txt
 
-.PHONY: help sweep test lint clean
+.PHONY: help sweep test test-docker lint clean
 
 help:  ## this list
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
 sweep: $(VENV)/.installed  ## run the quickstart sweep on the embedded store
 	$(BIN)/lrlab sweep sweeps/quickstart.yaml
 
 test: $(VENV)/.test-installed  ## run the tests
 	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+test-docker: $(VENV)/.test-installed  ## run the tests of the team server in containers (needs a Docker engine)
+	$(BIN)/python -m pytest -m docker tests/server/test_compose_up.py
 
 lint: $(VENV)/.test-installed  ## ruff and mypy
 	$(BIN)/ruff check .
@@ -38,7 +41,7 @@ $(VENV)/.installed: $(BIN)/python $(INPUTS)
 
 $(VENV)/.test-installed: $(VENV)/.installed
 	@echo "Installing the test tools ..."
-	@$(PIP) install -c constraints.txt -e '.[test]'
+	@$(PIP) install -c constraints.txt -e '.[server,test]'
 	@touch $@
 
 clean:  ## remove the environment and caches

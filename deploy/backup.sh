@@ -55,7 +55,7 @@ now() {
   artifacts | gzip -1 >"$partial/artifacts.tar.gz"
   (cd "$partial" && sha256sum -- *.dump artifacts.tar.gz >SHA256SUMS)
   sync
-  mv "$partial" "$BACKUPS/$name"
+  mv --no-target-directory "$partial" "$BACKUPS/$name"
   sync "$BACKUPS"
 
   local old

@@ -51,7 +51,7 @@ restore_databases_aside() {
 restore_artifacts_aside() {
   rm -rf "$ASIDE"
   mkdir "$ASIDE"
-  tar --directory "$ASIDE" --extract --gzip --file artifacts.tar.gz
+  tar --directory "$ASIDE" --extract --preserve-permissions --gzip --file artifacts.tar.gz
 }
 
 swap() {
