@@ -14,6 +14,7 @@ from pathlib import Path
 import optuna
 
 from lrlab import search, track
+from lrlab.crew import Crew
 from lrlab.errors import LrlabError
 from lrlab.problem import Problem, load_problem
 from lrlab.report import build_report, write_report
@@ -23,8 +24,7 @@ from lrlab.spec.space import names
 from lrlab.track import RecordedRun, Recorder, layout, runs_frame, trial_result
 from lrlab.track.model import log_best_model
 from lrlab.track.recorder import as_recorded
-from lrlab.train import ENGINES, Finished, Processes, Workers, device_of, open_executor
-from lrlab.train.fused import is_large
+from lrlab.train import ENGINES, Finished, device_of
 from lrlab.train.graph import trace
 from lrlab.train.graph_svg import to_svg
 from lrlab.train.loop import objective_of
@@ -34,8 +34,6 @@ PROBE_STEPS = (10, 200)
 PROBE_RUNS = 64
 PROBE_SECONDS = 1.0  # beyond which the short probe is enough
 WAITING = 4  # parts that may wait to be written, so that memory stays bounded
-WORTH_A_PROCESS = 5  # seconds of work left, beyond which worker processes are started
-LEAST_A_RUN = 0.002  # seconds, before a sweep's first batch has told
 Key = tuple[int, int]
 Results = Mapping[Key, RecordedRun]
 
@@ -124,7 +122,7 @@ def run_sweep(
     store = track.connect(tracking_uri)
     data = problem.to(device)
     with (
-        closing(_Crew(workers, executor, data, spec, on_note)) as crew,
+        closing(Crew(workers, executor, data, spec, on_note)) as crew,
         track.open_sweep(store, spec, problem, new=new, run_id=run_id) as recorder,
     ):
         resumed = len(recorder.runs)
@@ -155,50 +153,6 @@ def _mirror(url: str | None, recorder: Recorder, note: Callable[[str], None]) ->
     """A copy of the study in a storage, named after the sweep; or in none."""
     name = f"{recorder.spec.name} {recorder.info.run_id[:8]}"
     return search.Mirror(url, name, note)
-
-
-class _Crew:
-    """Who trains besides this process: an executor at once, or worker processes.
-
-    Those are started when enough work is left for them to be worth their start.
-    """
-
-    def __init__(
-        self,
-        count: int,
-        executor: str | None,
-        data: Problem,
-        spec: SweepSpec,
-        note: Callable[[str], None],
-    ) -> None:
-        self.count, self.data, self.spec = count, data, spec
-        self.workers: Workers | None = None
-        self._begun = time.monotonic()
-        if executor is not None:
-            self.count = 0
-            if spec.train.engine == "loop":
-                note(f"train.engine is loop, which trains in this process and not on {executor}")
-            else:
-                self.workers = open_executor(executor, data, spec.train, note)
-
-    def close(self) -> None:
-        """Let go of them; nobody is started any more."""
-        self.count = 0
-        if self.workers is not None:
-            self.workers.close()
-
-    def consider(self, batch: search.Batch) -> None:
-        """Called before every batch; the batches before tell how long the rest will take."""
-        if self.workers is not None or not self.count:
-            return
-        data, spec = self.data, self.spec
-        small = not is_large(len(data.y_train), spec.train) and data.x_train.is_cpu
-        a_trial = LEAST_A_RUN * spec.search.replicates
-        if batch.start:
-            a_trial = max(a_trial, (time.monotonic() - self._begun) / batch.start)
-        left = a_trial * (spec.n_trials - batch.start)
-        if small and spec.train.engine == "fused" and left > WORTH_A_PROCESS:
-            self.workers = Processes(self.count, data, spec.train)
 
 
 class _Background:

@@ -7,6 +7,7 @@ that were running and goes on with the queue. A database lock makes sure that th
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -73,10 +74,14 @@ class Job:
             self.process.kill()
 
     @property
+    def log(self) -> Path:
+        """What it says goes there."""
+        return Path(f"{self.folder.name}.log")
+
+    @property
     def said(self) -> str:
         """The last that it said of an error; empty if nothing."""
-        log = Path(self.folder.name).parent / f"{Path(self.folder.name).name}.log"
-        lines = log.read_text("utf-8", "replace").splitlines() if log.exists() else []
+        lines = self.log.read_text("utf-8", "replace").splitlines() if self.log.exists() else []
         errors = [line for line in lines if line.strip()]
         return errors[-1].removeprefix("Error: ")[:500] if errors else ""
 
@@ -106,6 +111,7 @@ class Dispatcher:
             self._ended(job)  # stays among the jobs until this is recorded
             del self.jobs[job.sweep.run_id]
             job.folder.cleanup()
+            job.log.unlink(missing_ok=True)
         queue = read_queue(self.store)
         for sweep in queue:
             self._watch(sweep)
@@ -126,6 +132,7 @@ class Dispatcher:
             job.process.wait()
             job.folder.cleanup()
         self.jobs.clear()
+        shutil.rmtree(self._folder, ignore_errors=True)
 
     def _watch(self, sweep: Queued) -> None:
         """Cancelled sweeps, those out of time, and the time that a sweep has run."""
