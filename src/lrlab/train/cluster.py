@@ -279,7 +279,7 @@ class Cluster:
             UserError: If there are no certificates for tls://.
             LrlabError: If nobody answers, or nobody who speaks Dask's language.
         """
-        distributed = _distributed()
+        distributed = _distributed(self.executor)
         if self._address.startswith("tls://"):
             self._check_certificates(distributed.Security())
         options = {"name": "lrlab", "set_as_default": False, "timeout": timeout}
@@ -375,11 +375,20 @@ def _by_name(function: str) -> Any:
     return Task(None, pkgutil.resolve_name, function)
 
 
-def _distributed() -> Any:
-    """Dask, without the levels that its import gives to loggers which were told to be silent."""
-    levels = {name: logging.getLogger(name).level for name in LOGGERS}
-    import distributed
+def _distributed(executor: str) -> Any:
+    """Dask, without the levels that its import gives to loggers which were told to be silent.
 
+    Raises:
+        UserError: If it is not installed.
+    """
+    levels = {name: logging.getLogger(name).level for name in LOGGERS}
+    try:
+        import distributed
+    except ModuleNotFoundError as error:
+        raise UserError(
+            f"the executor {executor} needs Dask, and {error.name!r} is not installed: "
+            "pip install 'lrlab[dask]'"
+        ) from None
     for name, level in levels.items():
         if level:
             logging.getLogger(name).setLevel(level)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from importlib import import_module
 
 from lrlab.errors import UserError
 from lrlab.problem import Problem
@@ -15,14 +14,6 @@ Opener = Callable[[str, Problem, TrainSpec, Note], Workers]
 
 
 def _dask(address: str, problem: Problem, settings: TrainSpec, note: Note) -> Workers:
-    try:
-        import_module("distributed")
-    except ModuleNotFoundError as error:
-        if error.name not in ("dask", "distributed"):
-            raise
-        raise UserError(
-            f"the executor {address} needs Dask, which is not installed: pip install 'lrlab[dask]'"
-        ) from None
     from lrlab.train.cluster import Cluster
 
     return Cluster(address, problem, settings, note)
