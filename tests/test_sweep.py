@@ -218,7 +218,7 @@ def test_worker_processes_change_nothing(workdir, monkeypatch: pytest.MonkeyPatc
             super().__init__(*args)
             started.append(wait(self._warm))
 
-    monkeypatch.setattr("lrlab.sweep.Processes", Ready)
+    monkeypatch.setattr("lrlab.crew.Processes", Ready)
     monkeypatch.setattr("lrlab.crew.WORTH_A_PROCESS", 0)
     run(changes, new=True, workers=1)
     assert len(started) == 1

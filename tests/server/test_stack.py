@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -38,7 +37,7 @@ from lrlab.track.writer import WRITERS, choose_writer
 from lrlab.train import ENGINES, Finished
 from lrlab.trial import Run, TrialConfig
 from stack import Stack, local_stack
-from support import tiny
+from support import Outcome, tiny
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync"]
@@ -63,21 +62,6 @@ def users(stack: Stack) -> None:
             add_user(track.connect(stack.url), name, password)
 
 
-def lrlab_as(
-    stack: Stack, user: str, *argv: str, stdin: str = "", cwd: Path | None = None
-) -> subprocess.CompletedProcess[str]:
-    """The command line as a process, signed in as a user."""
-    return subprocess.run(
-        [sys.executable, "-m", "lrlab", *argv],
-        env=os.environ | stack.environment(user, PASSWORDS.get(user)),
-        cwd=cwd or stack.folder,
-        input=stdin,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-
 @pytest.fixture
 def as_user(stack: Stack, users: None, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Store]:
     """Sign this process in as a user."""
@@ -89,6 +73,20 @@ def as_user(stack: Stack, users: None, monkeypatch: pytest.MonkeyPatch) -> Calla
         return track.connect(stack.url)
 
     return sign_in
+
+
+@pytest.fixture
+def lrlab_as(
+    as_user: Callable[..., Store], cli: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., Outcome]:
+    """The command line, signed in as a user."""
+
+    def call(user: str, *argv: str, stdin: str = "") -> Outcome:
+        as_user(user)
+        monkeypatch.setattr("sys.stdin", io.StringIO(stdin))
+        return cli(*argv)
+
+    return call
 
 
 @pytest.fixture(scope="module")
@@ -254,26 +252,25 @@ def test_bulk_needs_a_login_and_permission_for_the_experiment(
     assert not Path("/tmp/x").exists()
 
 
-def test_a_removed_user_and_a_wrong_password_are_told_so(stack: Stack, as_user) -> None:
+def test_a_removed_user_and_a_wrong_password_are_told_so(stack: Stack, as_user, lrlab_as) -> None:
     as_user("admin")
     for argv in (("add", "gone", "--password-stdin"), ("rm", "gone")):
-        done = lrlab_as(stack, "admin", "server", "user", *argv, stdin="gone-secret-12")
-        assert done.returncode == 0, done.stderr
+        done = lrlab_as("admin", "server", "user", *argv, stdin="gone-secret-12")
+        assert done.code == 0, done.err
     for user, password in (("gone", "gone-secret-12"), ("alice", "not-her-password")):
         with pytest.raises(lrlab.UserError, match="MLFLOW_TRACKING_PASSWORD"):
             as_user(user, password)
-    refused = lrlab_as(stack, "bob", "server", "user", "add", "eve")
-    assert refused.returncode == 2
-    assert "no permission" in refused.stderr
-    listed = lrlab_as(stack, "admin", "server", "user", "ls")
-    assert listed.stdout.split("\n")[:3] == ["admin (administrator)", "alice", "bob"]
+    refused = lrlab_as("bob", "server", "user", "add", "eve")
+    assert refused.code == 2
+    assert "no permission" in refused.err
+    listed = lrlab_as("admin", "server", "user", "ls")
+    assert listed.out.split("\n")[:3] == ["admin (administrator)", "alice", "bob"]
 
 
-def test_check_logs_in_writes_reads_back_and_deletes(stack: Stack, as_user) -> None:
-    as_user("alice")
-    done = lrlab_as(stack, "alice", "server", "check", stack.url, "--json")
-    findings = json.loads(done.stdout)
-    assert done.returncode == 0, done.stdout
+def test_check_logs_in_writes_reads_back_and_deletes(stack: Stack, lrlab_as) -> None:
+    done = lrlab_as("alice", "server", "check", stack.url, "--json")
+    findings = json.loads(done.out)
+    assert done.code == 0, done.out
     checks = [f["check"] for f in findings if f["ok"]]
     assert checks == ["login", "server", "write", "read", "round trip", "delete"]
 
@@ -291,19 +288,22 @@ def wait_for(store: Store, run_id: str, until: Callable[[service.Standing], bool
     raise AssertionError("it takes too long")
 
 
+@pytest.fixture
 def submitted(
-    stack: Stack, user: str, spec: dict[str, Any], folder: Path, *argv: str
-) -> tuple[int, str]:
-    """`lrlab submit`: exit code, and run id or error."""
-    (folder / "spec.yaml").write_text(yaml.safe_dump(spec))
-    done = lrlab_as(stack, user, "submit", "spec.yaml", "--json", *argv, cwd=folder)
-    if done.returncode:
-        return done.returncode, done.stderr
-    return 0, str(json.loads(done.stdout)[0]["run_id"])
+    lrlab_as: Callable[..., Outcome], workdir: Path
+) -> Callable[[str, dict[str, Any]], tuple[int, str]]:
+    """`lrlab submit` by a user: exit code, and run id or error."""
+
+    def submit(user: str, spec: dict[str, Any]) -> tuple[int, str]:
+        (workdir / "spec.yaml").write_text(yaml.safe_dump(spec))
+        done = lrlab_as(user, "submit", "spec.yaml", "--json")
+        return done.code, str(json.loads(done.out)[0]["run_id"]) if not done.code else done.err
+
+    return submit
 
 
 def test_a_submitted_sweep_with_its_table_gives_the_numbers_of_a_local_one(
-    stack: Stack, as_user, workdir: Path
+    stack: Stack, as_user, lrlab_as, submitted, workdir: Path
 ) -> None:
     rows = pd.DataFrame({"x": range(120), "y": [i % 7 for i in range(120)]})
     rows["label"] = (rows["x"] % 5 + rows["y"] > 5).astype(int)
@@ -311,19 +311,19 @@ def test_a_submitted_sweep_with_its_table_gives_the_numbers_of_a_local_one(
     data = {"source": "csv", "path": "my table.csv", "target": "label"}
     spec = tiny(name="of-a-table", data=data)
     store = as_user("alice")
-    code, run_id = submitted(stack, "alice", spec, workdir)
+    code, run_id = submitted("alice", spec)
     assert code == 0, run_id
-    again = submitted(stack, "alice", spec, workdir)
+    again = submitted("alice", spec)
     assert again == (0, run_id)  # it is there already
     wait_for(store, run_id, lambda now: now.info.state == "finished")
     run_sweep(make_spec(spec), tracking_uri=f"sqlite:///{workdir}/mlflow.db")
     local = lrlab.load_runs("of-a-table", f"sqlite:///{workdir}/mlflow.db")
     sent = lrlab.load_runs("of-a-table", stack.url)
     pd.testing.assert_frame_equal(sent.drop(columns="run_id"), local.drop(columns="run_id"))
-    listed = lrlab_as(stack, "alice", "ls").stdout
+    listed = lrlab_as("alice", "ls").out
     assert "of-a-table  finished  alice" in listed
-    report = lrlab_as(stack, "alice", "report", "of-a-table", cwd=workdir)
-    assert report.returncode == 0, report.stderr
+    report = lrlab_as("alice", "report", "of-a-table")
+    assert report.code == 0, report.err
     # the study is mirrored for optuna-dashboard
     password = (stack.folder.parent / ".env").read_text()
     secret = next(s for s in password.splitlines() if s.startswith("LRLAB_DB_PASSWORD="))
@@ -339,7 +339,7 @@ def test_a_submitted_sweep_with_its_table_gives_the_numbers_of_a_local_one(
 
 
 def test_what_a_server_does_not_allow_is_refused_and_nothing_is_written(
-    stack: Stack, as_user, workdir: Path
+    stack: Stack, as_user, lrlab_as, submitted, workdir: Path
 ) -> None:
     store = as_user("alice")
     (workdir / "long.csv").write_text("x,label\n" + "1,0\n2,1\n" * 3000)
@@ -351,7 +351,7 @@ def test_what_a_server_does_not_allow_is_refused_and_nothing_is_written(
         ("long", {"data": table | {"path": "long.csv"}}, "allows 5,000"),
         ("large", {"data": table | {"path": "large.csv"}}, "at most"),
     ):
-        code, said = submitted(stack, "alice", tiny(name="refused", **change), workdir)
+        code, said = submitted("alice", tiny(name="refused", **change))
         assert code == 2, name
         assert word in said, (name, said)
     experiment = store.client.get_experiment_by_name("refused").experiment_id
@@ -380,12 +380,12 @@ def test_what_a_server_does_not_allow_is_refused_and_nothing_is_written(
 
 
 def test_a_sweep_that_cannot_work_fails_with_its_reason(
-    stack: Stack, as_user, workdir: Path
+    stack: Stack, as_user, lrlab_as, submitted, workdir: Path
 ) -> None:
     store = as_user("alice")
     (workdir / "bad.csv").write_text("x,label\n1,0\n2,1\n3,2\n")
     data = {"source": "csv", "path": "bad.csv", "target": "label"}
-    code, run_id = submitted(stack, "alice", tiny(name="hopeless", data=data), workdir)
+    code, run_id = submitted("alice", tiny(name="hopeless", data=data))
     assert code == 0, run_id
     deadline = time.monotonic() + PATIENCE
     while (now := service.standing(store, run_id)).info.state != "failed":
@@ -393,7 +393,7 @@ def test_a_sweep_that_cannot_work_fails_with_its_reason(
         time.sleep(0.2)
     assert "label" in now.info.reason
     assert store.client.get_run(run_id).info.status == "FAILED"
-    shown = lrlab_as(stack, "alice", "show", run_id).stdout
+    shown = lrlab_as("alice", "show", run_id).out
     assert now.info.reason in shown
 
 
@@ -433,28 +433,29 @@ def test_in_a_browser_one_logs_in_finds_the_sweep_its_report_and_compares_runs(
 
 LONG = tiny(
     name="disturbed",
-    train={"steps": 8000},
-    search={"trials": 64, "batch": 8, "sampler": "tpe"},
+    train={"steps": 3000},
+    search={"trials": 40, "batch": 8, "sampler": "tpe"},
 )
+
+CANCELLED = LONG | {"name": "cancelled", "search": LONG["search"] | {"trials": 400}}
 
 
 def test_cancelled_a_sweep_stops_and_submitted_again_it_goes_on(
-    stack: Stack, as_user, tmp_path: Path
+    stack: Stack, as_user, lrlab_as, submitted
 ) -> None:
     store = as_user("bob")
-    code, run_id = submitted(stack, "bob", LONG | {"name": "cancelled"}, tmp_path)
+    code, run_id = submitted("bob", CANCELLED)
     assert code == 0, run_id
     wait_for(store, run_id, lambda now: now.info.state == "running" and now.info.best)
-    stranger = lrlab_as(stack, "alice", "cancel", run_id)
-    assert stranger.returncode == 2
-    assert "permit" in stranger.stderr
-    done = lrlab_as(stack, "bob", "cancel", run_id)
-    assert done.returncode == 0, done.stderr
+    stranger = lrlab_as("alice", "cancel", run_id)
+    assert stranger.code == 2
+    assert "permit" in stranger.err
+    done = lrlab_as("bob", "cancel", run_id)
+    assert done.code == 0, done.err
     wait_for(store, run_id, lambda now: now.info.state == "cancelled")
     assert store.client.get_run(run_id).info.status == "KILLED"
-    assert submitted(stack, "bob", LONG | {"name": "cancelled"}, tmp_path) == (0, run_id)
-    wait_for(store, run_id, lambda now: now.info.state in ("queued", "running"))
-    assert lrlab_as(stack, "bob", "cancel", run_id).returncode == 0
+    assert submitted("bob", CANCELLED) == (0, run_id)
+    assert lrlab_as("bob", "cancel", run_id).code == 0
     wait_for(store, run_id, lambda now: now.info.state == "cancelled")
 
 
@@ -472,10 +473,10 @@ def recorded(store: Store, run_id: str) -> list[Any]:
 
 
 def test_killed_one_after_another_no_service_loses_or_doubles_a_run(
-    stack: Stack, as_user, workdir: Path
+    stack: Stack, as_user, lrlab_as, submitted, workdir: Path
 ) -> None:
     store = as_user("alice")
-    code, run_id = submitted(stack, "alice", LONG, workdir)
+    code, run_id = submitted("alice", LONG)
     assert code == 0, run_id
     for at, name in enumerate(("worker", "dispatcher", "mlflow", "postgres")):
         wait_for(store, run_id, lambda now, at=at: now.done >= 8 * (at + 1))
@@ -488,8 +489,8 @@ def test_killed_one_after_another_no_service_loses_or_doubles_a_run(
     assert stack.log("dispatcher").count("disturbed of alice: taken up") >= 1
     runs = recorded(store, run_id)
     active = [run for run in runs if run.info.lifecycle_stage == "active"]
-    assert Counter(run.info.status for run in active) == {"FINISHED": 64}
-    assert len({run.data.tags[layout.TRIAL] for run in active}) == 64
+    assert Counter(run.info.status for run in active) == {"FINISHED": 40}
+    assert len({run.data.tags[layout.TRIAL] for run in active}) == 40
     assert store.client.get_run(run_id).info.status == "FINISHED"
     run_sweep(make_spec(LONG), tracking_uri=f"sqlite:///{workdir}/mlflow.db")
     undisturbed = lrlab.load_runs("disturbed", f"sqlite:///{workdir}/mlflow.db")
