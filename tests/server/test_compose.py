@@ -149,7 +149,8 @@ def test_database_and_what_runs_code_have_no_way_out() -> None:
 
 def test_images_are_pinned_and_ours_has_the_packages_version() -> None:
     version = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["version"]
-    for container in CONTAINERS.values():
+    for name, container in CONTAINERS.items():
+        assert (container.get("pull_policy") == "never") == (name in OURS)  # no registry has it
         assert re.search(r":\d+\.\d+\S*$", filled(container["image"], {})), container["image"]
     assert filled(CONTAINERS["mlflow"]["image"], {}) == f"lrlab:{version}"
     dockerfile = (ROOT / "Dockerfile").read_text("utf-8")
