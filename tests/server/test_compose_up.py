@@ -189,6 +189,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield made
     finally:
         made.compose("--profile", "*", "down", "--volumes", "--timeout", "5", check=False)
+        subprocess.run(["docker", "image", "rm", f"lrlab:{TAG}"], capture_output=True)
 
 
 def submit_and_wait(server: Server, name: str) -> str:
@@ -204,7 +205,7 @@ def submit_and_wait(server: Server, name: str) -> str:
         text=True,
         check=True,
     ).stdout
-    run_id: str = json.loads(said)["run_id"]
+    run_id: str = json.loads(said)[0]["run_id"]
     deadline = time.monotonic() + UP
     while server.run(run_id)["info"]["status"] in ("SCHEDULED", "RUNNING"):
         if time.monotonic() > deadline:
