@@ -353,7 +353,9 @@ def test_backups_are_made_on_their_own(server: Server) -> None:
     deadline = time.monotonic() + UP
     while server.backups()[-1:] == before[-1:] and time.monotonic() < deadline:
         time.sleep(1)
-    subprocess.run(["docker", "rm", "--force", container], check=True, capture_output=True)
+    subprocess.run(
+        ["docker", "rm", "--force", "--volumes", container], check=True, capture_output=True
+    )
     assert server.backups()[-1:] > before[-1:]
 
 
