@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pandas as pd
 import pytest
 import torch
@@ -65,8 +66,13 @@ def test_the_docs_name_no_command_or_option_that_is_not_there() -> None:
     for path in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]:
         for name, rest in re.findall(r"^\s*lrlab ([a-z]+)(.*)$", path.read_text(), re.M):
             assert name in COMMANDS, f"{path.name}: lrlab {name}"
-            known = {o for p in command_group.commands[name].params for o in p.opts} | {"--help"}
             rest = rest.partition("#")[0]
+            command = command_group.commands[name]
+            words = iter(rest.split())
+            while isinstance(command, click.Group) and (word := next(words, None)):
+                assert word in command.commands, f"{path.name}: lrlab {name}{rest}"
+                command = command.commands[word]
+            known = {o for p in command.params for o in p.opts} | {"--help"}
             for option in re.findall(r"(?<!\S)(--?[a-z][a-z0-9-]*)", rest):
                 assert option in known, f"{path.name}: lrlab {name} {option}"
 
