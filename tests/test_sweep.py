@@ -148,7 +148,8 @@ def test_a_maximised_objective_finds_the_largest(workdir) -> None:
 def test_every_writer_leaves_runs_that_read_back(name: str, workdir) -> None:
     from lrlab.problem import load_problem
     from lrlab.track import recorded_runs
-    from lrlab.track.recorder import as_recorded, open_sweep
+    from lrlab.track.begin import open_sweep
+    from lrlab.track.recorder import as_recorded
     from lrlab.train import train
     from lrlab.trial import Run, TrialConfig
 
