@@ -28,7 +28,7 @@ from lrlab import track
 from lrlab.problem import load_problem
 from lrlab.server import client as service
 from lrlab.server.users import add_user
-from lrlab.spec import make_spec
+from lrlab.spec import dump_spec, make_spec
 from lrlab.sweep import run_sweep
 from lrlab.track import layout, remote, wire
 from lrlab.track.bulk import run_records
@@ -307,8 +307,8 @@ def test_a_submitted_sweep_with_its_table_gives_the_numbers_of_a_local_one(
 ) -> None:
     rows = pd.DataFrame({"x": range(120), "y": [i % 7 for i in range(120)]})
     rows["label"] = (rows["x"] % 5 + rows["y"] > 5).astype(int)
-    rows.to_csv(workdir / "my table.csv", index=False)
-    data = {"source": "csv", "path": "my table.csv", "target": "label"}
+    rows.to_csv(workdir / "_my table.csv", index=False)
+    data = {"source": "csv", "path": "_my table.csv", "target": "label"}
     spec = tiny(name="of-a-table", data=data)
     store = as_user("alice")
     code, run_id = submitted("alice", spec)
@@ -395,6 +395,34 @@ def test_a_sweep_that_cannot_work_fails_with_its_reason(
     assert store.client.get_run(run_id).info.status == "FAILED"
     shown = lrlab_as("alice", "show", run_id).out
     assert now.info.reason in shown
+
+
+def test_who_queues_a_run_without_submitting_it_gets_no_further_than_with(
+    as_user, workdir: Path
+) -> None:
+    """Tags and files of one's own run can be set through MLflow; the job checks once more."""
+    store = as_user("alice")
+    experiment = store.client.create_experiment("unsubmitted")
+    data = {"source": "csv", "path": "/etc/passwd", "target": "label"}
+    made = {}
+    for word, change in (
+        ("names a file on the server", {"data": data}),
+        ("allows 1,000", {"search": {"trials": 1001}}),
+    ):
+        tags = {layout.KIND: "sweep", layout.STATE: "queued", layout.SUBMITTED_BY: "bob"}
+        run_id = store.client.create_run(experiment, tags=tags, run_name="x").info.run_id
+        made[run_id] = word
+        if "data" in change:
+            store.client.log_text(run_id, "x,label\n1,0\n2,1\n", "data/some/table.csv")
+        spec = dump_spec(make_spec(tiny(name="unsubmitted", **change)))
+        store.client.log_text(run_id, spec, layout.SPEC_FILE)
+    for run_id, word in made.items():
+        deadline = time.monotonic() + PATIENCE
+        while (now := service.standing(store, run_id)).info.state != "failed":
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
+        assert word in now.info.reason
+        assert recorded(store, run_id) == []
 
 
 @pytest.mark.browser

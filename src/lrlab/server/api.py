@@ -17,7 +17,6 @@ from mlflow.server import ARTIFACTS_DESTINATION_ENV_VAR, BACKEND_STORE_URI_ENV_V
 from mlflow.store.db.utils import _get_latest_schema_revision
 from mlflow.store.tracking.dbmodels.models import SqlRun
 from sqlalchemy.exc import IntegrityError
-from werkzeug.utils import secure_filename
 
 from lrlab.errors import LrlabError, UserError
 from lrlab.server.settings import Limits
@@ -98,29 +97,29 @@ def record_runs() -> Response:
     store = handlers._get_tracking_store()
     location = _location(sent.experiment_id)
     ids = {record.run_id for record in records}
-    with store.engine.connect() as connection:
-        parent = _runs(connection, sent.experiment_id, {sent.parent})
-        there = _runs(connection, sent.experiment_id, ids)
-    if not parent:
+    if not _runs(store.engine, sent.experiment_id, {sent.parent}):
         raise UserError(f"there is no run {sent.parent} in experiment {sent.experiment_id}")
-    if there == ids:  # the answer to an earlier request got lost
-        return jsonify({"recorded": len(ids), "again": True})
-    root = proxied_root(location)
-    try:
-        bulk.insert_runs(store.engine, records, sent.experiment_id, location, root)
-    except (IntegrityError, FileExistsError):
-        raise LrlabError("some of these runs are recorded already, or were being so") from None
-    return jsonify({"recorded": len(ids), "again": False})
+    again = _runs(store.engine, sent.experiment_id, ids) == ids  # an earlier answer got lost
+    if not again:
+        root = proxied_root(location)
+        try:
+            bulk.insert_runs(store.engine, records, sent.experiment_id, location, root)
+        except IntegrityError:
+            again = _runs(store.engine, sent.experiment_id, ids) == ids  # or came too late
+            if not again:
+                raise LrlabError("some of these runs are recorded already") from None
+    return jsonify({"recorded": len(ids), "again": again})
 
 
-def _runs(connection: sqlalchemy.Connection, experiment_id: str, ids: set[str]) -> set[str]:
+def _runs(engine: sqlalchemy.Engine, experiment_id: str, ids: set[str]) -> set[str]:
     """Those of the ids that are active runs of an experiment."""
     query = sqlalchemy.select(SqlRun.run_uuid).where(
         SqlRun.run_uuid.in_(ids),
         SqlRun.experiment_id == int(experiment_id),
         SqlRun.lifecycle_stage == "active",
     )
-    return set(connection.execute(query).scalars())
+    with engine.connect() as connection:
+        return set(connection.execute(query).scalars())
 
 
 def _location(experiment_id: str) -> str:
@@ -150,7 +149,7 @@ def submit(limits: Limits) -> Response:
     uploaded = request.files.get("data")
     table = None
     if uploaded is not None:
-        table = Table(secure_filename(uploaded.filename or ""), uploaded.read())
+        table = Table(uploaded.filename or "", uploaded.read())
     store = Store(
         os.environ[BACKEND_STORE_URI_ENV_VAR],
         MlflowClient(tracking_uri=os.environ[BACKEND_STORE_URI_ENV_VAR]),

@@ -6,11 +6,12 @@ its own: a route without one is closed to everybody but administrators.
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-from lrlab.server.settings import Limits, variable
+from lrlab.server.settings import read_settings
 
 FRAME = 2**20  # bytes of a request besides an uploaded table
 BULK_BYTES = 64 * 2**20
@@ -28,7 +29,7 @@ def create_app() -> Any:
 
     from lrlab.server import api
 
-    limits = limits_from(os.environ)
+    limits = read_settings(os.environ, ()).limits
     for path, method, view, validator in api.routes(auth, limits, BULK_BYTES):
         app.add_url_rule(path, f"lrlab {method} {path}", view, methods=[method])
         auth.BEFORE_REQUEST_VALIDATORS[path, method] = validator
@@ -36,16 +37,6 @@ def create_app() -> Any:
     if hasattr(made, "add_middleware"):  # FastAPI, which MLflow serves through uvicorn
         made.add_middleware(SizeLimit, most=max(BULK_BYTES, limits.upload_bytes + FRAME))
     return made
-
-
-def limits_from(environment: MutableMapping[str, str]) -> Limits:
-    """The operator's limits, as the settings name them."""
-    given = {
-        field: environment[variable(f"max_{field}")]
-        for field in Limits.model_fields
-        if environment.get(variable(f"max_{field}"))
-    }
-    return Limits.model_validate(given)
 
 
 class SizeLimit:
@@ -73,8 +64,6 @@ class SizeLimit:
 
 
 async def _too_large(send: Send, most: int, reason: str = "") -> None:
-    import json
-
     text = reason or f"the request is too large; this server takes {most / 2**20:.0f} MiB"
     body = json.dumps({"error_code": "INVALID_PARAMETER_VALUE", "message": text}).encode()
     headers = [(b"content-type", b"application/json"), (b"connection", b"close")]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from lrlab.errors import UserError
 from lrlab.server.submission import Accepted, with_uploaded_data
 from lrlab.spec import SweepSpec, dump_spec
-from lrlab.track import Store, SweepInfo, find_sweep, layout, wire
+from lrlab.track import Store, SweepInfo, layout, load_sweep, wire
 from lrlab.track.begin import experiment_id
 from lrlab.track.remote import refused, request, server_info
 from lrlab.track.store import explained
@@ -105,10 +105,7 @@ def standing(store: Store, run_id: str) -> Standing:
     """Where a sweep stands now.
 
     Raises:
-        UserError: If there is no such sweep.
+        LrlabError: If there is no such sweep, or the server does not answer.
     """
-    info = find_sweep(store, run_id)
-    with explained(store.uri):
-        params = store.client.get_run(info.run_id).data.params
-    total = info.trials * int(params.get("search.replicates", 1))
-    return Standing(info, int(info.tags.get(layout.DONE, 0)), total)
+    info = load_sweep(store, run_id)
+    return Standing(info, int(info.tags.get(layout.DONE, 0)), info.trials * info.replicates)

@@ -20,10 +20,18 @@ from pathlib import Path
 from lrlab import track
 from lrlab.errors import LrlabError, UserError
 from lrlab.server.alive import HEARTBEAT
-from lrlab.server.exclusive import DatabaseLock, LockLost
+from lrlab.server.exclusive import DatabaseLock
 from lrlab.server.job import EXECUTOR, INTERRUPTED, MIRROR
 from lrlab.server.queue import ATTEMPTS, Queued, next_up, read_queue
-from lrlab.server.settings import STUDIES, TRACKING, Settings, read_settings
+from lrlab.server.settings import (
+    PREFIX,
+    STUDIES,
+    TRACKING,
+    Limits,
+    Settings,
+    read_settings,
+    variable,
+)
 from lrlab.server.submission import SPENT
 from lrlab.track import Store, layout
 from lrlab.track.store import explained
@@ -140,7 +148,6 @@ class Dispatcher:
         if job is None:
             if sweep.cancelled:
                 self._mark(sweep, layout.CANCELLED, "KILLED")
-                say(f"{sweep.name} of {sweep.user}: cancelled")
             return
         minutes = self.settings.limits.minutes
         if sweep.cancelled:
@@ -170,11 +177,16 @@ class Dispatcher:
         self.jobs[sweep.run_id] = Job(sweep, process, folder, now, now)
         self._served[sweep.user] = now
         again = "taken up" if sweep.state == layout.RUNNING or sweep.attempts else "started"
-        say(f"{sweep.name} of {sweep.user}: {again}")
+        say(f"{sweep}: {again}")
 
     def _environment(self) -> dict[str, str]:
         """A job's: no secret but the login, and MLflow's patience with a server that restarts."""
-        kept = {k: v for k, v in os.environ.items() if not k.startswith("LRLAB_") and k != RETRIES}
+        limits = {variable(f"max_{field}") for field in Limits.model_fields}
+        kept = {
+            name: value
+            for name, value in os.environ.items()
+            if name in limits or not (name.startswith(PREFIX) or name == RETRIES)
+        }
         kept[EXECUTOR] = self.settings.scheduler.replace("tcp://", "dask://", 1)
         if self.settings.mirror_studies:
             kept[MIRROR] = self.settings.database(STUDIES)
@@ -184,13 +196,12 @@ class Dispatcher:
         """Record how a job ended, and whether the sweep is to be tried again."""
         sweep, code = job.sweep, job.process.returncode
         if code == 0:
-            say(f"{sweep.name} of {sweep.user}: finished in {job.spent:.0f} s")
+            say(f"{sweep}: finished in {job.spent:.0f} s")
             return
         if job.told is not None and job.why:
             self._mark(sweep, layout.FAILED, "FAILED", job.why)
         elif job.told is not None:
             self._mark(sweep, layout.CANCELLED, "KILLED")
-            say(f"{sweep.name} of {sweep.user}: cancelled")
         elif code == UserError.exit_code:
             self._mark(sweep, layout.FAILED, "FAILED", job.said)
         else:
@@ -212,14 +223,13 @@ class Dispatcher:
             self._mark(sweep, layout.FAILED, "FAILED", why)
             return
         pause = min(2.0**attempts, LONGEST_PAUSE)
-        say(f"{sweep.name} of {sweep.user}: {why}; again in {pause:.0f} s")
+        say(f"{sweep}: {why}; again in {pause:.0f} s")
         self._not_before[sweep.run_id] = time.monotonic() + pause
         tags_now = {layout.STATE: layout.QUEUED, ATTEMPTS: str(attempts)}
         self._tag(sweep, tags_now | {SPENT: f"{job.spent:.0f}"})
 
     def _mark(self, sweep: Queued, state: str, status: str, reason: str = "") -> None:
-        if reason:
-            say(f"{sweep.name} of {sweep.user}: {state}: {reason}")
+        say(f"{sweep}: {state}" + (f": {reason}" if reason else ""))
         tags = {layout.STATE: state} | ({layout.REASON: reason} if reason else {})
         self._tag(sweep, tags)
         with explained(self.store.uri):
@@ -263,8 +273,6 @@ def _dispatch(lock: DatabaseLock, store: Store, settings: Settings) -> None:
             HEARTBEAT.touch()
             try:
                 dispatcher.step()
-            except LockLost:
-                raise
             except LrlabError as error:  # the jobs are patient, and so is this
                 if time.monotonic() > quiet_until:
                     say(f"{error}; waiting")
@@ -284,7 +292,7 @@ def main() -> int:
     """Dispatch as the environment says; returns the exit code."""
     track.quiet()
     os.environ.setdefault(RETRIES, "1")
-    signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGINT))
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         dispatch(read_settings(os.environ))
     except UserError as error:

@@ -12,11 +12,18 @@ import signal
 import sys
 import threading
 from pathlib import Path
-from types import FrameType
 
 from lrlab import track
 from lrlab.errors import LrlabError
-from lrlab.server.submission import DATA_FOLDER, place_of_data, same_content
+from lrlab.server.settings import Limits, read_settings
+from lrlab.server.submission import (
+    DATA_FOLDER,
+    Table,
+    check_data,
+    check_limits,
+    reads_table,
+)
+from lrlab.spec import SweepSpec
 from lrlab.sweep import run_sweep
 from lrlab.track import Store, SweepInfo
 from lrlab.track.store import explained
@@ -25,28 +32,34 @@ EXECUTOR, MIRROR = "LRLAB_JOB_EXECUTOR", "LRLAB_JOB_MIRROR"
 INTERRUPTED = 130
 
 
-def run_job(run_id: str, *, executor: str | None = None, mirror: str | None = None) -> None:
+def run_job(
+    run_id: str, limits: Limits, *, executor: str | None = None, mirror: str | None = None
+) -> None:
     """Run a submitted sweep, or finish it; its table is put into the working folder.
+
+    What the server checked when the sweep came is checked again: who may write to the run may
+    have changed its files since, or made it without submitting it.
 
     Raises:
         UserError: If spec or data cannot be used.
         LrlabError: If the store fails.
     """
     store = track.connect()
-    info = track.find_sweep(store, run_id)
+    info = track.load_sweep(store, run_id)
     spec = track.load_sweep_spec(store, info)
-    place = place_of_data(spec)
-    if place is not None:
-        _fetch(store, info, place)
+    table = _fetch(store, info, spec) if reads_table(spec) else None
+    check_data(spec, table)
+    check_limits(spec, table, limits)
     run_sweep(spec, executor=executor, mirror=mirror, run_id=run_id, on_note=_say)
 
 
-def _fetch(store: Store, info: SweepInfo, place: str) -> None:
-    """Put a sweep's table where its spec says, below the working folder."""
+def _fetch(store: Store, info: SweepInfo, spec: SweepSpec) -> Table | None:
+    """Put what was uploaded below the working folder; the table, if it is where the spec says."""
     with explained(store.uri):
         store.client.download_artifacts(info.run_id, DATA_FOLDER, str(Path.cwd()))
-    if not same_content(Path(place), place):
-        raise LrlabError(f"the stored table {place} is not what was uploaded")
+    wanted = str(spec.resolved()["data"]["path"])
+    found = (path for path in Path(DATA_FOLDER).rglob("*") if path.is_file())
+    return next((Table(p.name, p.read_bytes()) for p in found if str(p) == wanted), None)
 
 
 def _say(note: str) -> None:
@@ -59,18 +72,15 @@ def _end_with_dispatcher() -> None:
     os._exit(1)
 
 
-def _stop(signum: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
-
-
 def main(run_id: str) -> int:
     """Run a sweep as the environment says; returns the exit code."""
-    signal.signal(signal.SIGTERM, _stop)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     threading.Thread(target=_end_with_dispatcher, daemon=True).start()
     track.quiet()
     try:
         run_job(
             run_id,
+            read_settings(os.environ, ()).limits,
             executor=os.environ.get(EXECUTOR) or None,
             mirror=os.environ.get(MIRROR) or None,
         )

@@ -42,6 +42,9 @@ class Queued:
     attempts: int = 0
     cancelled: bool = False
 
+    def __str__(self) -> str:
+        return f"{self.name} of {self.user}"
+
 
 def read_queue(store: Store) -> list[Queued]:
     """Every submitted sweep that is queued or running, in all experiments.

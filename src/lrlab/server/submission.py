@@ -19,16 +19,17 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
-from lrlab.errors import LrlabError, UserError
+from lrlab.errors import UserError
 from lrlab.server.settings import Limits
 from lrlab.spec import BlobsData, CsvData, ParquetData, SweepSpec, dump_spec, parse_dumped_spec
 from lrlab.track import layout, lock
 from lrlab.track.begin import create_sweep, find_begun, identity, refuse_if_run_elsewhere
 from lrlab.track.read import SweepInfo
 from lrlab.track.store import Store, explained
+from lrlab.track.wire import FILE
 
 DATA_FOLDER = "data"
-PLACE = re.compile(r"data/([0-9a-f]{64})/([A-Za-z0-9_-][A-Za-z0-9_.-]{0,99})")
+PLACE = re.compile(rf"{DATA_FOLDER}/[0-9a-f]{{64}}/{FILE}")
 SUBMITTED_AT = "lrlab.submitted_at"  # seconds since the epoch: the order of the queue
 SPENT = "lrlab.seconds"  # that it has been running, over all starts
 
@@ -67,9 +68,14 @@ def with_uploaded_data(spec: SweepSpec) -> tuple[SweepSpec, Table | None]:
         content = path.read_bytes()
     except OSError as error:
         raise UserError(f"{path}: cannot read: {error.strerror or error} (data.path)") from None
-    table = Table(re.sub(r"[^A-Za-z0-9_.-]", "-", path.name).lstrip(".")[-100:], content)
+    table = Table(re.sub(r"[^A-Za-z0-9_.-]", "-", path.name)[-100:].lstrip("."), content)
     data = spec.data.model_copy(update={"path": Path(table.place)})
     return spec.model_copy(update={"data": data}), table
+
+
+def reads_table(spec: SweepSpec) -> bool:
+    """Whether a sweep trains on a file."""
+    return isinstance(spec.data, CsvData | ParquetData)
 
 
 def accept(
@@ -214,22 +220,3 @@ def count_rows(spec: SweepSpec, table: Table) -> int:
         return int(pq.ParquetFile(io.BytesIO(table.content)).metadata.num_rows)
     except (pa.ArrowException, OSError) as error:
         raise UserError(f"{table.name}: is not a Parquet file that can be read: {error}") from None
-
-
-def place_of_data(spec: SweepSpec) -> str | None:
-    """Where a submitted sweep's table lies below its artifacts; None if it has none.
-
-    Raises:
-        LrlabError: If the recorded spec names some other file.
-    """
-    if not isinstance(spec.data, CsvData | ParquetData):
-        return None
-    path = str(spec.data.path)
-    if not PLACE.fullmatch(path):
-        raise LrlabError(f"the recorded spec names a file that was not uploaded: {path!r}")
-    return path
-
-
-def same_content(file: Path, place: str) -> bool:
-    """Whether a stored table is what its place says."""
-    return hashlib.sha256(file.read_bytes()).hexdigest() == place.split("/")[1]

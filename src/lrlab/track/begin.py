@@ -9,7 +9,7 @@ from lrlab.errors import LrlabError, UserError
 from lrlab.problem import Problem
 from lrlab.spec import SweepSpec
 from lrlab.track import layout, lock
-from lrlab.track.read import SweepInfo, list_sweeps, sweep_info
+from lrlab.track.read import SweepInfo, list_sweeps, load_sweep
 from lrlab.track.recorder import Recorder
 from lrlab.track.store import Store, explained
 
@@ -97,7 +97,7 @@ def create_sweep(store: Store, spec: SweepSpec, user: str, more: dict[str, str])
         tags = layout.sweep_tags(spec, user) | {layout.STATE: layout.RUNNING} | more
         run = store.client.create_run(experiment_id(store, spec), tags=tags, run_name=spec.name)
         store.client.log_batch(run.info.run_id, params=layout.sweep_params(spec))
-        return sweep_info(store.client.get_run(run.info.run_id), spec.experiment_name)
+    return load_sweep(store, run.info.run_id)
 
 
 def experiment_id(store: Store, spec: SweepSpec) -> str:
@@ -123,8 +123,7 @@ def experiment_id(store: Store, spec: SweepSpec) -> str:
 def _chosen(store: Store, spec: SweepSpec, new: bool, run_id: str | None) -> SweepInfo | None:
     """The sweep to take up; None to begin one."""
     if run_id is not None:
-        with explained(store.uri):
-            return sweep_info(store.client.get_run(run_id), spec.experiment_name)
+        return load_sweep(store, run_id)
     info = None if new else find_begun(store, spec)
     if info is None:
         return None
@@ -153,4 +152,4 @@ def _on_data(store: Store, spec: SweepSpec, info: SweepInfo, problem: Problem) -
         store.client.log_inputs(info.run_id, [layout.dataset_input(spec, problem)])
         tags = layout.data_tags(spec, problem)
         store.client.log_batch(info.run_id, tags=layout.as_tags(tags))
-        return sweep_info(store.client.get_run(info.run_id), spec.experiment_name)
+    return load_sweep(store, info.run_id)

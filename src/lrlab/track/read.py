@@ -44,6 +44,7 @@ class SweepInfo:
     objective: str
     best: float | None
     trials: int
+    replicates: int
     started: datetime
     ended: datetime | None
     tags: Mapping[str, str] = field(repr=False)
@@ -135,6 +136,18 @@ def find_sweep(store: Store, wanted: str | None = None) -> SweepInfo:
     return named[0]
 
 
+def load_sweep(store: Store, run_id: str) -> SweepInfo:
+    """The sweep with that parent run, in two requests however many sweeps there are.
+
+    Raises:
+        LrlabError: If there is no such run, or the store fails.
+    """
+    with explained(store.uri):
+        run = store.client.get_run(run_id)
+        experiment = store.client.get_experiment(run.info.experiment_id)
+    return sweep_info(run, experiment.name)
+
+
 def sweep_info(run: MlflowRun, experiment: str) -> SweepInfo:
     """A parent run as SweepInfo."""
     tags = run.data.tags
@@ -156,6 +169,7 @@ def sweep_info(run: MlflowRun, experiment: str) -> SweepInfo:
         objective=objective,
         best=run.data.metrics.get(f"best_{objective}"),
         trials=int(tags.get(layout.TRIALS, 0)),
+        replicates=int(run.data.params.get("search.replicates", 1)),
         started=datetime.fromtimestamp(run.info.start_time / 1000, UTC),
         ended=datetime.fromtimestamp(ended / 1000, UTC) if ended else None,
         tags=tags,

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import requests
@@ -37,6 +38,7 @@ class ServerInfo:
     refusal: str | None
 
 
+@lru_cache(maxsize=8)  # a cohort after the other is sent to the same server
 def server_info(store: Store) -> ServerInfo | None:
     """What a server says of itself; None if it is no team server of lrlab.
 
@@ -91,7 +93,7 @@ def write_over_http(
     info = server_info(store)
     most = int((info.max_bytes if info else 2**20) * SHARE)
     records = run_records(parent, finished)
-    for runs in _groups([json.dumps(wire.encode(record)) for record in records], most):
+    for runs in _groups((json.dumps(wire.encode(record)) for record in records), most):
         frame = json.dumps(wire.document(experiment_id, parent, []))
         body = frame.removesuffix("]}") + ",".join(runs) + "]}"
         answer = request(store, "POST", wire.RUNS, body=body.encode())
@@ -100,7 +102,7 @@ def write_over_http(
     return [record.run_id for record in records]
 
 
-def _groups(runs: Sequence[str], most: int) -> Iterator[list[str]]:
+def _groups(runs: Iterable[str], most: int) -> Iterator[list[str]]:
     """Divide encoded runs so that no group is larger than a request may be, if possible."""
     group: list[str] = []
     size = 0

@@ -29,7 +29,7 @@ API = "/api/2.0/lrlab"
 INFO, RUNS, SWEEPS = f"{API}/info", f"{API}/runs", f"{API}/sweeps"
 MOST_RUNS = 4096  # in one document
 MOST_POINTS = 25_000  # of one run
-FILES = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,99}")  # no folder, no hidden file, no `..`
+FILE = r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,99}"  # no folder, no hidden file, no `..`
 
 RunId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
 Key = Annotated[str, StringConstraints(min_length=1, max_length=MAX_ENTITY_KEY_LENGTH)]
@@ -108,7 +108,7 @@ def _check_names(sent: SentRuns) -> None:
     except MlflowException as error:
         raise UserError(f"the runs cannot be recorded: {error.message}") from None
     for file in {name for run in sent.runs for name in run.files}:
-        if not FILES.fullmatch(file):
+        if not re.fullmatch(FILE, file):
             raise UserError(f"the runs cannot be recorded: {file!r} is no name of an artifact")
 
 
