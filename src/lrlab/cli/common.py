@@ -8,10 +8,12 @@ import shlex
 import shutil
 import signal
 from collections.abc import Callable, Iterable, Sequence
-from types import FrameType
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+
+if TYPE_CHECKING:
+    from lrlab.spec import SweepSpec
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -32,6 +34,33 @@ def verbose_option(function: F) -> F:
     return click.option(
         "-v", "--verbose", is_flag=True, help="Show what MLflow and Optuna say, and tracebacks."
     )(function)
+
+
+def spec_arguments(function: F) -> F:
+    """SPEC, `--trials` and `--set`."""
+    for decorate in (
+        click.option(
+            "--set",
+            "overrides",
+            metavar="KEY=VALUE",
+            multiple=True,
+            help="Override any key of the spec, such as train.steps=200. Repeatable.",
+        ),
+        click.option("--trials", type=click.IntRange(min=1), help="Override search.trials."),
+        click.argument("spec_file", metavar="SPEC"),
+    ):
+        function = decorate(function)
+    return function
+
+
+def read_specs(
+    spec_file: str, trials: int | None, overrides: Sequence[str]
+) -> tuple[SweepSpec, ...]:
+    """The sweeps that `spec_arguments` describe."""
+    from lrlab.spec import load_specs
+
+    more = (f"search.trials={trials}",) if trials else ()
+    return load_specs(spec_file, (*overrides, *more))
 
 
 def json_option(function: F) -> F:
@@ -95,11 +124,7 @@ def quote(text: str) -> str:
 
 def interrupt_on_sigterm() -> None:
     """Treat SIGTERM (kill, docker stop) as Ctrl-C."""
-    signal.signal(signal.SIGTERM, _raise_interrupt)
-
-
-def _raise_interrupt(signum: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 def wrapped(text: str) -> str:

@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -286,6 +285,7 @@ Examples:
 def ui(host: str, port: int, tracking_uri: str | None, verbose: bool) -> int:
     """Open the MLflow UI on the store; Ctrl-C stops it."""
     from lrlab import track
+    from lrlab.server.services import QUIET
 
     track.quiet(verbose)
     store = track.connect(tracking_uri)
@@ -307,8 +307,7 @@ def ui(host: str, port: int, tracking_uri: str | None, verbose: bool) -> int:
         "--workers",
         "1",
     ]
-    # The job runner serves features that a sweep does not use, and takes 2 GB.
-    environment = os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    environment = os.environ | QUIET
     output = None if verbose else subprocess.DEVNULL
     interrupt_on_sigterm()
     server = subprocess.Popen(
@@ -343,18 +342,11 @@ def _refuse_taken_port(host: str, port: int) -> None:
 
 
 def _wait_until_up(server: subprocess.Popen[bytes], host: str, port: int) -> None:
-    import requests
-
     from lrlab.errors import LrlabError
+    from lrlab.server.local import answers
 
-    deadline = time.monotonic() + UI_START
-    while time.monotonic() < deadline and server.poll() is None:
-        try:
-            if requests.get(f"http://{host}:{port}/health", timeout=2).ok:
-                return
-        except requests.RequestException:
-            time.sleep(0.2)
-    raise LrlabError("the MLflow server did not start; `lrlab ui -v` shows what it says")
+    if not answers(server, f"http://{host}:{port}/health", UI_START):
+        raise LrlabError("the MLflow server did not start; `lrlab ui -v` shows what it says")
 
 
 def _first_page(store: Store, host: str, port: int) -> str:

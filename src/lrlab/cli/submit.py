@@ -6,7 +6,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from lrlab.cli.common import json_option, print_json, quote, tracking_option, verbose_option
+from lrlab.cli.common import (
+    json_option,
+    print_json,
+    quote,
+    read_specs,
+    spec_arguments,
+    tracking_option,
+    verbose_option,
+)
 
 if TYPE_CHECKING:
     from lrlab.track import Store
@@ -24,15 +32,7 @@ The server is that of --server, else MLFLOW_TRACKING_URI. Sign in with
 MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD.
 """
 )
-@click.argument("spec_file", metavar="SPEC")
-@click.option("--trials", type=click.IntRange(min=1), help="Override search.trials.")
-@click.option(
-    "--set",
-    "overrides",
-    metavar="KEY=VALUE",
-    multiple=True,
-    help="Override any key of the spec, such as train.steps=200. Repeatable.",
-)
+@spec_arguments
 @click.option("--new", is_flag=True, help="Submit another sweep, even if this spec has one.")
 @click.option("-f", "--follow", is_flag=True, help="Wait, and show how it goes on.")
 @tracking_option
@@ -55,11 +55,9 @@ def submit(
     """
     from lrlab import track
     from lrlab.server import client
-    from lrlab.spec import load_specs
 
     track.quiet(verbose)
-    more = (f"search.trials={trials}",) if trials else ()
-    specs = load_specs(spec_file, (*overrides, *more))
+    specs = read_specs(spec_file, trials, overrides)
     store = track.connect(tracking_uri)
     accepted = [(spec, client.submit(store, spec, new=new)) for spec in specs]
     if as_json:

@@ -14,6 +14,8 @@ from lrlab.cli.common import (
     json_option,
     print_json,
     quote,
+    read_specs,
+    spec_arguments,
     table,
     tracking_option,
     verbose_option,
@@ -42,15 +44,7 @@ Examples:
 Stopped by Ctrl-C or a crash, the same command continues where it was.
 """
 )
-@click.argument("spec_file", metavar="SPEC")
-@click.option("--trials", type=click.IntRange(min=1), help="Override search.trials.")
-@click.option(
-    "--set",
-    "overrides",
-    metavar="KEY=VALUE",
-    multiple=True,
-    help="Override any key of the spec, such as train.steps=200. Repeatable.",
-)
+@spec_arguments
 @click.option("--new", is_flag=True, help="Begin another sweep, even if this spec has one.")
 @click.option(
     "--dry-run", is_flag=True, help="Show the resolved spec, the space and the cost; run nothing."
@@ -88,14 +82,11 @@ def sweep(
 
     A SPEC with several `problems` is a sweep for each, one after another.
     """
-    from lrlab.spec import load_specs
-
     if executor is not None and workers is not None:
         raise click.UsageError(
             "--workers and --executor exclude each other: processes of this machine, or a cluster"
         )
-    more = (f"search.trials={trials}",) if trials else ()
-    specs = load_specs(spec_file, (*overrides, *more))
+    specs = read_specs(spec_file, trials, overrides)
     if workers is None:
         workers = (os.cpu_count() or 1) - 1
     documents: list[dict[str, Any]] = []

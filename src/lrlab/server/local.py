@@ -17,12 +17,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import requests
 
 from lrlab.errors import LrlabError, UserError
-from lrlab.server.services import SERVICES, Command
-from lrlab.server.settings import Settings
+from lrlab.server.services import SERVICES, Command, secrets_of
+from lrlab.server.settings import SECRETS, Settings, variable
 
 POSTGRES = "postgres"
 LOCALHOST = "127.0.0.1"
@@ -38,7 +39,7 @@ class Service:
     """A service and the process that it is at present.
 
     Attributes:
-        name: As in `SERVICES`, with a number for the second worker and so on.
+        name: As in `SERVICES`, or `postgres`.
         command: How it is started.
         stop: The signal that ends it in good order.
         user: Whose process it is; None for this one's.
@@ -66,9 +67,7 @@ class Service:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
-                user=self.user,
-                group=pwd.getpwnam(self.user).pw_gid if self.user else None,
-                extra_groups=[] if self.user else None,
+                **_as_user(self.user),
                 preexec_fn=_ends_with_parent(self.stop),
             )
         self.starts += 1
@@ -104,6 +103,13 @@ class Service:
 def _signal(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, number)
+
+
+def _as_user(user: str | None) -> dict[str, Any]:
+    """Arguments by which `subprocess` runs a program as another user; none for this one."""
+    if user is None:
+        return {}
+    return {"user": user, "group": pwd.getpwnam(user).pw_gid, "extra_groups": []}
 
 
 def _ends_with_parent(number: signal.Signals) -> Callable[[], None]:
@@ -153,11 +159,11 @@ def running(
     try:
         start(_postgres(settings, folder))
         _migrate(settings, folder)
-        tracking = start(Service("mlflow", SERVICES["mlflow"](settings)))
-        start(Service("scheduler", SERVICES["scheduler"](settings)))
-        start(Service("worker", SERVICES["worker"](settings)))
+        tracking = start(Service("mlflow", _command("mlflow", settings)))
+        start(Service("scheduler", _command("scheduler", settings)))
+        start(Service("worker", _command("worker", settings)))
         _wait_for(tracking, f"{settings.tracking_uri}/health", folder)
-        start(Service("dispatcher", _dispatcher(settings)))
+        start(Service("dispatcher", _command("dispatcher", settings)))
         yield services
     finally:
         for service in reversed(services):
@@ -177,11 +183,12 @@ def watch(services: list[Service], folder: Path, say: Callable[[str], None] = pr
         time.sleep(0.5)
 
 
-def _dispatcher(settings: Settings) -> Command:
-    command = SERVICES["dispatcher"](settings)
-    given = {
-        f"LRLAB_{name.upper()}": _text(value) for name, value in settings if value is not None
-    }
+def _command(service: str, settings: Settings) -> Command:
+    """How a service is started, with the settings that it may know in its environment."""
+    command = SERVICES[service](settings)
+    hidden = set(SECRETS) - set(secrets_of(service))
+    given = {variable(name): "" if name in hidden else _text(v) for name, v in settings}
+    given |= {f"{variable(name)}_FILE": "" for name in SECRETS}  # has been read
     return Command(command.argv, {**given, **command.environment})
 
 
@@ -248,8 +255,7 @@ def _initdb(programs: Path, data: Path, settings: Settings, user: str | None) ->
             "--locale", "C.UTF-8", "--auth", "scram-sha-256", "--pwfile", str(password),
         ],
         capture_output=True, text=True, check=False,
-        user=user, group=pwd.getpwnam(user).pw_gid if user else None,
-        extra_groups=[] if user else None,
+        **_as_user(user),
     )
     # fmt: on
     password.unlink()
@@ -259,10 +265,10 @@ def _initdb(programs: Path, data: Path, settings: Settings, user: str | None) ->
 
 
 def _migrate(settings: Settings, folder: Path) -> None:
-    command = SERVICES["migrate"](settings)
+    command = _command("migrate", settings)
     done = subprocess.run(
         command.argv,
-        env={**os.environ, **_dispatcher(settings).environment, **command.environment},
+        env=os.environ | command.environment,
         capture_output=True,
         text=True,
         check=False,
@@ -272,14 +278,21 @@ def _migrate(settings: Settings, folder: Path) -> None:
         raise LrlabError(done.stderr.strip().removeprefix("Error: ")[-500:])
 
 
-def _wait_for(service: Service, url: str, folder: Path) -> None:
-    deadline = time.monotonic() + START
-    assert service.process is not None
-    while time.monotonic() < deadline and service.process.poll() is None:
+def answers(process: subprocess.Popen[bytes], url: str, patience: float) -> bool:
+    """Wait until a server answers; False if its process ends, or after that many seconds."""
+    deadline = time.monotonic() + patience
+    while time.monotonic() < deadline and process.poll() is None:
         with suppress(requests.RequestException):
             if requests.get(url, timeout=2).ok:
-                return
+                return True
         time.sleep(0.2)
+    return False
+
+
+def _wait_for(service: Service, url: str, folder: Path) -> None:
+    assert service.process is not None
+    if answers(service.process, url, START):
+        return
     log = folder / "logs" / f"{service.name}.log"
     last = log.read_text("utf-8", "replace").strip().splitlines()[-1:]
     raise LrlabError(f"{service.name} did not come up: {' '.join(last)[:300]} (see {log})")

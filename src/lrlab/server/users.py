@@ -16,7 +16,6 @@ from lrlab.track.store import explained
 
 API = "/api/2.0/mlflow/users"
 GRANT = "/api/3.0/mlflow/users/permissions/grant"
-PERMISSIONS = ("READ", "USE", "EDIT", "MANAGE", "NO_PERMISSIONS")
 
 
 def add_user(store: Store, name: str, password: str | None = None) -> str:
@@ -67,7 +66,7 @@ def grant(store: Store, name: str, experiment: str, permission: str) -> None:
         store: The server.
         name: Of the user.
         experiment: Its name.
-        permission: One of `PERMISSIONS`.
+        permission: READ, USE, EDIT, MANAGE or NO_PERMISSIONS.
 
     Raises:
         UserError: If there is no such user or experiment, or one may not do this.

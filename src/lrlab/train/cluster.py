@@ -247,7 +247,7 @@ class Cluster:
         try:
             identity = cast("Any", self._client.scheduler).identity
             found = self._client.sync(identity, n_workers=0, callback_timeout=ANSWER)
-        except Exception as error:
+        except Exception as error:  # Dask has many for one that does not answer
             raise _LostError from error
         if found["n_workers"]:
             self._alone_since = None
@@ -286,7 +286,7 @@ class Cluster:
         try:
             connect = partial(distributed.Client, self._address, **options)
             return cast("Client", _within(timeout + 1, connect))
-        except Exception:
+        except Exception:  # of the network, of TLS, of a handshake with something else
             raise LrlabError(
                 f"no Dask scheduler answers at {self.executor} within {timeout:.0f} s. Is it "
                 "running (`dask scheduler`), is the address right, and does a firewall let the "
