@@ -229,8 +229,18 @@ _ESCAPED = str.maketrans({"\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"})
 
 def _copied(row: Row) -> str:
     """A row in the text format of PostgreSQL's COPY."""
-    fields = (r"\N" if value is None else str(value).translate(_ESCAPED) for value in row)
-    return "\t".join(fields) + "\n"
+    return "\t".join(map(_copied_field, row)) + "\n"
+
+
+def _copied_field(value: object) -> str:
+    if isinstance(value, str):
+        return _escaped(value)
+    return r"\N" if value is None else str(value)
+
+
+@lru_cache(maxsize=4096)  # names and ids come again and again
+def _escaped(text: str) -> str:
+    return text.translate(_ESCAPED)
 
 
 @lru_cache(maxsize=8)

@@ -68,7 +68,7 @@ def encode(record: RunRecord) -> dict[str, Any]:
         "name": record.name,
         "tags": dict(record.tags),
         "params": dict(record.params),
-        "points": [list(point) for point in record.points],
+        "points": record.points,
         "files": {name: base64.b64encode(c).decode("ascii") for name, c in record.files()},
     }
 
