@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import logging
 import os
+import re
 import sqlite3
 import time
 import warnings
@@ -25,6 +26,7 @@ import sqlalchemy.exc
 from filelock import FileLock
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
+from mlflow.utils.credentials import get_default_host_creds
 from sqlalchemy.engine import make_url
 
 from lrlab.errors import LrlabError, UserError
@@ -187,10 +189,24 @@ def _known_revisions() -> set[str]:
 
 def _probe_server(uri: str) -> None:
     """One quick request, so that a wrong address fails in seconds and not after all retries."""
+    tls = get_default_host_creds(uri)  # as MLFLOW_TRACKING_SERVER_CERT_PATH and the like say
     try:
-        answer = requests.get(f"{uri}/health", timeout=PROBE_TIMEOUT)
+        answer = requests.get(
+            f"{uri}/health", timeout=PROBE_TIMEOUT, verify=tls.verify, cert=tls.client_cert_path
+        )
     except requests.exceptions.InvalidURL as error:
         raise UserError(f"{without_password(uri)} is not a valid address: {error}") from None
+    except requests.exceptions.SSLError as error:
+        shown = without_password(uri)
+        if "CERTIFICATE_VERIFY_FAILED" in str(error):
+            raise UserError(
+                f"the certificate of {shown} is not one that this machine trusts. If it is your "
+                "team's own, name the authority's file: "
+                "export MLFLOW_TRACKING_SERVER_CERT_PATH=ca.crt"
+            ) from None
+        raise UserError(
+            f"{shown} answers, but not in TLS; is it http:// instead of https://?"
+        ) from None
     except requests.exceptions.RequestException as error:
         reason = type(error).__name__
         raise LrlabError(
@@ -198,6 +214,8 @@ def _probe_server(uri: str) -> None:
             "running, and is the address right? It comes from --tracking-uri or "
             "MLFLOW_TRACKING_URI; without either, a local SQLite file is used"
         ) from None
+    except OSError as error:  # a certificate's file that is not there
+        raise UserError(f"{error} (MLFLOW_TRACKING_SERVER_CERT_PATH and its like)") from None
     if answer.status_code >= 400:
         raise LrlabError(
             f"{without_password(uri)} answers, but /health says {answer.status_code}; is it an "
@@ -277,13 +295,15 @@ def _explain(error: Exception, uri: str) -> LrlabError:
             f"the tracking store {uri} is damaged or no SQLite database. Restore a backup, or "
             "choose another store with --tracking-uri"
         )
-    if "401" in text or "unauthorized" in low or "unauthenticated" in low:
+    if re.search(r"\b401\b", text) or "unauthorized" in low or "unauthenticated" in low:
         return UserError(
             f"the tracking server {uri} refuses the login. Set MLFLOW_TRACKING_USERNAME and "
             "MLFLOW_TRACKING_PASSWORD"
         )
-    if "403" in text or "permission_denied" in low or "permission denied" in low:
+    if re.search(r"\b403\b", text) or "permission_denied" in low or "permission denied" in low:
         return UserError(f"the tracking server {uri} does not permit this: {_first_line(text)}")
+    if "max retries exceeded" in low or isinstance(error, requests.exceptions.ConnectionError):
+        return LrlabError(f"the tracking server {uri} does not answer any more. Is it running?")
     return LrlabError(f"the tracking store {uri} failed: {_first_line(text)}")
 
 
