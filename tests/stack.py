@@ -80,7 +80,6 @@ def local_stack() -> Iterator[Stack]:
             stdout=subprocess.PIPE,
             stderr=log,
             text=True,
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
     assert process.stdout is not None
     first = process.stdout.readline()
