@@ -43,7 +43,7 @@ now() {
   rm -rf "$BACKUPS"/.partial-*
 
   local name partial database
-  name=$(date -u +%Y%m%dT%H%M%SZ)
+  while name=$(date -u +%Y%m%dT%H%M%SZ) && [ -e "$BACKUPS/$name" ]; do sleep 0.1; done
   partial=$BACKUPS/.partial-$name
   mkdir "$partial"
   # Databases first: artifacts are written before the rows that name them, so whatever a dump
