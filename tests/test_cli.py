@@ -138,7 +138,7 @@ def test_set_overrides_any_key(spec_file: Path, cli) -> None:
 def test_looking_at_a_finished_sweep(finished: Finished, cli, tmp_path: Path) -> None:
     where = ("--tracking-uri", finished.uri)
     listed = cli("ls", *where)
-    assert re.search(r"^tiny +finished +8 +val_log_loss", listed.out, re.M)
+    assert re.search(r"^tiny +finished +16/16 +val_log_loss", listed.out, re.M)
     shown = cli("show", "tiny", *where)
     assert "16 of 16 runs" in shown.out
     made = cli("report", "-o", str(tmp_path / "out"), *where)

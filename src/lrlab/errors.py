@@ -4,7 +4,8 @@
 
     LrlabError            a failure: exit code 1
     └── UserError         the user can mend it: exit code 2
-        └── SpecError     ... in the sweep's YAML file
+        ├── SpecError     ... in the sweep's YAML file
+        └── NotPermitted  ... by a right on the tracking server
 
 Every message says what is wrong, where, and what to do.
 """
@@ -20,6 +21,10 @@ class UserError(LrlabError):
     """The request cannot be carried out as given; the command exits with 2."""
 
     exit_code = 2
+
+
+class NotPermitted(UserError):
+    """The tracking server does not let this user do it."""
 
 
 class SpecError(UserError):

@@ -26,8 +26,7 @@ from mlflow.entities import ViewType
 import lrlab
 from lrlab import track
 from lrlab.problem import load_problem
-from lrlab.server import client as service
-from lrlab.server.users import add_user
+from lrlab.server.users import add_user, set_password
 from lrlab.spec import dump_spec, make_spec
 from lrlab.sweep import run_sweep
 from lrlab.track import layout, remote, wire
@@ -275,15 +274,15 @@ def test_check_logs_in_writes_reads_back_and_deletes(stack: Stack, lrlab_as) -> 
     assert checks == ["login", "server", "write", "read", "round trip", "delete"]
 
 
-def wait_for(store: Store, run_id: str, until: Callable[[service.Standing], bool]) -> Any:
+def wait_for(store: Store, run_id: str, until: Callable[[track.SweepInfo], bool]) -> Any:
     """Until a sweep stands so; a server that is away for a while is waited for."""
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
         with suppress(lrlab.LrlabError):
-            now = service.standing(store, run_id)
+            now = track.load_sweep(store, run_id)
             if until(now):
                 return now
-            assert now.info.state != "failed", now.info.reason
+            assert now.state != "failed", now.reason
         time.sleep(0.2)
     raise AssertionError("it takes too long")
 
@@ -315,7 +314,7 @@ def test_a_submitted_sweep_with_its_table_gives_the_numbers_of_a_local_one(
     assert code == 0, run_id
     again = submitted("alice", spec)
     assert again == (0, run_id)  # it is there already
-    wait_for(store, run_id, lambda now: now.info.state == "finished")
+    wait_for(store, run_id, lambda now: now.state == "finished")
     run_sweep(make_spec(spec), tracking_uri=f"sqlite:///{workdir}/mlflow.db")
     local = lrlab.load_runs("of-a-table", f"sqlite:///{workdir}/mlflow.db")
     sent = lrlab.load_runs("of-a-table", stack.url)
@@ -388,13 +387,13 @@ def test_a_sweep_that_cannot_work_fails_with_its_reason(
     code, run_id = submitted("alice", tiny(name="hopeless", data=data))
     assert code == 0, run_id
     deadline = time.monotonic() + PATIENCE
-    while (now := service.standing(store, run_id)).info.state != "failed":
+    while (now := track.load_sweep(store, run_id)).state != "failed":
         assert time.monotonic() < deadline
         time.sleep(0.2)
-    assert "label" in now.info.reason
+    assert "label" in now.reason
     assert store.client.get_run(run_id).info.status == "FAILED"
     shown = lrlab_as("alice", "show", run_id).out
-    assert now.info.reason in shown
+    assert now.reason in shown
 
 
 def test_who_queues_a_run_without_submitting_it_gets_no_further_than_with(
@@ -418,11 +417,66 @@ def test_who_queues_a_run_without_submitting_it_gets_no_further_than_with(
         store.client.log_text(run_id, spec, layout.SPEC_FILE)
     for run_id, word in made.items():
         deadline = time.monotonic() + PATIENCE
-        while (now := service.standing(store, run_id)).info.state != "failed":
+        while (now := track.load_sweep(store, run_id)).state != "failed":
             assert time.monotonic() < deadline
             time.sleep(0.2)
-        assert word in now.info.reason
+        assert word in now.reason
         assert recorded(store, run_id) == []
+
+
+def test_a_user_s_own_sweep_is_recorded_with_its_model_in_its_experiment(
+    as_user, lrlab_as, workdir: Path
+) -> None:
+    """Whoever is no administrator may write nothing to MLflow's experiment Default."""
+    (workdir / "laptop.yaml").write_text(yaml.safe_dump(tiny(name="laptop")))
+    done = lrlab_as("bob", "sweep", "laptop.yaml", "-q", "--workers", "0")
+    assert done.code == 0, done.err
+    store = as_user("bob")
+    info = track.find_sweep(store, "laptop")
+    [model] = store.client.search_logged_models([info.experiment_id])
+    assert model.source_run_id == info.run_id
+    assert model.status == "READY"
+    changed = lrlab_as("alice", "sweep", "laptop.yaml", "-q", "--trials", "20")
+    assert changed.code == 2
+    assert "does not let alice record in the experiment 'laptop'" in changed.err
+    submitted = lrlab_as("alice", "submit", "laptop.yaml", "--new")
+    assert submitted.code == 2
+    assert "--set experiment=NAME" in submitted.err
+    assert "lrlab server user grant alice laptop EDIT" in submitted.err
+
+
+def test_a_name_means_one_s_own_sweep_before_those_of_others(as_user, lrlab_as) -> None:
+    made = {}
+    for user in ("alice", "bob", "alice"):
+        client = as_user(user).client
+        experiment = client.get_experiment_by_name(f"names-{user}")
+        tags = {layout.KIND: "sweep", layout.STATE: "arriving", layout.SUBMITTED_BY: user}
+        made[user] = client.create_run(
+            experiment.experiment_id if experiment else client.create_experiment(f"names-{user}"),
+            tags=tags,
+            run_name="same",
+        ).info.run_id
+    for user in ("alice", "bob"):
+        assert track.find_sweep(as_user(user), "same").run_id == made[user]
+    two = lrlab_as("alice", "cancel", "same")
+    assert two.code == 2
+    assert "there are 2 sweeps 'same'" in two.err
+    assert made["alice"][:8] in two.err
+    assert "of bob" not in two.err
+    as_user("alice").client.delete_run(made["alice"])
+    assert lrlab_as("alice", "cancel", "same").code == 0
+    assert "of bob" in lrlab_as("admin", "cancel", "same").err
+
+
+def test_a_user_changes_the_own_password(as_user, lrlab_as) -> None:
+    passwd = ("server", "user", "passwd", "bob", "--password-stdin")
+    empty = lrlab_as("bob", *passwd, stdin="")
+    assert empty.code == 2
+    assert "no password on standard input" in empty.err
+    done = lrlab_as("bob", *passwd, stdin="another-secret-3\n")
+    assert done.code == 0, done.err
+    as_user("bob", "another-secret-3").client.search_experiments()
+    set_password(as_user("admin"), "bob", PASSWORDS["bob"])
 
 
 @pytest.mark.browser
@@ -474,17 +528,17 @@ def test_cancelled_a_sweep_stops_and_submitted_again_it_goes_on(
     store = as_user("bob")
     code, run_id = submitted("bob", CANCELLED)
     assert code == 0, run_id
-    wait_for(store, run_id, lambda now: now.info.state == "running" and now.info.best)
+    wait_for(store, run_id, lambda now: now.state == "running" and now.best)
     stranger = lrlab_as("alice", "cancel", run_id)
     assert stranger.code == 2
     assert "permit" in stranger.err
     done = lrlab_as("bob", "cancel", run_id)
     assert done.code == 0, done.err
-    wait_for(store, run_id, lambda now: now.info.state == "cancelled")
+    wait_for(store, run_id, lambda now: now.state == "cancelled")
     assert store.client.get_run(run_id).info.status == "KILLED"
     assert submitted("bob", CANCELLED) == (0, run_id)
     assert lrlab_as("bob", "cancel", run_id).code == 0
-    wait_for(store, run_id, lambda now: now.info.state == "cancelled")
+    wait_for(store, run_id, lambda now: now.state == "cancelled")
 
 
 def recorded(store: Store, run_id: str) -> list[Any]:
@@ -513,7 +567,7 @@ def test_killed_one_after_another_no_service_loses_or_doubles_a_run(
             os.killpg(pid, signal.SIGKILL)
         else:
             os.kill(pid, signal.SIGKILL)
-    wait_for(store, run_id, lambda now: now.info.state == "finished")
+    wait_for(store, run_id, lambda now: now.state == "finished")
     assert stack.log("dispatcher").count("disturbed of alice: taken up") >= 1
     runs = recorded(store, run_id)
     active = [run for run in runs if run.info.lifecycle_stage == "active"]

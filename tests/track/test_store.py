@@ -154,6 +154,16 @@ def test_a_full_disk_is_said_in_one_line_and_the_sweep_goes_on_after_it(tmp_path
         subprocess.run(["umount", tmp_path], check=True)
 
 
+def test_an_address_without_its_scheme_is_asked_for_it() -> None:
+    with pytest.raises(UserError, match=r"http://localhost:5000 or https://localhost:5000\?"):
+        connect("localhost:5000")
+
+
+def test_a_host_that_does_not_exist_is_told_from_one_that_is_silent() -> None:
+    with pytest.raises(LrlabError, match="there is no host of that name"):
+        connect("http://lrlab.invalid:5000")
+
+
 def test_a_uri_of_no_known_kind_is_the_users_mistake() -> None:
     with pytest.raises(UserError, match="no tracking URI that MLflow knows"):
         connect("foo://bar")

@@ -63,6 +63,24 @@ def read_specs(
     return load_specs(spec_file, (*overrides, *more))
 
 
+def server_uri(uri: str | None) -> str:
+    """The server that `--server` or MLFLOW_TRACKING_URI names.
+
+    Raises:
+        UserError: If that is no server, but a file or a database.
+    """
+    from lrlab.errors import UserError
+    from lrlab.track.store import resolve_uri, without_password
+
+    found = resolve_uri(uri)
+    if not found.startswith(("http://", "https://")):
+        raise UserError(
+            f"{without_password(found)} is no server; name one with --server or "
+            "MLFLOW_TRACKING_URI, such as http://localhost:5000"
+        )
+    return found
+
+
 def json_option(function: F) -> F:
     """`--json`."""
     return click.option(

@@ -52,6 +52,8 @@ def ls(tracking_uri: str | None, as_json: bool, verbose: bool) -> int:
                     "state": s.state,
                     "submitted_by": s.submitted_by,
                     "trials": s.trials,
+                    "runs": s.done,
+                    "of": s.total,
                     "objective": s.objective,
                     "best": s.best,
                     "started": s.started.isoformat(),
@@ -61,7 +63,8 @@ def ls(tracking_uri: str | None, as_json: bool, verbose: bool) -> int:
         )
         return 0
     if not sweeps:
-        click.echo(f"No sweeps in {store.shown}. Start one: lrlab sweep SPEC.yaml")
+        verb = "submit" if store.is_server else "sweep"
+        click.echo(f"No sweeps in {store.shown}. Start one: lrlab {verb} SPEC.yaml")
         return 0
     submitted = any(s.submitted_by for s in sweeps)
     rows = [
@@ -69,7 +72,7 @@ def ls(tracking_uri: str | None, as_json: bool, verbose: bool) -> int:
             s.name,
             s.state,
             *((s.submitted_by,) if submitted else ()),
-            s.trials,
+            f"{s.done}/{s.total}",
             f"{s.objective} {cell(s.best)}",
             f"{s.started.astimezone():%Y-%m-%d %H:%M}",
             s.run_id[:8],
@@ -77,7 +80,7 @@ def ls(tracking_uri: str | None, as_json: bool, verbose: bool) -> int:
         for s in sweeps
     ]
     by = ("submitted by",) if submitted else ()
-    click.echo(table(("sweep", "state", *by, "trials", "best", "started", "id"), rows))
+    click.echo(table(("sweep", "state", *by, "runs", "best", "started", "id"), rows))
     return 0
 
 
@@ -119,7 +122,7 @@ def show(
         from lrlab.cli.submit import show_progress
 
         show_progress(store, info.run_id)
-        info = track.find_sweep(store, info.run_id)
+        info = track.load_sweep(store, info.run_id)
     spec = track.load_sweep_spec(store, info)
     runs = track.runs_frame(track.recorded_runs(store, info))
     best = rank_runs(runs, objective=spec.objective, direction=spec.measure.direction).head(top)
@@ -144,7 +147,8 @@ def show(
         return 0
     ended = ", ".join(f"{count} {name}" for name, count in sorted(outcomes.items()))
     count = f"{len(runs):,} of {spec.n_runs:,} runs" + (f" ({ended})" if ended else "")
-    click.echo(f"{info.name}: {info.state}, {count}")
+    by = f", submitted by {info.submitted_by}" if info.submitted_by else ""
+    click.echo(f"{info.name}: {info.state}, {count}{by}")
     if info.reason:
         click.echo(f"because {info.reason}")
     click.echo(f"experiment {info.experiment}, run {info.run_id}, in {store.shown}\n")
@@ -285,6 +289,7 @@ Examples:
 def ui(host: str, port: int, tracking_uri: str | None, verbose: bool) -> int:
     """Open the MLflow UI on the store; Ctrl-C stops it."""
     from lrlab import track
+    from lrlab.server.local import refuse_taken_port
     from lrlab.server.services import QUIET
 
     track.quiet(verbose)
@@ -292,7 +297,7 @@ def ui(host: str, port: int, tracking_uri: str | None, verbose: bool) -> int:
     if store.is_server:
         click.echo(f"The store is a server: open {store.shown}")
         return 0
-    _refuse_taken_port(host, port)
+    refuse_taken_port(host, port, f"--port {port + 1}")
     command = [
         sys.executable,
         "-m",
@@ -323,22 +328,6 @@ def ui(host: str, port: int, tracking_uri: str | None, verbose: bool) -> int:
         with suppress(ProcessLookupError):
             os.killpg(server.pid, signal.SIGTERM)  # the server and its worker
         server.wait()
-
-
-def _refuse_taken_port(host: str, port: int) -> None:
-    import socket
-
-    from lrlab.errors import UserError
-
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            raise UserError(
-                f"cannot serve on {host}:{port}: {error.strerror}; choose another with "
-                f"--port {port + 1}"
-            ) from None
 
 
 def _wait_until_up(server: subprocess.Popen[bytes], host: str, port: int) -> None:

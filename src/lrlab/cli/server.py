@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from lrlab.cli.common import json_option, print_json, tracking_option
+from lrlab.cli.common import json_option, print_json, server_uri, tracking_option
 
 if TYPE_CHECKING:
     from lrlab.server.settings import Settings
@@ -108,6 +109,13 @@ def settings_from(env_file: Path, secrets: Sequence[str] | None = None) -> Setti
 
     from lrlab.server.settings import SECRETS, read_settings
 
+    with suppress(OSError):
+        if env_file.stat().st_mode & 0o077:
+            click.echo(
+                f"Warning: others on this machine may read the secrets in {env_file}: "
+                f"chmod 600 {env_file}",
+                err=True,
+            )
     load_dotenv(env_file, override=False, interpolate=False)
     return read_settings(os.environ, SECRETS if secrets is None else secrets)
 
@@ -124,7 +132,7 @@ def settings_from(env_file: Path, secrets: Sequence[str] | None = None) -> Setti
 @click.option("--workers", type=click.IntRange(min=1), help="Training processes.")
 @env_file_option
 def up(local: bool, data: Path, workers: int | None, env_file: Path) -> int:
-    """Run the whole server with --local, until Ctrl-C; its data stay."""
+    """Run the whole server with --local, until Ctrl-C or SIGTERM; its data stay."""
     from lrlab.cli.common import interrupt_on_sigterm
     from lrlab.server.local import address, running, watch
 
@@ -163,12 +171,10 @@ def check(url: str | None, as_json: bool) -> int:
     MLFLOW_TRACKING_PASSWORD.
     """
     from lrlab.server.check import check_server
-    from lrlab.track.store import quiet, resolve_uri
+    from lrlab.track.store import quiet
 
     quiet()
-    uri = resolve_uri(url)
-    if not uri.startswith(("http://", "https://")):
-        raise click.UsageError(f"{uri} is no server; name one, such as http://localhost:5000")
+    uri = server_uri(url)
     findings = []
     for finding in check_server(uri):
         findings.append(finding)
@@ -204,11 +210,16 @@ def _connected(tracking_uri: str | None) -> Store:
     from lrlab import track
 
     track.quiet()
-    return track.connect(tracking_uri)
+    return track.connect(server_uri(tracking_uri))
 
 
 def _given(password_stdin: bool) -> str | None:
-    return sys.stdin.readline().rstrip("\n") if password_stdin else None
+    if not password_stdin:
+        return None
+    password = sys.stdin.readline().rstrip("\n")
+    if not password:
+        raise click.UsageError("there is no password on standard input (--password-stdin)")
+    return password
 
 
 @users.command()
@@ -229,7 +240,7 @@ def add(name: str, password_stdin: bool, tracking_uri: str | None) -> int:
 @_password_option
 @tracking_option
 def passwd(name: str, password_stdin: bool, tracking_uri: str | None) -> int:
-    """Give the user NAME another password, which is printed."""
+    """Give the user NAME, oneself perhaps, another password, which is printed."""
     from lrlab.server import users as accounts
 
     password = accounts.set_password(_connected(tracking_uri), name, _given(password_stdin))
@@ -257,7 +268,8 @@ def rm(name: str, tracking_uri: str | None) -> int:
 @click.argument("name")
 @click.argument("experiment")
 @click.argument(
-    "permission", type=click.Choice(["READ", "USE", "EDIT", "MANAGE", "NO_PERMISSIONS"])
+    "permission",
+    type=click.Choice(["READ", "USE", "EDIT", "MANAGE", "NO_PERMISSIONS"], case_sensitive=False),
 )
 @tracking_option
 def grant(name: str, experiment: str, permission: str, tracking_uri: str | None) -> int:

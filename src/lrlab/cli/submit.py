@@ -11,6 +11,7 @@ from lrlab.cli.common import (
     print_json,
     quote,
     read_specs,
+    server_uri,
     spec_arguments,
     tracking_option,
     verbose_option,
@@ -58,7 +59,7 @@ def submit(
 
     track.quiet(verbose)
     specs = read_specs(spec_file, trials, overrides)
-    store = track.connect(tracking_uri)
+    store = track.connect(server_uri(tracking_uri))
     accepted = [(spec, client.submit(store, spec, new=new)) for spec in specs]
     if as_json:
         print_json([{"name": s.name, "run_id": a.run_id, "state": a.state} for s, a in accepted])
@@ -71,7 +72,11 @@ def submit(
         click.echo(f"  lrlab {command} {it.run_id[:8]}{server}")
     if not follow:
         return 0
-    return max(show_progress(store, it.run_id) for _, it in accepted)
+    codes = [show_progress(store, it.run_id) for _, it in accepted]
+    for (_, it), code in zip(accepted, codes, strict=True):
+        if code == 0 and not as_json:
+            click.echo(f"Report: lrlab report {it.run_id[:8]}{server}")
+    return max(codes)
 
 
 def show_progress(store: Store, run_id: str) -> int:
@@ -80,12 +85,20 @@ def show_progress(store: Store, run_id: str) -> int:
     from lrlab.server import client
 
     state = ""
-    for now in client.follow(store, run_id, LOOK_EVERY):
-        info, state = now.info, now.info.state
-        line = f"{info.name}: {state}, {now.done}/{now.total} runs"
-        if info.best is not None:
-            line += f", best {info.objective} {cell(info.best)}"
-        click.echo(line + (f": {info.reason}" if info.reason else ""), err=True)
+    try:
+        for info in client.follow(store, run_id, LOOK_EVERY):
+            state = info.state
+            line = f"{info.name}: {state}, {info.done}/{info.total} runs"
+            if info.best is not None:
+                line += f", best {info.objective} {cell(info.best)}"
+            click.echo(line + (f": {info.reason}" if info.reason else ""), err=True)
+    except KeyboardInterrupt:
+        click.echo(
+            f"The sweep goes on. lrlab show --follow {run_id[:8]} watches it again, "
+            f"lrlab cancel {run_id[:8]} stops it.",
+            err=True,
+        )
+        raise
     return 0 if state == "finished" else 1
 
 
@@ -106,8 +119,8 @@ def cancel(sweep: str, tracking_uri: str | None, verbose: bool) -> int:
     from lrlab.server import client
 
     track.quiet(verbose)
-    store = track.connect(tracking_uri)
-    info = track.find_sweep(store, sweep)
+    store = track.connect(server_uri(tracking_uri))
+    info = client.find_cancellable(store, sweep)
     client.cancel(store, info)
     click.echo(
         f"{info.name} ({info.run_id[:8]}) will be stopped. Submitting the same spec again "

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from lrlab.errors import UserError
 from lrlab.server.submission import Accepted, with_uploaded_data
 from lrlab.spec import SweepSpec, dump_spec
-from lrlab.track import Store, SweepInfo, layout, load_sweep, wire
-from lrlab.track.begin import experiment_id
+from lrlab.track import Store, SweepInfo, find_sweeps, layout, load_sweep, wire
+from lrlab.track.begin import experiment_id, owner_explained
 from lrlab.track.remote import refused, request, server_info
 from lrlab.track.store import explained
 
@@ -37,19 +36,20 @@ def submit(store: Store, spec: SweepSpec, *, new: bool = False) -> Accepted:
             "--server, or run the sweep here with `lrlab sweep`"
         )
     sent, table = with_uploaded_data(spec)
-    answer = request(
-        store,
-        "POST",
-        wire.SWEEPS,
-        params={"experiment_id": experiment_id(store, spec)},
-        files={
-            "spec": (None, dump_spec(sent)),
-            "new": (None, "1" if new else "0"),
-            **({"data": (table.name, table.content)} if table is not None else {}),
-        },
-    )
-    if not answer.ok:
-        raise refused(store, answer)
+    with owner_explained(store, spec):
+        answer = request(
+            store,
+            "POST",
+            wire.SWEEPS,
+            params={"experiment_id": experiment_id(store, spec)},
+            files={
+                "spec": (None, dump_spec(sent)),
+                "new": (None, "1" if new else "0"),
+                **({"data": (table.name, table.content)} if table is not None else {}),
+            },
+        )
+        if not answer.ok:
+            raise refused(store, answer)
     said = answer.json()
     return Accepted(str(said["run_id"]), str(said["state"]))
 
@@ -72,16 +72,22 @@ def cancel(store: Store, info: SweepInfo) -> None:
         store.client.set_tag(info.run_id, layout.CANCEL, "1")
 
 
-@dataclass(frozen=True)
-class Standing:
-    """Where a submitted sweep stands."""
+def find_cancellable(store: Store, wanted: str) -> SweepInfo:
+    """The sweep that a name or id means, for who wants to cancel it.
 
-    info: SweepInfo
-    done: int
-    total: int
+    Raises:
+        UserError: If there is none, or if several could be meant.
+    """
+    found = find_sweeps(store, wanted)
+    going = [sweep for sweep in found if sweep.submitted_by and sweep.state not in ENDED]
+    meant = [sweep for sweep in going if sweep.submitted_by == store.user] or going
+    if len(meant) > 1:
+        listed = ", ".join(f"{s.run_id[:8]} of {s.owner} ({s.state})" for s in meant)
+        raise UserError(f"there are {len(meant)} sweeps {wanted!r}; name one by its id: {listed}")
+    return meant[0] if meant else found[0]
 
 
-def follow(store: Store, run_id: str, every: float) -> Iterator[Standing]:
+def follow(store: Store, run_id: str, every: float) -> Iterator[SweepInfo]:
     """Where a sweep stands, each time that has changed, until it ends.
 
     Args:
@@ -91,21 +97,11 @@ def follow(store: Store, run_id: str, every: float) -> Iterator[Standing]:
     """
     last = None
     while True:
-        now = standing(store, run_id)
-        seen = (now.info.state, now.done, now.info.best)
+        now = load_sweep(store, run_id)
+        seen = (now.state, now.done, now.best)
         if seen != last:
             last = seen
             yield now
-        if now.info.state in ENDED:
+        if now.state in ENDED:
             return
         time.sleep(every)
-
-
-def standing(store: Store, run_id: str) -> Standing:
-    """Where a sweep stands now.
-
-    Raises:
-        LrlabError: If there is no such sweep, or the server does not answer.
-    """
-    info = load_sweep(store, run_id)
-    return Standing(info, int(info.tags.get(layout.DONE, 0)), info.trials * info.replicates)

@@ -62,7 +62,8 @@ LRLAB_PUBLISH=127.0.0.1
 {variable("allowed_hosts")}=
 LRLAB_DOMAIN=localhost
 
-# What users may do in experiments that are not theirs: READ, EDIT, MANAGE or NO_PERMISSIONS
+# What users may do in experiments that are not theirs: READ, USE, EDIT, MANAGE,
+# NO_PERMISSIONS
 {variable("default_permission")}=READ
 
 # Limits of one submitted sweep

@@ -11,6 +11,7 @@ import os
 import pwd
 import shutil
 import signal
+import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -20,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import requests
+from filelock import FileLock, Timeout
 
 from lrlab.errors import LrlabError, UserError
 from lrlab.server.services import SERVICES, Command, secrets_of
@@ -137,14 +139,22 @@ def running(
         The services, up and well; `watch` keeps them so.
 
     Raises:
-        UserError: If PostgreSQL is not installed.
+        UserError: If PostgreSQL is not installed, another server uses the folder, or a port is
+            taken.
         LrlabError: If a service does not come up.
     """
     folder = folder.resolve()
     for name in ("logs", "pids", "artifacts"):
         (folder / name).mkdir(parents=True, exist_ok=True)
+        (folder / name).chmod(0o700)
     folder.chmod(0o711)  # the database's user passes through; only it and this user look inside
-    (folder / "logs").chmod(0o700)
+    lock = FileLock(folder / ".lock")
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        raise UserError(
+            f"a server is running on {folder} already; stop it, or name another folder with --data"
+        ) from None
     here = {"host": LOCALHOST, "db_host": LOCALHOST, "artifacts": str(folder / "artifacts")}
     here["tracking_uri"] = address(settings)
     settings = settings.model_copy(update=here)
@@ -157,6 +167,7 @@ def running(
         return service
 
     try:
+        _refuse_taken_ports(settings)
         start(_postgres(settings, folder))
         _migrate(settings, folder)
         tracking = start(Service("mlflow", _command("mlflow", settings)))
@@ -168,6 +179,35 @@ def running(
     finally:
         for service in reversed(services):
             service.end()
+        lock.release()
+
+
+def _refuse_taken_ports(settings: Settings) -> None:
+    dask = int(settings.scheduler.rpartition(":")[2])
+    for port, name in (
+        (settings.port, variable("port")),
+        (settings.db_port, variable("db_port")),
+        (dask, variable("scheduler")),
+        (dask + 1, f"{variable('scheduler')}, whose next port answers health checks"),
+    ):
+        refuse_taken_port(LOCALHOST, port, name)
+
+
+def refuse_taken_port(host: str, port: int, setting: str) -> None:
+    """Make sure that one can serve there.
+
+    Raises:
+        UserError: If not; it names the setting that chooses another port.
+    """
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise UserError(
+                f"cannot serve on {host}:{port}: {error.strerror}; choose another port with "
+                f"{setting}"
+            ) from None
 
 
 def address(settings: Settings) -> str:

@@ -6,14 +6,18 @@ The API is called directly: importing MLflow's client for it takes its whole ser
 from __future__ import annotations
 
 import json
+import re
 import secrets
 from typing import Any
+
+from mlflow.utils.credentials import get_default_host_creds
 
 from lrlab.errors import UserError
 from lrlab.track import Store
 from lrlab.track.remote import refused, request
 from lrlab.track.store import explained
 
+NAME = r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,99}"
 API = "/api/2.0/mlflow/users"
 GRANT = "/api/3.0/mlflow/users/permissions/grant"
 
@@ -22,8 +26,10 @@ def add_user(store: Store, name: str, password: str | None = None) -> str:
     """Make a user, with a generated password unless one is given; returns it.
 
     Raises:
-        UserError: If there is such a user, the password is too weak, or one may not do this.
+        UserError: If there is such a user, name or password are not fit, or one may not do this.
     """
+    if not re.fullmatch(NAME, name):
+        raise UserError(f"{name!r}: a user's name has letters, digits and . _ @ + - alone")
     password = password or secrets.token_urlsafe(12)
     _call(store, "POST", f"{API}/create", username=name, password=password)
     return password
@@ -32,11 +38,16 @@ def add_user(store: Store, name: str, password: str | None = None) -> str:
 def set_password(store: Store, name: str, password: str | None = None) -> str:
     """Give a user another password; returns it.
 
+    Administrators may do it for everybody, the others for themselves.
+
     Raises:
         UserError: If there is no such user, or one may not do this.
     """
     password = password or secrets.token_urlsafe(12)
-    _call(store, "PATCH", f"{API}/update-password", username=name, password=password)
+    content = {"username": name, "password": password}
+    if name == store.user:  # MLflow asks for the old one too
+        content["current_password"] = get_default_host_creds(store.uri).password or ""
+    _call(store, "PATCH", f"{API}/update-password", **content)
     return password
 
 

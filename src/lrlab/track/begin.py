@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
-from lrlab.errors import LrlabError, UserError
+from lrlab.errors import LrlabError, NotPermitted, UserError
 from lrlab.problem import Problem
 from lrlab.spec import SweepSpec
 from lrlab.track import layout, lock
@@ -36,9 +36,10 @@ def open_sweep(
 
     Raises:
         LrlabError: If another process runs this sweep, or the store fails.
-        UserError: If the data are not those that the sweep began on.
+        UserError: If the data are not those that the sweep began on, or the experiment is
+            another user's.
     """
-    with ExitStack() as stack:
+    with owner_explained(store, spec), ExitStack() as stack:
         with lock.turn(identity(store, spec)):
             info = _chosen(store, spec, new, run_id)
             if info is None:
@@ -55,6 +56,20 @@ def open_sweep(
         except BaseException:
             recorder.mark(layout.FAILED, "FAILED")
             raise
+
+
+@contextmanager
+def owner_explained(store: Store, spec: SweepSpec) -> Iterator[None]:
+    """Where a server does not permit to record in an experiment, say what can be done."""
+    try:
+        yield
+    except NotPermitted as error:
+        user, name = store.user, spec.experiment_name
+        raise NotPermitted(
+            f"{store.shown} does not let {user or 'you'} record in the experiment {name!r}, which "
+            "another user has made. Name one of your own, --set experiment=NAME, or ask its owner "
+            f"or the administrator for: lrlab server user grant {user or 'YOU'} {name} EDIT"
+        ) from error
 
 
 def identity(store: Store, spec: SweepSpec) -> str:

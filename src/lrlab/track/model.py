@@ -53,10 +53,18 @@ def log_best_model(recorder: Recorder, problem: Problem, best: RecordedRun) -> N
     try:
         # Exporting the graph talks on standard error, whatever the log level.
         with explained(store.uri), _fluent(store.uri), redirect_stderr(io.StringIO()):
+            # By itself MLflow would put it into the experiment Default, where a user of a team
+            # server may write nothing.
+            made = store.client.create_logged_model(
+                recorder.info.experiment_id,
+                name="model",
+                source_run_id=recorder.info.run_id,
+                params=store.client.get_run(recorder.info.run_id).data.params,
+            )
             Model.log(
                 None,
                 mlflow.pytorch,
-                name="model",
+                model_id=made.model_id,
                 run_id=recorder.info.run_id,
                 registered_model_name=recorder.spec.register_model,
                 pytorch_model=model,

@@ -59,6 +59,21 @@ class SweepInfo:
         """Why a server gave it up; empty if none did."""
         return self.tags.get(layout.REASON, "")
 
+    @property
+    def owner(self) -> str:
+        """Who submitted it, or the login name of who ran it."""
+        return self.submitted_by or self.tags.get("mlflow.user", "")
+
+    @property
+    def done(self) -> int:
+        """Runs recorded so far."""
+        return int(self.tags.get(layout.DONE, 0))
+
+    @property
+    def total(self) -> int:
+        """Runs asked for: trials x replicates."""
+        return self.trials * self.replicates
+
 
 @dataclass(frozen=True)
 class RecordedRun:
@@ -115,25 +130,35 @@ def find_sweep(store: Store, wanted: str | None = None) -> SweepInfo:
 
     Args:
         store: Where to look.
-        wanted: Name or id; the latest sweep of all if None.
+        wanted: Name or id; the latest sweep of all if None. On a server with logins, one's own
+            sweeps come before those of others.
 
     Raises:
         UserError: If there is none.
     """
+    return find_sweeps(store, wanted)[0]
+
+
+def find_sweeps(store: Store, wanted: str | None = None) -> list[SweepInfo]:
+    """As `find_sweep`, but all that the name fits, in order of preference; never empty."""
     found = list_sweeps(store)
     if not found:
+        more = " or `lrlab submit SPEC.yaml`" if store.is_server else ""
         raise UserError(
-            f"no sweep in {store.shown}. Start one with `lrlab sweep SPEC.yaml`, or name the "
-            "right store with --tracking-uri"
+            f"no sweep in {store.shown}. Start one with `lrlab sweep SPEC.yaml`{more}, or name "
+            "the right store with --tracking-uri"
         )
+    if store.user is not None:
+        mine = {store.user, layout.user()}
+        found.sort(key=lambda sweep: sweep.owner not in mine)
     if wanted is None:
-        return found[0]
+        return found
     named = [s for s in found if wanted in (s.name, s.run_id)]
     named = named or [s for s in found if len(wanted) >= 4 and s.run_id.startswith(wanted)]
     if not named:
         names = tuple(dict.fromkeys(s.name for s in found))
         raise UserError(f"no sweep {wanted!r} in {store.shown}{did_you_mean(wanted, names)}")
-    return named[0]
+    return named
 
 
 def load_sweep(store: Store, run_id: str) -> SweepInfo:

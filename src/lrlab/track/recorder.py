@@ -68,6 +68,7 @@ class Recorder:
         tags = lock.sign_of_life() | {
             layout.STATE: layout.RUNNING,
             layout.TRIALS: str(max(self.spec.n_trials, self.info.trials)),
+            layout.DONE: str(len(self.runs)),
         }
         with explained(self.store.uri):
             self.store.client.update_run(self.info.run_id, status="RUNNING")

@@ -11,10 +11,10 @@ from typing import Any
 import requests
 from mlflow.utils.rest_utils import http_request
 
-from lrlab.errors import LrlabError, UserError
+from lrlab.errors import LrlabError, NotPermitted, UserError
 from lrlab.track import wire
 from lrlab.track.bulk import run_records
-from lrlab.track.store import Store, explained
+from lrlab.track.store import Store, explained, login_mistake
 from lrlab.train import Trajectory
 from lrlab.trial import Run
 
@@ -149,7 +149,7 @@ def refused(store: Store, answer: requests.Response) -> LrlabError:
         said = " ".join(answer.text.split())[:300]
     kind = UserError if answer.status_code < 500 else LrlabError
     if answer.status_code == 401:
-        said = "wrong or missing login; set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD"
+        said = f"the login, {login_mistake(store.uri)}"
     elif answer.status_code == 403:
-        said = f"no permission ({said})"
+        kind, said = NotPermitted, f"no permission ({said})"
     return kind(f"the server {store.shown} refuses: {said}")

@@ -29,7 +29,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.utils.credentials import get_default_host_creds
 from sqlalchemy.engine import make_url
 
-from lrlab.errors import LrlabError, UserError
+from lrlab.errors import LrlabError, NotPermitted, UserError
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Engine
@@ -57,6 +57,12 @@ class Store:
     def is_server(self) -> bool:
         """Whether it is reached over HTTP."""
         return self.uri.startswith(("http://", "https://"))
+
+    @property
+    def user(self) -> str | None:
+        """Who is signed in at a server; None without a login."""
+        name = get_default_host_creds(self.uri).username if self.is_server else None
+        return name or None
 
     @property
     def shown(self) -> str:
@@ -90,6 +96,8 @@ def connect(uri: str | None = None) -> Store:
         UserError: If the URI is malformed, or the server refuses the credentials.
     """
     uri = resolve_uri(uri)
+    if re.fullmatch(r"[\w.-]+:\d+(/.*)?", uri):
+        raise UserError(f"{uri} lacks its scheme: http://{uri} or https://{uri}?")
     if uri.startswith(("http://", "https://")):
         _probe_server(uri)
     elif "://" in uri and not uri.startswith("file:"):
@@ -209,17 +217,19 @@ def _probe_server(uri: str) -> None:
         ) from None
     except requests.exceptions.RequestException as error:
         reason = type(error).__name__
+        if "NameResolutionError" in str(error):
+            reason = "there is no host of that name"
         raise LrlabError(
             f"the tracking server {without_password(uri)} does not answer ({reason}). Is it "
-            "running, and is the address right? It comes from --tracking-uri or "
-            "MLFLOW_TRACKING_URI; without either, a local SQLite file is used"
+            "running, and is the address right? It comes from --server, --tracking-uri or "
+            "MLFLOW_TRACKING_URI"
         ) from None
     except OSError as error:  # a certificate's file that is not there
         raise UserError(f"{error} (MLFLOW_TRACKING_SERVER_CERT_PATH and its like)") from None
     if answer.status_code >= 400:
         raise LrlabError(
             f"{without_password(uri)} answers, but /health says {answer.status_code}; is it an "
-            "MLflow server?"
+            "MLflow server, and is this all of its address, such as http://host:5000?"
         )
 
 
@@ -296,15 +306,29 @@ def _explain(error: Exception, uri: str) -> LrlabError:
             "choose another store with --tracking-uri"
         )
     if re.search(r"\b401\b", text) or "unauthorized" in low or "unauthenticated" in low:
-        return UserError(
-            f"the tracking server {uri} refuses the login. Set MLFLOW_TRACKING_USERNAME and "
-            "MLFLOW_TRACKING_PASSWORD"
-        )
+        return UserError(f"the tracking server {uri} refuses the login: {login_mistake(uri)}")
     if re.search(r"\b403\b", text) or "permission_denied" in low or "permission denied" in low:
-        return UserError(f"the tracking server {uri} does not permit this: {_first_line(text)}")
+        return NotPermitted(f"the tracking server {uri} does not permit this: {_request(text)}")
     if "max retries exceeded" in low or isinstance(error, requests.exceptions.ConnectionError):
         return LrlabError(f"the tracking server {uri} does not answer any more. Is it running?")
     return LrlabError(f"the tracking store {uri} failed: {_first_line(text)}")
+
+
+def login_mistake(uri: str) -> str:
+    """What is probably wrong with the login that a server refuses."""
+    user = get_default_host_creds(uri).username
+    if not user:
+        return "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD"
+    return (
+        f"no such user as {user!r}, or another password "
+        "(MLFLOW_TRACKING_USERNAME, MLFLOW_TRACKING_PASSWORD)"
+    )
+
+
+def _request(text: str) -> str:
+    """The request that an error of MLflow's client is about."""
+    found = re.search(r"API request to (?:endpoint )?\S*/api/[\d.]+/([\w/-]+)", text)
+    return found[1] if found else _first_line(text)
 
 
 def _first_line(text: str) -> str:
