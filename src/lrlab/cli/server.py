@@ -130,8 +130,9 @@ def settings_from(env_file: Path, secrets: Sequence[str] | None = None) -> Setti
     help="Folder for database, artifacts and logs.",
 )
 @click.option("--workers", type=click.IntRange(min=1), help="Training processes.")
+@click.option("--upgrade", is_flag=True, help="Upgrade tables that an older MLflow made.")
 @env_file_option
-def up(local: bool, data: Path, workers: int | None, env_file: Path) -> int:
+def up(local: bool, data: Path, workers: int | None, upgrade: bool, env_file: Path) -> int:
     """Run the whole server with --local, until Ctrl-C or SIGTERM; its data stay."""
     from lrlab.cli.common import interrupt_on_sigterm
     from lrlab.server.local import address, running, watch
@@ -150,7 +151,7 @@ def up(local: bool, data: Path, workers: int | None, env_file: Path) -> int:
         click.echo(line, err=True)
 
     try:
-        with running(settings, data, say) as services:
+        with running(settings, data, say, upgrade=upgrade) as services:
             click.echo(
                 f"The server is up: {address(settings)}\nSign in as {settings.admin_user} "
                 f"with LRLAB_ADMIN_PASSWORD of {env_file}. Logs: {data / 'logs'}. Ctrl-C stops it."

@@ -24,6 +24,7 @@ import requests
 from filelock import FileLock, Timeout
 
 from lrlab.errors import LrlabError, UserError
+from lrlab.server.migrate import UPGRADE
 from lrlab.server.services import SERVICES, Command, secrets_of
 from lrlab.server.settings import SECRETS, Settings, variable
 
@@ -126,7 +127,11 @@ def _ends_with_parent(number: signal.Signals) -> Callable[[], None]:
 
 @contextmanager
 def running(
-    settings: Settings, folder: Path, say: Callable[[str], None] = print
+    settings: Settings,
+    folder: Path,
+    say: Callable[[str], None] = print,
+    *,
+    upgrade: bool = False,
 ) -> Iterator[list[Service]]:
     """The whole server as processes of this machine, with its data in a folder.
 
@@ -134,6 +139,7 @@ def running(
         settings: The server's; `db_port` and so on are where it listens, on this machine alone.
         folder: For the database, artifacts, logs and process ids; made if it is not there.
         say: Told what is going on.
+        upgrade: Upgrade tables that an older MLflow made, before anything uses them.
 
     Yields:
         The services, up and well; `watch` keeps them so.
@@ -169,7 +175,7 @@ def running(
     try:
         _refuse_taken_ports(settings)
         start(_postgres(settings, folder))
-        _migrate(settings, folder)
+        _migrate(settings, folder, upgrade)
         tracking = start(Service("mlflow", _command("mlflow", settings)))
         start(Service("scheduler", _command("scheduler", settings)))
         start(Service("worker", _command("worker", settings)))
@@ -304,10 +310,10 @@ def _initdb(programs: Path, data: Path, settings: Settings, user: str | None) ->
     making.rename(data)
 
 
-def _migrate(settings: Settings, folder: Path) -> None:
+def _migrate(settings: Settings, folder: Path, upgrade: bool) -> None:
     command = _command("migrate", settings)
     done = subprocess.run(
-        command.argv,
+        [*command.argv, *([UPGRADE] if upgrade else [])],
         env=os.environ | command.environment,
         capture_output=True,
         text=True,

@@ -94,7 +94,8 @@ def _tracking(url: str, upgrade: bool) -> str:
             raise LrlabError(
                 f"the tracking tables are of another MLflow (schema {found}; this one needs "
                 f"{expected}). Make a backup, then upgrade them: `lrlab server migrate {UPGRADE}` "
-                f"(docker compose run --rm migrate lrlab server migrate {UPGRADE})"
+                f"(docker compose run --rm migrate lrlab server migrate {UPGRADE}; without Docker "
+                f"lrlab server up --local {UPGRADE})"
             )
         _upgrade_db(engine)
         return f"tracking tables: upgraded from {found} to {expected}"
