@@ -48,6 +48,16 @@ def workdir(tmp_path: Path, empty_store: Path, monkeypatch: pytest.MonkeyPatch) 
     return tmp_path
 
 
+@pytest.fixture
+def unpainted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sweeps end without painting their figures and exporting a model.
+
+    Both take longer than all else in a small sweep; tests/report and tests/track look at them.
+    """
+    monkeypatch.setattr("lrlab.report.figures.render", lambda figure, kind: b"")
+    monkeypatch.setattr("lrlab.sweep.log_best_model", lambda *args: None)
+
+
 Cli = Callable[..., Outcome]
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import shutil
 import signal
+import sqlite3
 import time
 from collections import Counter
+from contextlib import closing
 from pathlib import Path
 
 import pandas as pd
@@ -33,7 +35,7 @@ def engine(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def undisturbed(engine: str, tmp_path_factory, empty_store) -> pd.DataFrame:
+def undisturbed(engine: str, tmp_path_factory, empty_store, unpainted) -> pd.DataFrame:
     """The numbers of the same sweep in one go, in this process."""
     from lrlab.sweep import run_sweep
 
@@ -67,9 +69,11 @@ def recorded(folder: Path) -> Counter[str]:
 def wait_for_runs(folder: Path, count: int, process) -> None:
     """Until the process has recorded that many runs (or has ended)."""
     deadline = time.monotonic() + 90
-    while process.poll() is None and recorded(folder)["FINISHED"] < count:
-        assert time.monotonic() < deadline, "the sweep records nothing"
-        time.sleep(0.05)
+    query = "SELECT count(*) FROM runs WHERE status = 'FINISHED'"
+    with closing(sqlite3.connect(folder / "mlflow.db", timeout=60)) as database:
+        while process.poll() is None and database.execute(query).fetchone()[0] < count:
+            assert time.monotonic() < deadline, "the sweep records nothing"
+            time.sleep(0.02)
 
 
 def test_kill_minus_nine_again_and_again_loses_and_doubles_nothing(

@@ -19,6 +19,7 @@ from lrlab.report.recorded import report_input
 from lrlab.spec import make_spec
 from lrlab.sweep import run_sweep
 
+pytestmark = pytest.mark.usefixtures("unpainted")
 GRID = np.round(np.geomspace(0.5, 16, 11), 6).tolist()  # of factor 1.41
 SUITE: dict[str, Any] = {
     "name": "suite",

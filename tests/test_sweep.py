@@ -16,6 +16,8 @@ from lrlab.track import connect, list_sweeps, writer
 from lrlab.train import Processes
 from support import tiny
 
+pytestmark = pytest.mark.usefixtures("unpainted")
+
 
 def numbers(name: str = "tiny") -> pd.DataFrame:
     """The runs without what may differ between sweeps."""

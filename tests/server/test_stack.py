@@ -283,7 +283,7 @@ def wait_for(store: Store, run_id: str, until: Callable[[track.SweepInfo], bool]
             if until(now):
                 return now
             assert now.state != "failed", now.reason
-        time.sleep(0.2)
+        time.sleep(0.5)
     raise AssertionError("it takes too long")
 
 
@@ -389,7 +389,7 @@ def test_a_sweep_that_cannot_work_fails_with_its_reason(
     deadline = time.monotonic() + PATIENCE
     while (now := track.load_sweep(store, run_id)).state != "failed":
         assert time.monotonic() < deadline
-        time.sleep(0.2)
+        time.sleep(0.5)
     assert "label" in now.reason
     assert store.client.get_run(run_id).info.status == "FAILED"
     shown = lrlab_as("alice", "show", run_id).out
@@ -419,7 +419,7 @@ def test_who_queues_a_run_without_submitting_it_gets_no_further_than_with(
         deadline = time.monotonic() + PATIENCE
         while (now := track.load_sweep(store, run_id)).state != "failed":
             assert time.monotonic() < deadline
-            time.sleep(0.2)
+            time.sleep(0.5)
         assert word in now.reason
         assert recorded(store, run_id) == []
 

@@ -96,7 +96,7 @@ def _sweep(folder: Path, *prefix: str) -> subprocess.CompletedProcess[str]:
         capture_output=True,
         text=True,
         check=False,
-        env=os.environ | {"HOME": str(folder)},
+        env=os.environ | ({"HOME": str(folder)} if prefix else {}),  # another user's is closed
     )
 
 
