@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import click
@@ -84,9 +85,15 @@ def show_progress(store: Store, run_id: str) -> int:
     from lrlab.cli.common import cell
     from lrlab.server import client
 
+    # MLflow's own retries are silent for minutes.
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
+
+    def note(text: str) -> None:
+        click.echo(f"Note: {text}.", err=True)
+
     state = ""
     try:
-        for info in client.follow(store, run_id, LOOK_EVERY):
+        for info in client.follow(store, run_id, LOOK_EVERY, note):
             state = info.state
             line = f"{info.name}: {state}, {info.done}/{info.total} runs"
             if info.best is not None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
-from lrlab.errors import UserError
+from lrlab.errors import LrlabError, UserError
 from lrlab.server.submission import Accepted, with_uploaded_data
 from lrlab.spec import SweepSpec, dump_spec
 from lrlab.track import Store, SweepInfo, find_sweeps, layout, load_sweep, wire
@@ -13,6 +13,7 @@ from lrlab.track.begin import experiment_id, owner_explained
 from lrlab.track.remote import refused, request, server_info
 from lrlab.track.store import explained
 
+PATIENCE = 600.0  # seconds that a server may be away while a sweep is followed
 ENDED = (layout.FINISHED, layout.FAILED, layout.CANCELLED)
 
 
@@ -87,17 +88,36 @@ def find_cancellable(store: Store, wanted: str) -> SweepInfo:
     return meant[0] if meant else found[0]
 
 
-def follow(store: Store, run_id: str, every: float) -> Iterator[SweepInfo]:
+def follow(
+    store: Store, run_id: str, every: float, on_note: Callable[[str], None]
+) -> Iterator[SweepInfo]:
     """Where a sweep stands, each time that has changed, until it ends.
 
     Args:
         store: The server.
         run_id: The sweep.
         every: Seconds between looks.
+        on_note: Told when the server does not answer; it may be back soon.
+
+    Raises:
+        UserError: If there is no such sweep, or the user may not see it.
+        LrlabError: If the server does not answer for `PATIENCE` seconds.
     """
-    last = None
+    last, silent_since = None, None
     while True:
-        now = load_sweep(store, run_id)
+        try:
+            now = load_sweep(store, run_id)
+        except UserError:
+            raise
+        except LrlabError as error:
+            if silent_since is None:
+                silent_since = time.monotonic()
+                on_note(f"{error} Waiting for it; the sweep does not depend on this")
+            elif time.monotonic() - silent_since > PATIENCE:
+                raise
+            time.sleep(every)
+            continue
+        silent_since = None
         seen = (now.state, now.done, now.best)
         if seen != last:
             last = seen
