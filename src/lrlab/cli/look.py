@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,7 +25,10 @@ from lrlab.cli.common import (
 )
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from lrlab.report import Report
+    from lrlab.spec import SweepSpec
     from lrlab.track import Store, SweepInfo
 
 UI_START = 60.0  # seconds to wait for the MLflow server
@@ -113,7 +116,6 @@ def show(
     """Show one sweep: its state, and its best runs. SWEEP is a name or run id."""
     from lrlab import track
     from lrlab.report import rank_runs
-    from lrlab.spec import flatten
 
     track.quiet(verbose)
     store = track.connect(tracking_uri)
@@ -128,25 +130,47 @@ def show(
     best = rank_runs(runs, objective=spec.objective, direction=spec.measure.direction).head(top)
     outcomes = {str(name): int(count) for name, count in runs["outcome"].value_counts().items()}
     if as_json:
-        print_json(
-            {
-                "name": info.name,
-                "run_id": info.run_id,
-                "experiment": info.experiment,
-                "state": info.state,
-                "reason": info.reason,
-                "submitted_by": info.submitted_by,
-                "runs": len(runs),
-                "of": spec.n_runs,
-                "outcomes": outcomes,
-                "objective": spec.objective,
-                "spec": spec.resolved(),
-                "best_runs": [row.dropna().to_dict() for _, row in best.iterrows()],
-            }
-        )
-        return 0
+        _print_sweep(info, spec, outcomes, best)
+    else:
+        _show_sweep(store, info, spec, outcomes, best)
+    return 0
+
+
+def _print_sweep(
+    info: SweepInfo, spec: SweepSpec, outcomes: Mapping[str, int], best: pd.DataFrame
+) -> None:
+    print_json(
+        {
+            "name": info.name,
+            "run_id": info.run_id,
+            "experiment": info.experiment,
+            "state": info.state,
+            "reason": info.reason,
+            "submitted_by": info.submitted_by,
+            "runs": sum(outcomes.values()),
+            "of": spec.n_runs,
+            "outcomes": outcomes,
+            "objective": spec.objective,
+            "spec": spec.resolved(),
+            "best_runs": [row.dropna().to_dict() for _, row in best.iterrows()],
+        }
+    )
+
+
+def _show_sweep(
+    store: Store,
+    info: SweepInfo,
+    spec: SweepSpec,
+    outcomes: Mapping[str, int],
+    best: pd.DataFrame,
+) -> None:
+    """State, spec and best runs as text."""
+    from lrlab.spec import flatten
+
     ended = ", ".join(f"{count} {name}" for name, count in sorted(outcomes.items()))
-    count = f"{len(runs):,} of {spec.n_runs:,} runs" + (f" ({ended})" if ended else "")
+    count = f"{sum(outcomes.values()):,} of {spec.n_runs:,} runs" + (
+        f" ({ended})" if ended else ""
+    )
     by = f", submitted by {info.submitted_by}" if info.submitted_by else ""
     click.echo(f"{info.name}: {info.state}, {count}{by}")
     if info.reason:
@@ -169,7 +193,6 @@ def show(
     ]
     header = ("trial", "optimizer", "loss", "lr", spec.objective, "outcome", "run")
     click.echo("\n" + table(header, rows) if rows else "\nNo finite run yet.")
-    return 0
 
 
 @click.command(
