@@ -54,7 +54,7 @@ data:
   source: {source}
   path: {path}           # from this file's folder
   target: {target}
-  # positive: "yes"      # which value of the target is class 1, if it has more than two
+  # positive: "yes"      # which value of the target is class 1; the larger by default
   # drop: [id]           # columns to leave out
   missing: error         # or drop (rows), impute (median, most frequent)
   val_fraction: 0.25     # held out, stratified"""

@@ -26,6 +26,7 @@ from mlflow.entities import ViewType
 import lrlab
 from lrlab import track
 from lrlab.problem import load_problem
+from lrlab.report.recorded import report_input
 from lrlab.server.users import add_user, set_password
 from lrlab.spec import dump_spec, make_spec
 from lrlab.sweep import run_sweep
@@ -323,6 +324,9 @@ def test_a_submitted_sweep_with_its_table_gives_the_numbers_of_a_local_one(
     assert "of-a-table  finished  alice" in listed
     report = lrlab_as("alice", "report", "of-a-table")
     assert report.code == 0, report.err
+    problem = report_input(store, track.load_sweep(store, run_id))[2].problem
+    assert problem is not None  # the server has the table, this folder has not
+    assert problem.digest() == load_problem(make_spec(spec)).digest()
     # the study is mirrored for optuna-dashboard
     password = (stack.folder.parent / ".env").read_text()
     secret = next(s for s in password.splitlines() if s.startswith("LRLAB_DB_PASSWORD="))
@@ -531,7 +535,7 @@ def test_cancelled_a_sweep_stops_and_submitted_again_it_goes_on(
     wait_for(store, run_id, lambda now: now.state == "running" and now.best)
     stranger = lrlab_as("alice", "cancel", run_id)
     assert stranger.code == 2
-    assert "permit" in stranger.err
+    assert "'cancelled' is bob's; only who may edit" in stranger.err
     done = lrlab_as("bob", "cancel", run_id)
     assert done.code == 0, done.err
     wait_for(store, run_id, lambda now: now.state == "cancelled")

@@ -53,6 +53,7 @@ def ls(tracking_uri: str | None, as_json: bool, verbose: bool) -> int:
                     "run_id": s.run_id,
                     "experiment": s.experiment,
                     "state": s.state,
+                    "owner": s.owner,
                     "submitted_by": s.submitted_by,
                     "trials": s.trials,
                     "runs": s.done,
@@ -69,12 +70,12 @@ def ls(tracking_uri: str | None, as_json: bool, verbose: bool) -> int:
         verb = "submit" if store.is_server else "sweep"
         click.echo(f"No sweeps in {store.shown}. Start one: lrlab {verb} SPEC.yaml")
         return 0
-    submitted = any(s.submitted_by for s in sweeps)
+    several = store.user is not None
     rows = [
         (
             s.name,
             s.state,
-            *((s.submitted_by,) if submitted else ()),
+            *((s.owner,) if several else ()),
             f"{s.done}/{s.total}",
             f"{s.objective} {cell(s.best)}",
             f"{s.started.astimezone():%Y-%m-%d %H:%M}",
@@ -82,7 +83,7 @@ def ls(tracking_uri: str | None, as_json: bool, verbose: bool) -> int:
         )
         for s in sweeps
     ]
-    by = ("submitted by",) if submitted else ()
+    by = ("by",) if several else ()
     click.echo(table(("sweep", "state", *by, "runs", "best", "started", "id"), rows))
     return 0
 
@@ -172,6 +173,8 @@ def _show_sweep(
         f" ({ended})" if ended else ""
     )
     by = f", submitted by {info.submitted_by}" if info.submitted_by else ""
+    if store.user and not by:
+        by = f", by {info.owner}"
     click.echo(f"{info.name}: {info.state}, {count}{by}")
     if info.reason:
         click.echo(f"because {info.reason}")

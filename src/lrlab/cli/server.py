@@ -244,8 +244,11 @@ def passwd(name: str, password_stdin: bool, tracking_uri: str | None) -> int:
     """Give the user NAME, oneself perhaps, another password, which is printed."""
     from lrlab.server import users as accounts
 
-    password = accounts.set_password(_connected(tracking_uri), name, _given(password_stdin))
+    store = _connected(tracking_uri)
+    password = accounts.set_password(store, name, _given(password_stdin))
     _show_password(name, password, password_stdin)
+    if name == store.user:
+        click.echo("Set MLFLOW_TRACKING_PASSWORD to the new one.", err=True)
     return 0
 
 

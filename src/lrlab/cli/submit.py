@@ -70,7 +70,8 @@ def submit(
         hint = "--trials N extends it, --new begins another" if ended else "run " + it.run_id
         click.echo(f"{spec.name}: {it.state} ({hint})")
         command = "report" if ended else "show --follow"
-        click.echo(f"  lrlab {command} {it.run_id[:8]}{server}")
+        if ended or not follow:
+            click.echo(f"  lrlab {command} {it.run_id[:8]}{server}")
     if not follow:
         return 0
     codes = [show_progress(store, it.run_id) for _, it in accepted]
@@ -96,6 +97,8 @@ def show_progress(store: Store, run_id: str) -> int:
         for info in client.follow(store, run_id, LOOK_EVERY, note):
             state = info.state
             line = f"{info.name}: {state}, {info.done}/{info.total} runs"
+            if state == "running" and info.done == info.total:
+                line += ", making the report"
             if info.best is not None:
                 line += f", best {info.objective} {cell(info.best)}"
             click.echo(line + (f": {info.reason}" if info.reason else ""), err=True)

@@ -72,6 +72,7 @@ def split_and_encode(
         scale=np.array([column.scale for column in kept]),
         description=f"{Path(where).name}: {n:,} rows x {d} columns, {len(val):,} held out, "
         f"class 1 is {classes[1]}",
+        fill=np.array([column.fill for column in kept]) if impute else None,
     )
 
 
@@ -98,7 +99,8 @@ def _split(
 class _Column:
     """One column of the design matrix, with what the training rows say of it.
 
-    `values()` gives it raw, [n] float64; it is not kept, as the table holds it already.
+    `values()` gives it raw, [n] float64; it is not kept, as the table holds it already. `fill` is
+    what missing values became, NaN if there may be none.
     """
 
     name: str
@@ -106,6 +108,7 @@ class _Column:
     mean: float
     scale: float
     constant: bool
+    fill: float = np.nan
 
 
 def _measured(column: pd.Series, train: np.ndarray, impute: bool) -> _Column:
@@ -119,7 +122,7 @@ def _measured(column: pd.Series, train: np.ndarray, impute: bool) -> _Column:
     own = values()[train]
     with np.errstate(over="ignore", invalid="ignore"):
         mean, scale = float(own.mean()), float(own.std())
-    return _Column(str(column.name), values, mean, scale, bool(own.min() == own.max()))
+    return _Column(str(column.name), values, mean, scale, bool(own.min() == own.max()), median)
 
 
 def _median(values: np.ndarray) -> float:

@@ -38,6 +38,8 @@ class Problem:
         scale: What each raw column was then divided by, [d] float64.
         description: One line for people.
         stream: Random stream from which a model is initialised, given its seed.
+        fill: What a missing value of each raw column became, [d] float64; NaN where it may not
+            be missing. None if no column may.
     """
 
     x_train: Tensor
@@ -50,6 +52,7 @@ class Problem:
     scale: np.ndarray
     description: str
     stream: Callable[[int], torch.Generator] = seeded
+    fill: np.ndarray | None = None
 
     @property
     def n_features(self) -> int:

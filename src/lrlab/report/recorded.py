@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from urllib.parse import urlencode
 
 import numpy as np
@@ -28,8 +30,10 @@ from lrlab.track import (
     load_sweep_spec,
     recorded_runs,
     runs_frame,
+    wire,
 )
 from lrlab.track.model import load_weights
+from lrlab.track.store import explained
 
 LOCAL_UI = "http://127.0.0.1:5000"  # where `lrlab ui` serves a local store
 
@@ -51,7 +55,7 @@ def report_input(
     recorded = recorded_runs(store, info)
     runs = runs_frame(recorded)
     curves = curves_frame(load_histories(store, info, recorded, every_step=False))
-    problem = problem or _problem(info, spec)
+    problem = problem or _problem(store, info, spec)
     context = replace(
         _context(store, info, spec, runs),
         problem=problem,
@@ -68,13 +72,24 @@ def report_input(
     return runs, curves, context
 
 
-def _problem(info: SweepInfo, spec: SweepSpec) -> Problem | None:
+def _problem(store: Store, info: SweepInfo, spec: SweepSpec) -> Problem | None:
     """The sweep's data; None if they cannot be had any more, or have changed."""
     try:
-        problem = load_problem(spec)
+        with TemporaryDirectory(prefix="lrlab-") as folder:
+            problem = load_problem(_with_uploaded_table(store, info, spec, folder))
     except (LrlabError, OSError):
         return None
     return problem if problem.digest() == info.tags.get(layout.DATA_DIGEST) else None
+
+
+def _with_uploaded_table(store: Store, info: SweepInfo, spec: SweepSpec, folder: str) -> SweepSpec:
+    """The spec of a submitted sweep with its table, which the record holds, in a folder."""
+    path = getattr(spec.data, "path", None)
+    if path is None or path.exists() or not wire.PLACE.fullmatch(str(path)):
+        return spec
+    with explained(store.uri):
+        found = store.client.download_artifacts(info.run_id, str(path), folder)
+    return spec.model_copy(update={"data": spec.data.model_copy(update={"path": Path(found)})})
 
 
 def _landscape(

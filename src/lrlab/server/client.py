@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 
-from lrlab.errors import LrlabError, UserError
+from lrlab.errors import LrlabError, NotPermitted, UserError
 from lrlab.server.submission import Accepted, with_uploaded_data
 from lrlab.spec import SweepSpec, dump_spec
 from lrlab.track import Store, SweepInfo, find_sweeps, layout, load_sweep, wire
@@ -69,8 +69,14 @@ def cancel(store: Store, info: SweepInfo) -> None:
         )
     if info.state in ENDED:
         raise UserError(f"the sweep {info.name!r} is {info.state} already")
-    with explained(store.uri):
-        store.client.set_tag(info.run_id, layout.CANCEL, "1")
+    try:
+        with explained(store.uri):
+            store.client.set_tag(info.run_id, layout.CANCEL, "1")
+    except NotPermitted as error:
+        raise NotPermitted(
+            f"the sweep {info.name!r} is {info.owner}'s; only who may edit the experiment "
+            f"{info.experiment!r} is permitted to cancel it"
+        ) from error
 
 
 def find_cancellable(store: Store, wanted: str) -> SweepInfo:

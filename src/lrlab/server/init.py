@@ -58,6 +58,9 @@ def environment_text() -> str:
 # should be behind TLS (profile tls): passwords travel with every request.
 LRLAB_PUBLISH=127.0.0.1
 {variable("port")}=5000
+# Without Docker: ports of PostgreSQL and of Dask's scheduler
+# {variable("db_port")}=5432
+# {variable("scheduler")}=tcp://127.0.0.1:8786
 # Host names, besides localhost, by which people reach the server, such as lrlab.example.org
 {variable("allowed_hosts")}=
 LRLAB_DOMAIN=localhost

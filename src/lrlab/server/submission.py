@@ -26,10 +26,8 @@ from lrlab.track import layout, lock
 from lrlab.track.begin import create_sweep, find_begun, identity, refuse_if_run_elsewhere
 from lrlab.track.read import SweepInfo
 from lrlab.track.store import Store, explained
-from lrlab.track.wire import FILE
+from lrlab.track.wire import DATA_FOLDER, PLACE
 
-DATA_FOLDER = "data"
-PLACE = re.compile(rf"{DATA_FOLDER}/[0-9a-f]{{64}}/{FILE}")
 SUBMITTED_AT = "lrlab.submitted_at"  # seconds since the epoch: the order of the queue
 SPENT = "lrlab.seconds"  # that it has been running, over all starts
 

@@ -43,7 +43,7 @@ def open_sweep(
         with lock.turn(identity(store, spec)):
             info = _chosen(store, spec, new, run_id)
             if info is None:
-                info = create_sweep(store, spec, layout.user(), lock.sign_of_life())
+                info = create_sweep(store, spec, store.user or layout.user(), lock.sign_of_life())
             info = _on_data(store, spec, info, problem)
             stack.enter_context(lock.only_one(info.run_id, spec.name))
         recorder = Recorder(store, spec, info)

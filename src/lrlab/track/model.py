@@ -33,11 +33,30 @@ def load_weights(store: Store, run_id: str) -> dict[str, torch.Tensor]:
     return state
 
 
+class Impute(nn.Module):
+    """Replaces what is missing, NaN, as it was replaced in training.
+
+    Args:
+        fill: Value of each column, [d]; NaN leaves it as it is.
+    """
+
+    fill: torch.Tensor
+
+    def __init__(self, fill: torch.Tensor) -> None:
+        super().__init__()
+        self.register_buffer("fill", fill)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Columns without missing values, [n, d], from raw ones, [n, d]."""
+        return torch.where(torch.isnan(x), self.fill, x)
+
+
 def log_best_model(recorder: Recorder, problem: Problem, best: RecordedRun) -> None:
     """Log the best run's model to the parent run, registered if the spec asks.
 
     The model takes raw columns, [n, d] float32, in the order of its `columns` metadata (one-hot
-    columns as 0 and 1), and returns p(y = 1), [n, 1].
+    columns as 0 and 1, missing values as NaN if the sweep imputed them), and returns p(y = 1),
+    [n, 1].
 
     Raises:
         LrlabError: If MLflow cannot log it.
@@ -45,7 +64,10 @@ def log_best_model(recorder: Recorder, problem: Problem, best: RecordedRun) -> N
     store = recorder.store
     state = load_weights(store, best.run_id)
     raw = problem.raw_model(state["features.weight"][0].numpy(), float(state["features.bias"][0]))
-    model = nn.Sequential(raw.features, nn.Sigmoid()).eval()
+    layers = [raw.features, nn.Sigmoid()]
+    if problem.fill is not None:
+        layers.insert(0, Impute(torch.from_numpy(problem.fill).float()))
+    model = nn.Sequential(*layers).eval()
     rows = problem.x_val[:EXAMPLE_ROWS].double().numpy() * problem.scale + problem.mean
     example = rows.astype(np.float32)
     with torch.no_grad():
@@ -66,6 +88,7 @@ def log_best_model(recorder: Recorder, problem: Problem, best: RecordedRun) -> N
                 mlflow.pytorch,
                 model_id=made.model_id,
                 run_id=recorder.info.run_id,
+                step=best.trial,  # MLflow copies the sweep's metrics of that step to the model
                 registered_model_name=recorder.spec.register_model,
                 pytorch_model=model,
                 signature=infer_signature(example, output),

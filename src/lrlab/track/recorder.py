@@ -132,7 +132,7 @@ class Recorder:
         """Set the sweep's state and the parent run's status; a failing store is let be."""
         try:
             with explained(self.store.uri):
-                self._set_tags({layout.STATE: state})
+                self._set_tags({layout.STATE: state, layout.DONE: str(len(self.runs))})
                 for tag in (layout.OWNER, layout.HEARTBEAT):
                     self.store.client.delete_tag(self.info.run_id, tag)
                 self.store.client.set_terminated(self.info.run_id, status)

@@ -30,6 +30,9 @@ INFO, RUNS, SWEEPS = f"{API}/info", f"{API}/runs", f"{API}/sweeps"
 MOST_RUNS = 4096  # in one document
 MOST_POINTS = 25_000  # of one run
 FILE = r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,99}"  # no folder, no hidden file, no `..`
+DATA_FOLDER = "data"
+# Where an uploaded table lies below its sweep's artifacts: folder, SHA-256, name.
+PLACE = re.compile(rf"{DATA_FOLDER}/[0-9a-f]{{64}}/{FILE}")
 
 RunId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
 Key = Annotated[str, StringConstraints(min_length=1, max_length=MAX_ENTITY_KEY_LENGTH)]
