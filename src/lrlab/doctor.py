@@ -13,7 +13,14 @@ from pathlib import Path
 from packaging.requirements import Requirement
 
 from lrlab.errors import LrlabError
-from lrlab.track.store import connect, resolve_uri, schema_revisions, sqlite_path, without_password
+from lrlab.track.store import (
+    connect,
+    is_server,
+    resolve_uri,
+    schema_revisions,
+    sqlite_path,
+    without_password,
+)
 
 NAMED = ("torch", "mlflow", "optuna", "pandas")
 LEAST_FREE = 200 * 1024**2  # bytes
@@ -55,7 +62,7 @@ def _versions() -> Iterator[Finding]:
 
 def _store(uri: str) -> Iterator[Finding]:
     shown = without_password(uri)
-    if uri.startswith(("http://", "https://")):
+    if is_server(uri):
         yield _try("store", lambda: f"{connect(uri).shown} answers")
         return
     path = sqlite_path(uri)

@@ -24,9 +24,9 @@ def settings() -> Settings:
 
 def test_a_folder_has_one_server_at_a_time(settings: Settings, tmp_path: Path) -> None:
     held = FileLock(tmp_path / ".lock")
-    with held, pytest.raises(UserError, match=r"running on .* already"):  # noqa: SIM117
-        with local.running(settings, tmp_path):
-            pass
+    refused = pytest.raises(UserError, match=r"running on .* already")
+    with held, refused, local.running(settings, tmp_path):
+        pass
 
 
 @pytest.mark.parametrize("field", ["port", "db_port", "scheduler"])
@@ -36,9 +36,9 @@ def test_a_taken_port_is_said_before_anything_starts(
     with socket.socket() as other:
         other.bind(("127.0.0.1", int(str(getattr(settings, field)).rpartition(":")[2])))
         other.listen()
-        with pytest.raises(UserError, match=rf"in use; .*{variable(field)}"):  # noqa: SIM117
-            with local.running(settings, tmp_path):
-                pass
+        refused = pytest.raises(UserError, match=rf"in use; .*{variable(field)}")
+        with refused, local.running(settings, tmp_path):
+            pass
     assert list((tmp_path / "logs").iterdir()) == []
 
 

@@ -70,10 +70,10 @@ def server_uri(uri: str | None) -> str:
         UserError: If that is no server, but a file or a database.
     """
     from lrlab.errors import UserError
-    from lrlab.track.store import resolve_uri, without_password
+    from lrlab.track.store import is_server, resolve_uri, without_password
 
     found = resolve_uri(uri)
-    if not found.startswith(("http://", "https://")):
+    if not is_server(found):
         raise UserError(
             f"{without_password(found)} is no server; name one with --server or "
             "MLFLOW_TRACKING_URI, such as http://localhost:5000"

@@ -169,9 +169,8 @@ def _show_sweep(
     from lrlab.spec import flatten
 
     ended = ", ".join(f"{count} {name}" for name, count in sorted(outcomes.items()))
-    count = f"{sum(outcomes.values()):,} of {spec.n_runs:,} runs" + (
-        f" ({ended})" if ended else ""
-    )
+    count = f"{sum(outcomes.values()):,} of {spec.n_runs:,} runs"
+    count += f" ({ended})" if ended else ""
     by = f", submitted by {info.submitted_by}" if info.submitted_by else ""
     if store.user and not by:
         by = f", by {info.owner}"

@@ -61,7 +61,7 @@ class SweepInfo:
 
     @property
     def owner(self) -> str:
-        """Who submitted it, or the login name of who ran it."""
+        """Who submitted or ran it: the name at the server, without one the login name."""
         return self.submitted_by or self.tags.get("mlflow.user", "")
 
     @property
@@ -149,8 +149,7 @@ def find_sweeps(store: Store, wanted: str | None = None) -> list[SweepInfo]:
             "the right store with --tracking-uri"
         )
     if store.user is not None:
-        mine = {store.user, layout.user()}
-        found.sort(key=lambda sweep: sweep.owner not in mine)
+        found.sort(key=lambda sweep: sweep.owner != store.user)
     if wanted is None:
         return found
     named = [s for s in found if wanted in (s.name, s.run_id)]

@@ -117,7 +117,7 @@ class Recorder:
             remove_run(self.store, stray.run_id)  # created twice, as its first answer got lost
         with explained(self.store.uri):
             self.store.client.log_artifacts(self.info.run_id, str(folder), layout.REPORT_FOLDER)
-            tags = {"mlflow.note.content": note, layout.DONE: str(len(self.runs))}
+            tags = {"mlflow.note.content": note}
             if best is not None:
                 tags[layout.BEST_RUN] = best.run_id
             self._set_tags(tags)

@@ -56,7 +56,7 @@ class Store:
     @property
     def is_server(self) -> bool:
         """Whether it is reached over HTTP."""
-        return self.uri.startswith(("http://", "https://"))
+        return is_server(self.uri)
 
     @property
     def user(self) -> str | None:
@@ -88,6 +88,11 @@ def resolve_uri(uri: str | None = None) -> str:
     return str(mlflow.get_tracking_uri())
 
 
+def is_server(uri: str) -> bool:
+    """Whether a tracking URI is reached over HTTP."""
+    return uri.startswith(("http://", "https://"))
+
+
 def connect(uri: str | None = None) -> Store:
     """Open the tracking store, creating an SQLite one that does not exist yet.
 
@@ -98,7 +103,7 @@ def connect(uri: str | None = None) -> Store:
     uri = resolve_uri(uri)
     if re.fullmatch(r"[\w.-]+:\d+(/.*)?", uri):
         raise UserError(f"{uri} lacks its scheme: http://{uri} or https://{uri}?")
-    if uri.startswith(("http://", "https://")):
+    if is_server(uri):
         _probe_server(uri)
     elif "://" in uri and not uri.startswith("file:"):
         _check_schema(uri)
