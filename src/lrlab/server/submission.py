@@ -24,8 +24,8 @@ from lrlab.server.settings import Limits
 from lrlab.spec import BlobsData, CsvData, ParquetData, SweepSpec, dump_spec, parse_dumped_spec
 from lrlab.track import layout, lock
 from lrlab.track.begin import create_sweep, find_begun, identity, refuse_if_run_elsewhere
-from lrlab.track.read import SweepInfo
 from lrlab.track.store import Store, explained
+from lrlab.track.sweeps import SweepInfo
 from lrlab.track.wire import DATA_FOLDER, PLACE
 
 SUBMITTED_AT = "lrlab.submitted_at"  # seconds since the epoch: the order of the queue

@@ -3,16 +3,10 @@
 from lrlab.track.begin import open_sweep
 from lrlab.track.read import (
     RecordedRun,
-    SweepInfo,
     curves_frame,
-    find_sweep,
-    find_sweeps,
-    list_sweeps,
     load_curves,
     load_histories,
     load_runs,
-    load_sweep,
-    load_sweep_spec,
     read_text,
     recorded_runs,
     runs_frame,
@@ -20,6 +14,14 @@ from lrlab.track.read import (
 from lrlab.track.recorder import Recorder
 from lrlab.track.store import Store, connect, quiet
 from lrlab.track.study import load_study, trial_result
+from lrlab.track.sweeps import (
+    SweepInfo,
+    find_sweep,
+    find_sweeps,
+    list_sweeps,
+    load_sweep,
+    load_sweep_spec,
+)
 
 __all__ = [
     "RecordedRun",

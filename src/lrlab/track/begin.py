@@ -9,9 +9,9 @@ from lrlab.errors import LrlabError, NotPermitted, UserError
 from lrlab.problem import Problem
 from lrlab.spec import SweepSpec
 from lrlab.track import layout, lock
-from lrlab.track.read import SweepInfo, list_sweeps, load_sweep
 from lrlab.track.recorder import Recorder
 from lrlab.track.store import Store, explained
+from lrlab.track.sweeps import SweepInfo, list_sweeps, load_sweep
 
 
 @contextmanager

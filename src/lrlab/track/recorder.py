@@ -14,13 +14,9 @@ from lrlab.errors import LrlabError
 from lrlab.spec import SweepSpec, dump_spec
 from lrlab.track import layout, lock
 from lrlab.track.children import children, running
-from lrlab.track.read import (
-    RecordedRun,
-    SweepInfo,
-    load_history,
-    recorded_run,
-)
+from lrlab.track.read import RecordedRun, load_history, recorded_run
 from lrlab.track.store import Store, explained, now_ms
+from lrlab.track.sweeps import SweepInfo
 from lrlab.track.writer import choose_writer, remove_run
 from lrlab.train import Finished, Trajectory
 from lrlab.trial import Run
