@@ -47,6 +47,9 @@ LR = {
     "rmsprop": 5e-5,
 }
 TOLERANCE = {"float64": 1e-10, "float32": 1e-4}
+# The hinge's slope jumps at its kink: where rounding puts a row on the other side of it, a step
+# of one of 21 rows is another. In float64 that does not happen here.
+AT_A_KINK = {"hinge": {"float64": 1e-10, "float32": 1e-2}}
 
 
 def problem(dtype: str, batch_size: int | None, steps: int = STEPS) -> tuple[Problem, TrainSpec]:
@@ -99,7 +102,8 @@ def test_a_cohort_of_all_losses_follows_torch_optim_step_by_step(
         expected = torchs_losses(data, how, run.config, run.seed)
         assert trajectory.steps == how.steps
         error = relative_error(trajectory.train_loss, expected)
-        assert error < TOLERANCE[dtype], f"{run.config.loss}: {error:.1e}"
+        tolerance = AT_A_KINK.get(run.config.loss, TOLERANCE)[dtype]
+        assert error < tolerance, f"{run.config.loss}: {error:.1e}"
 
 
 def hyperparameters(entry: Loss | Optimizer) -> st.SearchStrategy[dict[str, float]]:

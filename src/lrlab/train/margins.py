@@ -15,6 +15,7 @@ from torch import Tensor
 from lrlab.problem import Problem
 
 COPIED = 2**24  # numbers of training data up to which all margins are kept as a copy
+FEW = 10  # columns, bias included, up to which products are faster with x column by column
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,7 @@ class Margins:
     def __init__(self, problem: Problem) -> None:
         self.problem = problem
         self.n_rows = len(problem.y_train)
+        self._by_column = problem.n_features + 1 <= FEW
         self._copy: Tile | None = None
         self._whole: dict[int, list[Tile]] = {}
         if problem.x_train.numel() <= COPIED:
@@ -62,9 +64,13 @@ class Margins:
     def _rows(self, rows: slice | Tensor) -> Tile:
         if self._copy is None:
             return self._formed(rows)
-        return Tile(self._copy.x[rows], self._copy.y[rows])
+        x, y = self._copy.x, self._copy.y
+        if self._by_column and isinstance(rows, Tensor):
+            return Tile(x.T.index_select(1, rows).T, y[rows])
+        return Tile(x[rows], y[rows])
 
     def _formed(self, rows: slice | Tensor) -> Tile:
         y = self.problem.y_train[rows]
         sign = (2 * y - 1)[:, None]
-        return Tile(torch.cat([self.problem.x_train[rows] * sign, sign], 1), y)
+        x = torch.cat([self.problem.x_train[rows] * sign, sign], 1)
+        return Tile(x.T.contiguous().T if self._by_column else x, y)

@@ -25,11 +25,14 @@ from lrlab.spec import TrainSpec
 from lrlab.train import loop
 from lrlab.train.evaluate import final_measures, stepped_measures
 from lrlab.train.margins import Margins, Tile
+from lrlab.train.memory import keep_freed_memory
 from lrlab.train.trajectory import Trajectory, at_rest, evaluation_steps, outcome_of
 from lrlab.trial import Run
 from lrlab.update_rules import Coefficients, State, UpdateRule
 
-TILE = 2**18  # margins at a time: what a core's cache holds
+# Margins at a time, what a core's cache holds. No power of two: rows of a tile of 1,024 columns
+# fall into the same sets of the cache, and a product takes five times as long.
+TILE = 250_000
 CHUNK = 256  # steps whose coefficients are formed at a time
 
 
@@ -102,6 +105,7 @@ class Program:
         Raises:
             CancelledError: If it says so.
         """
+        keep_freed_memory()
         self._start()
         due = {int(step): i for i, step in enumerate(self.evaluated)}
         kept = self.losses.unbind()
