@@ -82,13 +82,15 @@ def brier(z: Tensor, y: Tensor) -> Tensor:
 
 
 def auc(z: Tensor, y: Tensor) -> Tensor:
-    """Area under the ROC curve from mean ranks (Mann & Whitney 1947); NaN for a single class."""
-    n, positives = z.shape[-1], y.sum()
-    ordered = z.sort(-1).values
-    below, upto = (torch.searchsorted(ordered, z.contiguous(), side=s) for s in ("left", "right"))
-    ranks = (below + upto + 1).to(z.dtype) / 2
-    above = (ranks * y).sum(-1) - positives * (positives + 1) / 2
-    return above / (positives * (n - positives))
+    """Area under the ROC curve; NaN for a single class.
+
+    The share of pairs of a positive and a negative row in which the positive one has the larger
+    logit, equal ones counted half (Mann & Whitney 1947).
+    """
+    positives, negatives = z[..., y == 1].contiguous(), z[..., y == 0].sort(-1).values
+    below, upto = (torch.searchsorted(negatives, positives, side=s) for s in ("left", "right"))
+    pairs = positives.shape[-1] * negatives.shape[-1]
+    return (below + upto).sum(-1).to(z.dtype) / 2 / pairs
 
 
 def expected_calibration_error(z: Tensor, y: Tensor, bins: int = 15) -> Tensor:
