@@ -7,6 +7,9 @@ left unread. So points that are spread evenly over the cube are so in every subs
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+
+import numpy as np
 
 from lrlab.spec import Domain, Range, SweepSpec
 from lrlab.spec.space import Space, Value, active_keys, names, values
@@ -23,15 +26,19 @@ def axes(space: Space) -> tuple[str, ...]:
     return tuple(searched) or ("optimizer",)
 
 
-def config_at(spec: SweepSpec, point: list[float]) -> TrialConfig:
-    """The configuration at a point of the cube.
+def configs_at(spec: SweepSpec, points: np.ndarray) -> list[TrialConfig]:
+    """The configurations at points of the cube.
 
     Args:
         spec: Whose space it is.
-        point: A coordinate in [0, 1) for each of `axes`.
+        points: Coordinates in [0, 1), [k, a], one for each of `axes`.
     """
+    keys = axes(spec.search.space)
+    return [_config(spec, dict(zip(keys, point, strict=True))) for point in points.tolist()]
+
+
+def _config(spec: SweepSpec, at: Mapping[str, float]) -> TrialConfig:
     space = spec.search.space
-    at = dict(zip(axes(space), point, strict=True))
     optimizer = str(quantile(space["optimizer"], at.get("optimizer", 0.0)))
     loss = str(quantile(space["loss"], at.get("loss", 0.0)))
     keys = active_keys(space, optimizer, loss)

@@ -24,7 +24,7 @@ from optuna.samplers import BaseSampler
 
 from lrlab.errors import LrlabError
 from lrlab.optimizers import OPTIMIZERS
-from lrlab.search.cube import axes, config_at
+from lrlab.search.cube import axes, configs_at
 from lrlab.search.study import Asked, Batch, distribution
 from lrlab.search.tpe import propose_tpe
 from lrlab.spec import Domain, SweepSpec
@@ -84,7 +84,7 @@ def _tpe(study: optuna.Study, spec: SweepSpec, batch: Batch) -> list[Asked]:
 def _random(study: optuna.Study, spec: SweepSpec, batch: Batch) -> list[Asked]:
     rng = np.random.default_rng([spec.seed, batch.index])
     points = rng.random((batch.stop - batch.start, len(axes(spec.search.space))))
-    return [Asked(config_at(spec, point)) for point in points.tolist()]
+    return [Asked(config) for config in configs_at(spec, points)]
 
 
 def _qmc(study: optuna.Study, spec: SweepSpec, batch: Batch) -> list[Asked]:
@@ -95,7 +95,7 @@ def _qmc(study: optuna.Study, spec: SweepSpec, batch: Batch) -> list[Asked]:
     if batch.start:  # scipy overflows on 0
         sequence.fast_forward(batch.start)
     points = sequence.random(batch.stop - batch.start)
-    return [Asked(config_at(spec, point)) for point in points.tolist()]
+    return [Asked(config) for config in configs_at(spec, points)]
 
 
 def _grid(study: optuna.Study, spec: SweepSpec, batch: Batch) -> list[Asked]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
+from functools import lru_cache
 from typing import Annotated, TypeVar
 
 import numpy as np
@@ -89,6 +90,7 @@ class Range(BaseModel):
         # Decimal, as Optuna does: 3 * 0.1 as a float lies above a high of 0.3.
         return float(Decimal(str(self.low)) + i * Decimal(str(step)))
 
+    @lru_cache(maxsize=128)  # noqa: B019 - asked for with every trial; ranges are few and small
     def grid(self) -> tuple[float, ...]:
         """The values that the grid sampler takes."""
         if self.step is not None:
