@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 from concurrent.futures import wait
 from typing import Any
 
 import pandas as pd
 import pytest
+from mlflow import MlflowClient
 
 import lrlab
 from lrlab import LrlabError, UserError, make_spec
@@ -226,6 +228,25 @@ def test_worker_processes_change_nothing(workdir, monkeypatch: pytest.MonkeyPatc
     run(changes, new=True, workers=1)
     assert len(started) == 1
     pd.testing.assert_frame_equal(numbers(), alone)
+
+
+def test_the_best_so_far_is_a_curve_in_mlflow_that_falls_in_steps(workdir) -> None:
+    result = run({"search": {"sampler": "random", "trials": 40, "batch": 16}})
+    history = MlflowClient().get_metric_history(result.run_id, "best_val_log_loss")
+    points = pd.Series({point.step: point.value for point in history})
+    trials = numbers().sort_values("trial").set_index("trial")["val_log_loss"]
+    best = trials.cummin().ffill()
+    pd.testing.assert_series_equal(points, best[points.index], check_names=False)
+    assert len(points) < len(best)
+    # Between two points it is level, or falls within one trial.
+    filled = points.reindex(best.index).ffill()
+    pd.testing.assert_series_equal(filled, best, check_names=False)
+
+
+def test_a_sweep_leaves_the_garbage_collector_as_it_was(workdir) -> None:
+    before = gc.get_threshold(), gc.get_freeze_count()
+    run()
+    assert (gc.get_threshold(), gc.get_freeze_count()) == before
 
 
 def test_a_missing_gpu_is_said_before_anything_is_recorded(

@@ -18,7 +18,8 @@ LEAST_A_RUN = 0.002  # seconds, before a sweep's first batch has told
 class Crew:
     """Who trains besides this process: an executor at once, or worker processes.
 
-    Those are started when enough work is left for them to be worth their start.
+    Those are started when enough work is left for them to be worth their start: before the sweep
+    is opened, if the spec says as much, so that they are up when it begins.
     """
 
     def __init__(
@@ -38,6 +39,7 @@ class Crew:
                 note(f"train.engine is loop, which trains in this process and not on {executor}")
             else:
                 self.workers = open_executor(executor, data, spec.train, note)
+        self.consider(next(search.batches(spec)))
 
     def close(self) -> None:
         """Let go of them; nobody is started any more."""

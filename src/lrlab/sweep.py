@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import tempfile
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -132,7 +133,12 @@ def run_sweep(
         study, engine = search.new_study(spec), ENGINES[spec.train.engine]
         best = None
         copy = _mirror(mirror, recorder, on_note)
-        with _Background(recorder, resumed, on_progress) as background, closing(crew), copy:
+        with (
+            _uncounted(),
+            _Background(recorder, resumed, on_progress) as background,
+            closing(crew),
+            copy,
+        ):
             for batch in search.batches(spec):
                 crew.consider(batch)
                 trials = _propose(study, spec, batch, background.results)
@@ -147,6 +153,26 @@ def run_sweep(
                 copy.update(study)
         verdict = _finish(recorder, problem)
         return replace(_result(recorder, resumed, already_finished=False), verdict=verdict)
+
+
+@contextmanager
+def _uncounted() -> Iterator[None]:
+    """Spare the garbage collector what is there already.
+
+    It looks at everything that lives, again and again; what MLflow, torch and Optuna have brought
+    along is a million objects that stay, and a sweep makes many of its own.
+    """
+    if gc.get_freeze_count():  # the caller does so already
+        yield
+        return
+    thresholds = gc.get_threshold()
+    gc.freeze()
+    gc.set_threshold(20_000, *thresholds[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*thresholds)
+        gc.unfreeze()
 
 
 def _mirror(url: str | None, recorder: Recorder, note: Callable[[str], None]) -> search.Mirror:

@@ -29,6 +29,7 @@ from lrlab.sweep import Progress, run_sweep
 from lrlab.track import list_sweeps, quiet
 from lrlab.track.store import connect
 from lrlab.train import ENGINES, Finished, fused, open_executor
+from lrlab.train.artifacts import run_files
 from lrlab.train.trajectory import Trajectory
 from lrlab.trial import Run, TrialConfig
 from support import free_port, tiny
@@ -203,6 +204,7 @@ def same_bits(left: Finished, right: Finished) -> bool:
     def plain(trajectory: Trajectory) -> dict[str, Any]:
         fields = dict(vars(trajectory))
         fields |= {f"stepped.{name}": values for name, values in fields.pop("stepped").items()}
+        fields["files"] = {name: bytes(content) for name, content in run_files(trajectory)}
         return {k: v.tobytes() if isinstance(v, np.ndarray) else v for k, v in fields.items()}
 
     return [(r, plain(t)) for r, t in left] == [(r, plain(t)) for r, t in right]

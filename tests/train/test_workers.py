@@ -20,6 +20,7 @@ from lrlab.errors import UserError
 from lrlab.problem import Problem, load_problem
 from lrlab.spec import TrainSpec, make_spec
 from lrlab.train import ENGINES, Finished, Processes
+from lrlab.train.artifacts import run_files, with_files
 from lrlab.trial import Run, TrialConfig
 
 SETTINGS = TrainSpec(steps=60)
@@ -57,6 +58,18 @@ def test_a_worker_gives_the_bits_of_this_process(problem: Problem, workers: Proc
         assert np.array_equal(here.train_loss, there.train_loss)
         assert np.array_equal(here.weight, there.weight)
         assert here.final == there.final
+
+
+def test_a_worker_forms_the_files_of_short_histories(
+    problem: Problem, workers: Processes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for (_, here), (_, there) in zip(
+        trained(problem), trained(problem, frozenset(), workers), strict=True
+    ):
+        assert here.files is None
+        assert there.files == {name: bytes(content) for name, content in run_files(here)}
+    monkeypatch.setattr("lrlab.train.artifacts.SHORT", 59)
+    assert with_files([here])[0].files is None
 
 
 def test_a_bad_program_fails_here_and_the_worker_goes_on(

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from functools import lru_cache
+from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -43,6 +44,7 @@ TESTED_REVISIONS = frozenset({"dc11669786a5"})  # MLflow 3.17
 BUSY_TIMEOUT = 60  # seconds to wait for another writer of an SQLite file
 CACHE_KIB = 65536  # of SQLite's pages
 UPLOADS = 8  # artifact uploads at a time
+VALUES = 3000  # of one INSERT into SQLite; a statement a row would hand over the interpreter each
 Row = tuple[object, ...]
 
 
@@ -193,7 +195,7 @@ _COLUMNS: dict[type, tuple[str, ...]] = {
 def _insert(connection: Connection, model: type, rows: Sequence[Row]) -> None:
     """Insert rows of one table, in the way that is fastest with the database at hand.
 
-    SQLite's driver takes tuples as they are; PostgreSQL copies rows from a stream of text.
+    SQLite takes many rows as one statement; PostgreSQL copies them from a stream of text.
     """
     if not rows:  # runs that diverged at once have no metrics
         return
@@ -201,9 +203,12 @@ def _insert(connection: Connection, model: type, rows: Sequence[Row]) -> None:
     quoted = connection.dialect.identifier_preparer.quote
     names = ", ".join(quoted(table.c[name].name) for name in columns)
     if connection.dialect.name == "sqlite":
-        marks = ", ".join("?" * len(columns))
-        sql = f"INSERT INTO {quoted(table.name)} ({names}) VALUES ({marks})"
-        connection.exec_driver_sql(sql, list(rows))
+        marks, most = f"({', '.join('?' * len(columns))})", VALUES // len(columns)
+        sql = f"INSERT INTO {quoted(table.name)} ({names}) VALUES "
+        for start in range(0, len(rows), most):
+            some = rows[start : start + most]
+            values = tuple(chain.from_iterable(some))
+            connection.exec_driver_sql(sql + ", ".join([marks] * len(some)), values)
     elif connection.dialect.driver == "psycopg2":
         _copy(connection, f"COPY {quoted(table.name)} ({names}) FROM STDIN", rows)
     else:

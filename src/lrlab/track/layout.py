@@ -6,11 +6,10 @@ Writers of any kind log exactly what this module says, and readers rely on it.
 from __future__ import annotations
 
 import getpass
-import io
 import json
 import platform
 import subprocess
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
@@ -30,6 +29,7 @@ from lrlab.measures import STEPPED
 from lrlab.problem import Problem
 from lrlab.spec import SweepSpec, flatten
 from lrlab.train import Trajectory
+from lrlab.train.artifacts import run_files
 from lrlab.trial import Run
 
 KIND = "lrlab.kind"
@@ -66,8 +66,6 @@ SPEC_FILE = "sweep.yaml"
 CURVES_FOLDER = "curves"
 REPORT_FOLDER = "report"
 LANDSCAPE_FILE = "landscape.json"
-WEIGHTS_FILE = "weights.pt"
-HISTORY_FILE = "history.parquet"
 
 
 def experiment_tags(spec: SweepSpec) -> dict[str, str]:
@@ -239,22 +237,15 @@ def write_files(files: Files, folder: Path) -> None:
         (folder / name).write_bytes(content)
 
 
-def run_files(trajectory: Trajectory) -> Iterator[tuple[str, memoryview]]:
-    """A run's artifacts: weights as a state dict of LogisticRegression, and the history.
-
-    Formed in memory, because writers that are given a path make many small writes.
-    """
-    weight = torch.from_numpy(np.asarray(trajectory.weight))[None]
-    bias = torch.tensor([trajectory.bias], dtype=weight.dtype)
-    saved = io.BytesIO()
-    torch.save({"features.weight": weight, "features.bias": bias}, saved)
-    yield WEIGHTS_FILE, saved.getbuffer()
-    sink = pa.BufferOutputStream()
-    # floats do not repeat, so dictionaries and statistics only cost
-    pq.write_table(
-        pa.table(trajectory.columns()), sink, use_dictionary=False, write_statistics=False
-    )
-    yield HISTORY_FILE, memoryview(sink.getvalue())
+def corners(curve: Mapping[int, float]) -> list[tuple[int, float]]:
+    """The points of a curve of steps between which it does not change, by increasing step."""
+    points = sorted(curve.items())
+    ends = {0, len(points) - 1}
+    return [
+        point
+        for i, point in enumerate(points)
+        if i in ends or not points[i - 1][1] == point[1] == points[i + 1][1]
+    ]
 
 
 def history_writer(path: Path) -> pq.ParquetWriter:
@@ -264,12 +255,24 @@ def history_writer(path: Path) -> pq.ParquetWriter:
     )
 
 
-def history_table(run_id: str, columns: Mapping[str, np.ndarray]) -> pa.Table:
-    """One run's history with its run_id; a measure that was never taken is empty."""
-    steps = len(columns["step"])
-    own = {"run_id": pa.repeat(run_id, steps), **columns}
-    blank = np.full(steps, np.nan)
-    return pa.table([own.get(name, blank) for name in _HISTORIES.names], schema=_HISTORIES)
+def histories_table(histories: Sequence[tuple[str, Mapping[str, np.ndarray]]]) -> pa.Table:
+    """Histories, given as columns, one below the other, each row with its run_id.
+
+    A measure that a run never took is empty.
+    """
+    steps = [len(columns["step"]) for _, columns in histories]
+    which = np.repeat(np.arange(len(histories), dtype=np.int32), steps)
+    run_ids = pa.DictionaryArray.from_arrays(which, [run_id for run_id, _ in histories])
+    found = [
+        np.concatenate(
+            [
+                columns[name] if name in columns else np.full(count, np.nan)
+                for (_, columns), count in zip(histories, steps, strict=True)
+            ]
+        )
+        for name in _HISTORIES.names[1:]
+    ]
+    return pa.table([run_ids.cast(pa.string()), *found], schema=_HISTORIES)
 
 
 _HISTORIES = pa.schema(

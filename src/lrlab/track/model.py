@@ -16,10 +16,10 @@ from torch import nn
 
 from lrlab.errors import LrlabError
 from lrlab.problem import Problem
-from lrlab.track import layout
 from lrlab.track.read import RecordedRun
 from lrlab.track.recorder import Recorder
 from lrlab.track.store import Store, explained
+from lrlab.train.artifacts import WEIGHTS_FILE
 
 EXAMPLE_ROWS = 8
 URI_VARIABLE = "MLFLOW_TRACKING_URI"
@@ -28,7 +28,7 @@ URI_VARIABLE = "MLFLOW_TRACKING_URI"
 def load_weights(store: Store, run_id: str) -> dict[str, torch.Tensor]:
     """The weights that a run logged: a state dict of LogisticRegression, float64."""
     with explained(store.uri), tempfile.TemporaryDirectory(prefix="lrlab-") as folder:
-        path = store.client.download_artifacts(run_id, layout.WEIGHTS_FILE, folder)
+        path = store.client.download_artifacts(run_id, WEIGHTS_FILE, folder)
         state: dict[str, torch.Tensor] = torch.load(path, weights_only=True)
     return state
 

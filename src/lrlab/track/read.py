@@ -17,6 +17,7 @@ from lrlab.track import layout
 from lrlab.track.children import Child, children
 from lrlab.track.store import Store, connect, explained
 from lrlab.track.sweeps import SweepInfo, find_sweep
+from lrlab.train.artifacts import HISTORY_FILE
 from lrlab.trial import TrialConfig
 
 _NUMBERS = ("lr", "l2")
@@ -216,7 +217,7 @@ def no_histories() -> pd.DataFrame:
 def load_history(store: Store, run_id: str) -> pd.DataFrame:
     """The history of one run, with its run_id as first column."""
     with explained(store.uri), tempfile.TemporaryDirectory(prefix="lrlab-") as folder:
-        path = store.client.download_artifacts(run_id, layout.HISTORY_FILE, folder)
+        path = store.client.download_artifacts(run_id, HISTORY_FILE, folder)
         frame = pd.read_parquet(path)
     frame.insert(0, "run_id", run_id)
     return frame

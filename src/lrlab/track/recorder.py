@@ -5,9 +5,10 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-import pyarrow as pa
+import numpy as np
 from mlflow.entities import Metric
 
 from lrlab.errors import LrlabError
@@ -79,7 +80,7 @@ class Recorder:
             finished, self._writer(self.store, *where, finished), strict=True
         ):
             self.runs[run.key] = as_recorded(run, trajectory, run_id)
-            self._histories[run_id] = trajectory
+            self._histories[run_id] = replace(trajectory, files=None)
 
     def close_batch(self, index: int, keys: Sequence[Key], best: Mapping[int, float]) -> None:
         """Store a cohort's histories in one file, and the best objective after each trial.
@@ -96,7 +97,7 @@ class Recorder:
                 return
             self._log_histories(ids, layout.curves_file(index))
             name, now = f"best_{self.spec.objective}", now_ms()
-            points = [Metric(name, value, now, trial) for trial, value in best.items()]
+            points = [Metric(name, value, now, trial) for trial, value in layout.corners(best)]
             for start in range(0, len(points), 1000):
                 self.store.client.log_batch(self.info.run_id, metrics=points[start : start + 1000])
             self._set_tags({layout.DONE: str(len(self.runs))})
@@ -157,15 +158,19 @@ class Recorder:
             with layout.history_writer(path) as writer:
                 for start in range(0, len(ids), RUNS_A_GROUP):
                     some = ids[start : start + RUNS_A_GROUP]
-                    writer.write_table(pa.concat_tables(self._history(run_id) for run_id in some))
+                    writer.write_table(
+                        layout.histories_table(
+                            [(run_id, self._history(run_id)) for run_id in some]
+                        )
+                    )
             self.store.client.log_artifact(self.info.run_id, str(path), layout.CURVES_FOLDER)
 
-    def _history(self, run_id: str) -> pa.Table:
+    def _history(self, run_id: str) -> dict[str, np.ndarray]:
         trajectory = self._histories.pop(run_id, None)
         if trajectory is not None:
-            return layout.history_table(run_id, trajectory.columns())
+            return trajectory.columns()
         read = load_history(self.store, run_id).drop(columns="run_id")
-        return layout.history_table(run_id, {str(name): read[name].to_numpy() for name in read})
+        return {str(name): read[name].to_numpy() for name in read}
 
 
 def as_recorded(run: Run, trajectory: Trajectory, run_id: str) -> RecordedRun:

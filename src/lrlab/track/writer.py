@@ -16,6 +16,7 @@ from lrlab.errors import LrlabError
 from lrlab.track import bulk, layout, remote
 from lrlab.track.store import Store, explained, now_ms
 from lrlab.train import Trajectory
+from lrlab.train.artifacts import run_files
 from lrlab.trial import Run
 
 MAX_METRICS = 1000  # of one log_batch request
@@ -66,7 +67,7 @@ def _write_run(
     run_id = None
     try:
         with explained(store.uri), tempfile.TemporaryDirectory(prefix="lrlab-") as folder:
-            layout.write_files(layout.run_files(trajectory), Path(folder))
+            layout.write_files(run_files(trajectory), Path(folder))
             created = client.create_run(
                 experiment_id,
                 tags=layout.run_tags(run, parent, user),

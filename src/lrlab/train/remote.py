@@ -15,6 +15,7 @@ from importlib import metadata
 
 from lrlab.spec import TrainSpec
 from lrlab.train import loop
+from lrlab.train.artifacts import with_files
 from lrlab.train.margins import Margins
 from lrlab.train.program import Program
 
@@ -57,7 +58,7 @@ def train_program(
             ended = Program(margins, pickle.loads(runs), settings).run(_unwanted())
         except CancelledError:
             return b""
-    return pickle.dumps(ended, protocol=5)
+    return pickle.dumps(with_files(ended), protocol=5)
 
 
 def _prepare(data: array[int]) -> tuple[Margins, TrainSpec]:

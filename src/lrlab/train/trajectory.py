@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -30,6 +30,7 @@ class Trajectory:
         weight: Weights, [d] float64.
         bias: Bias.
         diverged_at: The step at which the loss left the finite range, if it did.
+        files: Its files by name, if they are formed already (`lrlab.train.artifacts`).
     """
 
     train_loss: np.ndarray
@@ -40,6 +41,7 @@ class Trajectory:
     weight: np.ndarray
     bias: float
     diverged_at: int | None = None
+    files: Mapping[str, bytes] | None = field(default=None, repr=False, compare=False)
 
     @property
     def steps(self) -> int:

@@ -3,8 +3,8 @@
 `Workers` is what the fused engine needs of them. `Processes` are those of this machine: small
 tensor operations spend much of their time in Python, which runs one thread at a time; so on small
 data processes are what uses more than one core. A process holds the data, gets the runs of a
-program and gives back their trajectories; it writes nothing. It ends with its parent, however
-that ends.
+program and gives back their trajectories, with the files that are kept of them; it writes
+nothing. It ends with its parent, however that ends.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ import torch
 
 from lrlab.problem import Problem
 from lrlab.spec import TrainSpec
+from lrlab.train.artifacts import with_files
 from lrlab.train.margins import Margins
 from lrlab.train.program import Program
 from lrlab.train.trajectory import Trajectory
@@ -111,4 +112,4 @@ def _end_with(parent: object) -> None:
 def _run(runs: list[Run]) -> list[Trajectory]:
     assert _held is not None
     data, settings = _held
-    return Program(data, runs, settings).run()
+    return with_files(Program(data, runs, settings).run())

@@ -1,0 +1,56 @@
+"""A trajectory as files: weights and history, as they are kept with a run."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import torch
+
+from lrlab.train.trajectory import Trajectory
+
+WEIGHTS_FILE = "weights.pt"
+HISTORY_FILE = "history.parquet"
+SHORT = 10_000  # steps of a history up to which its file may travel with it
+
+
+def run_files(trajectory: Trajectory) -> Iterator[tuple[str, bytes | memoryview]]:
+    """A run's files: weights as a state dict of LogisticRegression, and the history.
+
+    Formed in memory, because writers that are given a path make many small writes.
+    """
+    if trajectory.files is not None:
+        yield from trajectory.files.items()
+        return
+    weight = torch.from_numpy(np.asarray(trajectory.weight))[None]
+    bias = torch.tensor([trajectory.bias], dtype=weight.dtype)
+    saved = io.BytesIO()
+    torch.save({"features.weight": weight, "features.bias": bias}, saved)
+    yield WEIGHTS_FILE, saved.getbuffer()
+    sink = pa.BufferOutputStream()
+    # floats do not repeat, so dictionaries and statistics only cost
+    pq.write_table(
+        pa.table(trajectory.columns()), sink, use_dictionary=False, write_statistics=False
+    )
+    yield HISTORY_FILE, memoryview(sink.getvalue())
+
+
+def with_files(trajectories: Sequence[Trajectory]) -> list[Trajectory]:
+    """Trajectories that hold their files, formed where they were trained.
+
+    So the process that records them need not form them; long histories are left to it, as they
+    would be held twice.
+    """
+    return [
+        trajectory
+        if trajectory.steps > SHORT
+        else replace(
+            trajectory,
+            files={name: bytes(content) for name, content in run_files(trajectory)},
+        )
+        for trajectory in trajectories
+    ]
