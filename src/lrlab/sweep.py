@@ -228,6 +228,7 @@ class _Background:
             job, part = self._pending.popleft()
             job.result()
             for run, _ in part:
+                self.results[run.key] = self.recorder.runs[run.key]  # one in memory is enough
                 self._progress = _after(self._progress, self.recorder, run.key)
                 self.on_progress(self._progress)
 
@@ -345,7 +346,8 @@ def _finish(recorder: Recorder, problem: Problem) -> str:
     recorder.log_text(draw_graph(recorder.spec, problem, best), "graph.svg")
     if best is not None:
         log_best_model(recorder, problem, best)
-    runs, curves, context = report_input(recorder.store, recorder.info, problem)
+    recorded = [recorder.runs[key] for key in sorted(recorder.runs)]
+    runs, curves, context = report_input(recorder.store, recorder.info, problem, recorded)
     if context.landscape is not None:
         recorder.log_text(context.landscape.to_json(), layout.LANDSCAPE_FILE)
     report = build_report(runs, curves, context)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -22,6 +22,7 @@ from lrlab.report.model import ReportContext
 from lrlab.report.tables import rank_runs
 from lrlab.spec import SweepSpec, dump_spec
 from lrlab.track import (
+    RecordedRun,
     Store,
     SweepInfo,
     curves_frame,
@@ -39,7 +40,10 @@ LOCAL_UI = "http://127.0.0.1:5000"  # where `lrlab ui` serves a local store
 
 
 def report_input(
-    store: Store, info: SweepInfo, problem: Problem | None = None
+    store: Store,
+    info: SweepInfo,
+    problem: Problem | None = None,
+    recorded: Sequence[RecordedRun] | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame, ReportContext]:
     """What `build_report` takes, read from the store: runs, curves and context.
 
@@ -47,12 +51,14 @@ def report_input(
         store: Where the sweep is recorded, finished or not.
         info: The sweep.
         problem: Its data, if they are at hand; else they are loaded, if they still can be.
+        recorded: Its runs by trial and replicate, if they are at hand; else they are read.
 
     Raises:
         LrlabError: If the store fails or the recorded spec cannot be read.
     """
     spec = load_sweep_spec(store, info)
-    recorded = recorded_runs(store, info)
+    if recorded is None:
+        recorded = recorded_runs(store, info)
     runs = runs_frame(recorded)
     curves = curves_frame(load_histories(store, info, recorded, every_step=False))
     problem = problem or _problem(store, info, spec)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow.parquet as pq
 
 from lrlab.catalogue import did_you_mean
 from lrlab.errors import UserError
@@ -164,25 +165,34 @@ def load_curves(
     """
     store = connect(tracking_uri)
     info = find_sweep(store, sweep)
-    return curves_frame(load_histories(store, info, recorded_runs(store, info)), metrics)
+    curves = curves_frame(load_histories(store, info, recorded_runs(store, info)), metrics)
+    return curves.astype({"run_id": "str", "metric": "str"})
 
 
 def curves_frame(histories: pd.DataFrame, metrics: Sequence[str] | None = None) -> pd.DataFrame:
-    """Long form (run_id, step, metric, value) of histories; values never NaN."""
+    """Long form (run_id, step, metric, value) of histories; values never NaN.
+
+    `metric` is categorical, and `run_id` is if it is so in the histories: there are many rows.
+    """
     wanted = list(metrics or ("train_loss", *STEPPED))
     unknown = [name for name in wanted if name not in ("train_loss", *STEPPED)]
     if unknown:
         raise UserError(
             f"no curve of {unknown[0]!r}{did_you_mean(unknown[0], ('train_loss', *STEPPED))}"
         )
-    long = histories.melt(["run_id", "step"], wanted, var_name="metric", value_name="value")
-    return long.dropna(subset="value").reset_index(drop=True)
+    metric_type = pd.CategoricalDtype(wanted)
+    parts = []
+    for name in wanted:
+        taken = histories.loc[histories[name].notna(), ["run_id", "step", name]]
+        taken.insert(2, "metric", pd.Series(name, taken.index, metric_type))
+        parts.append(taken.rename(columns={name: "value"}))
+    return pd.concat(parts, ignore_index=True)
 
 
 def load_histories(
     store: Store, info: SweepInfo, runs: Sequence[RecordedRun], *, every_step: bool = True
 ) -> pd.DataFrame:
-    """Histories, wide: run_id, step, train_loss and the stepped measures.
+    """Histories, wide: run_id (categorical), step, train_loss and the stepped measures.
 
     Whole cohorts come from the parent's files; runs of a cohort that is not complete yet, from
     their own.
@@ -193,19 +203,23 @@ def load_histories(
         runs: Which runs.
         every_step: Every step; else only those at which the stepped measures were taken.
     """
-    ids = {run.run_id for run in runs}
+    known = pd.CategoricalDtype([run.run_id for run in runs])
+    columns = no_histories().columns
+    frames: list[pd.DataFrame] = []
+    covered: set[str] = set()
+
+    def add(frame: pd.DataFrame) -> None:
+        frame = frame.assign(run_id=frame["run_id"].astype(known))  # missing if it is unknown
+        frame = frame[frame["run_id"].notna()]
+        covered.update(frame["run_id"].unique())
+        frames.append((frame if every_step else _evaluated(frame)).reindex(columns=columns))
+
     with tempfile.TemporaryDirectory(prefix="lrlab-") as folder:
-        frames = [
-            frame[frame["run_id"].isin(ids)]
-            for frame in _cohort_files(store, info.run_id, Path(folder), every_step)
-        ]
-    covered = {run_id for frame in frames for run_id in frame["run_id"].unique()}
+        for frame in _cohort_files(store, info.run_id, Path(folder)):
+            add(frame)
     for run in runs:
         if run.run_id not in covered:
-            frame = load_history(store, run.run_id)
-            frames.append(frame if every_step else _evaluated(frame))
-    columns = no_histories().columns
-    frames = [frame.reindex(columns=columns) for frame in frames]
+            add(load_history(store, run.run_id))
     return pd.concat(frames, ignore_index=True) if frames else no_histories()
 
 
@@ -223,17 +237,15 @@ def load_history(store: Store, run_id: str) -> pd.DataFrame:
     return frame
 
 
-def _cohort_files(
-    store: Store, run_id: str, folder: Path, every_step: bool
-) -> Iterator[pd.DataFrame]:
+def _cohort_files(store: Store, run_id: str, folder: Path) -> Iterator[pd.DataFrame]:
     with explained(store.uri):
         files = store.client.list_artifacts(run_id, layout.CURVES_FOLDER)
         for file in sorted(files, key=lambda file: str(file.path)):
             path = Path(store.client.download_artifacts(run_id, file.path, str(folder)))
-            frame = pd.read_parquet(path)
+            frame = pq.read_table(path, read_dictionary=["run_id"]).to_pandas()
             if path.is_relative_to(folder):
                 path.unlink()
-            yield frame if every_step else _evaluated(frame)
+            yield frame
 
 
 def _evaluated(history: pd.DataFrame) -> pd.DataFrame:

@@ -8,8 +8,8 @@ from functools import cache
 
 # Parameters of glibc's mallopt(3), from malloc.h.
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
-KEPT = 2**26  # bytes free at the end of the heap that are not given back
-LARGE = 2**25  # bytes from which an allocation is mapped by itself; no more is permitted
+KEPT = 2**24  # bytes free at the end of the heap that are not given back
+LARGE = 2**22  # bytes from which an allocation is mapped by itself; no more is permitted
 
 
 @cache
