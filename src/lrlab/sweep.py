@@ -3,32 +3,23 @@
 from __future__ import annotations
 
 import gc
-import tempfile
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import optuna
 
 from lrlab import search, track
 from lrlab.crew import Crew
 from lrlab.errors import LrlabError
-from lrlab.problem import Problem, load_problem
-from lrlab.report import build_report, write_report
-from lrlab.report.recorded import best_of, note_on, report_input
+from lrlab.problem import load_problem
 from lrlab.spec import SweepSpec
-from lrlab.spec.space import names
-from lrlab.track import RecordedRun, Recorder, layout, runs_frame, trial_result
-from lrlab.track.model import log_best_model
+from lrlab.track import RecordedRun, Recorder, trial_result
 from lrlab.track.recorder import as_recorded
 from lrlab.train import ENGINES, Finished, device_of
-from lrlab.train.graph import trace
-from lrlab.train.graph_svg import to_svg
-from lrlab.train.loop import objective_of
 from lrlab.trial import Run, TrialConfig
 
 PROBE_STEPS = (10, 200)
@@ -151,7 +142,9 @@ def run_sweep(
                 best = bests.get(batch.stop - 1)
                 background.close_batch(batch.index, [run.key for run in runs], bests)
                 copy.update(study)
-        verdict = _finish(recorder, problem)
+        from lrlab.finish import finish  # loads the report's libraries: not before the first run
+
+        verdict = finish(recorder, problem)
         return replace(_result(recorder, resumed, already_finished=False), verdict=verdict)
 
 
@@ -340,47 +333,11 @@ def _after(before: Progress, recorder: Recorder, key: Key) -> Progress:
     )
 
 
-def _finish(recorder: Recorder, problem: Problem) -> str:
-    """Graph, best model and report; then the sweep is finished. Returns the verdict."""
-    best = _best(recorder)
-    recorder.log_text(draw_graph(recorder.spec, problem, best), "graph.svg")
-    if best is not None:
-        log_best_model(recorder, problem, best)
-    recorded = [recorder.runs[key] for key in sorted(recorder.runs)]
-    runs, curves, context = report_input(recorder.store, recorder.info, problem, recorded)
-    if context.landscape is not None:
-        recorder.log_text(context.landscape.to_json(), layout.LANDSCAPE_FILE)
-    report = build_report(runs, curves, context)
-    with tempfile.TemporaryDirectory(prefix="lrlab-") as folder:
-        write_report(report, Path(folder))
-        note = note_on(recorder.info, report.runs, recorder.spec, report.verdict.text)
-        recorder.finish(Path(folder), note, best)
-    return report.verdict.text
-
-
-def draw_graph(spec: SweepSpec, problem: Problem, best: RecordedRun | None = None) -> str:
-    """The autograd graph of model and loss as SVG: the best run's loss, else the first one."""
-    config = best.config() if best else _first_config(spec)
-    model = problem.initial_model(spec.seed)
-    graph = trace(model, objective_of(config, model), problem.x_train, problem.y_train)
-    return to_svg(graph, title=f"Autograd graph of logistic regression with {config.loss}")
-
-
-def _first_config(spec: SweepSpec) -> TrialConfig:
-    space = spec.search.space
-    optimizer, loss = (names(space, key)[0] for key in ("optimizer", "loss"))
-    return TrialConfig.of(optimizer, loss, lr=0.01, l2=spec.train.l2)
-
-
-def _best(recorder: Recorder) -> RecordedRun | None:
-    runs = [recorder.runs[key] for key in sorted(recorder.runs)]
-    best = best_of(runs_frame(runs), recorder.spec)
-    return None if best is None else next(r for r in runs if r.run_id == best["run_id"])
-
-
 def _result(recorder: Recorder, resumed: int, *, already_finished: bool) -> SweepResult:
+    from lrlab.finish import best_run  # loads the report's libraries: not before the first run
+
     runs = tuple(recorder.runs[key] for key in sorted(recorder.runs))
-    return SweepResult(recorder.info.run_id, already_finished, resumed, runs, _best(recorder))
+    return SweepResult(recorder.info.run_id, already_finished, resumed, runs, best_run(recorder))
 
 
 def estimate_seconds(spec: SweepSpec) -> float:
