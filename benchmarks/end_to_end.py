@@ -229,7 +229,7 @@ def peer_ray(seconds: float) -> float:
     return trials / (time.perf_counter() - start)
 
 
-def ours(sampler: str, trials: int, folder: str) -> tuple[float, float]:
+def ours(sampler: str, trials: int, folder: Path) -> tuple[float, float]:
     """Trials a second of a sweep, and of the whole command with its report."""
     quickstart = Path(__file__).resolve().parents[1] / "sweeps" / "quickstart.yaml"
     command = [
@@ -248,7 +248,7 @@ def main() -> None:
     """Parse the command line and run every contestant in a folder of its own."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--seconds", type=float, default=15, help="for each peer")
-    parser.add_argument("--trials", type=int, default=8192, help="for lrlab")
+    parser.add_argument("--trials", type=int, default=16384, help="for lrlab")
     parser.add_argument("--only", choices=["a", "b", "c", "d"], help=argparse.SUPPRESS)
     chosen = parser.parse_args()
     warnings.simplefilter("ignore")
@@ -261,20 +261,28 @@ def main() -> None:
         return
     print(f"{os.cpu_count()} cores, {platform.platform()}, python {platform.python_version()}")
     print(f"torch {torch.__version__}, mlflow {mlflow.__version__}, optuna {optuna.__version__}\n")
+    with tempfile.TemporaryDirectory() as folder:
+        # One folder for all, removed at the end: file systems such as ext4 are slow to create
+        # files for a minute after many were removed, and the next contestant would pay for it.
+        compare(Path(folder), chosen.seconds, chosen.trials)
+
+
+def compare(folder: Path, seconds: float, trials: int) -> None:
+    """Run everybody, each in a subfolder, and print their rates."""
     rates = {}
     needs = {"c": "optuna_integration", "d": "ray"}
     for name in "abcd":
         if name in needs and importlib.util.find_spec(needs[name]) is None:
             print(f"{name}                  not installed: pip install {needs[name]}")
             continue
-        with tempfile.TemporaryDirectory() as folder:
-            command = [sys.executable, str(Path(__file__).resolve()), "--only", name]
-            done = subprocess.run(
-                [*command, "--seconds", str(chosen.seconds)],
-                cwd=folder,
-                capture_output=True,
-                text=True,
-            )
+        (folder / name).mkdir()
+        command = [sys.executable, str(Path(__file__).resolve()), "--only", name]
+        done = subprocess.run(
+            [*command, "--seconds", str(seconds)],
+            cwd=folder / name,
+            capture_output=True,
+            text=True,
+        )
         line = next((x for x in done.stdout.splitlines() if x.startswith("rate ")), None)
         if line is None:
             print(f"{name}                  failed: {done.stderr.splitlines()[-1:]}")
@@ -282,10 +290,13 @@ def main() -> None:
         rates[name] = float(line.split()[1])
         print(f"{name}           {rates[name]:8.2f} trials/s", flush=True)
     for sampler in ("tpe", "random"):
-        with tempfile.TemporaryDirectory() as folder:
-            sweep, whole = ours(sampler, chosen.trials, folder)
+        (folder / sampler).mkdir()
+        sweep, whole = ours(sampler, trials, folder / sampler)
         against = ", ".join(f"{sweep / rate:.0f}x {name}" for name, rate in rates.items())
-        print(f"lrlab {sampler:6}{sweep:7.1f} trials/s = {against}; whole command {whole:.1f}/s")
+        print(
+            f"lrlab {sampler:6}{sweep:7.1f} trials/s = {against}; whole command {whole:.1f}/s",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":

@@ -224,7 +224,7 @@ def test_worker_processes_change_nothing(workdir, monkeypatch: pytest.MonkeyPatc
             started.append(wait(self._warm))
 
     monkeypatch.setattr("lrlab.crew.Processes", Ready)
-    monkeypatch.setattr("lrlab.crew.WORTH_A_PROCESS", 0)
+    monkeypatch.setattr("lrlab.crew.WORTH_A_PROCESS", 1e-9)
     run(changes, new=True, workers=1)
     assert len(started) == 1
     pd.testing.assert_frame_equal(numbers(), alone)

@@ -9,17 +9,18 @@ from lrlab import search
 from lrlab.problem import Problem
 from lrlab.spec import SweepSpec
 from lrlab.train import Processes, Workers, open_executor
-from lrlab.train.fused import is_large
+from lrlab.train.fused import is_large, most_programs
 
-WORTH_A_PROCESS = 5  # seconds of work left, beyond which worker processes are started
-LEAST_A_RUN = 0.002  # seconds, before a sweep's first batch has told
+WORTH_A_PROCESS = 5  # seconds of work left for each worker process that is started
+LEAST_A_RUN = 0.0015  # seconds, before a sweep's first batch has told
 
 
 class Crew:
     """Who trains besides this process: an executor at once, or worker processes.
 
     Those are started when enough work is left for them to be worth their start: before the sweep
-    is opened, if the spec says as much, so that they are up when it begins.
+    is opened, if the spec says as much, so that they are up when it begins. No more are started
+    than a batch has programs.
     """
 
     def __init__(
@@ -53,9 +54,16 @@ class Crew:
             return
         data, spec = self.data, self.spec
         small = not is_large(len(data.y_train), spec.train) and data.x_train.is_cpu
+        if not small or spec.train.engine != "fused":
+            return
         a_trial = LEAST_A_RUN * spec.search.replicates
         if batch.start:
             a_trial = max(a_trial, (time.monotonic() - self._begun) / batch.start)
-        left = a_trial * (spec.n_trials - batch.start)
-        if small and spec.train.engine == "fused" and left > WORTH_A_PROCESS:
-            self.workers = Processes(self.count, data, spec.train)
+        else:
+            self._begun = time.monotonic()
+        worth = a_trial * (spec.n_trials - batch.start) / WORTH_A_PROCESS
+        in_a_batch = most_programs(
+            spec.search.batch, spec.search.replicates, len(data.y_train), spec.train
+        )
+        if worth > 1:
+            self.workers = Processes(min(self.count, int(worth), in_a_batch), data, spec.train)

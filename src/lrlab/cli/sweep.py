@@ -52,8 +52,8 @@ Stopped by Ctrl-C or a crash, the same command continues where it was.
 @click.option(
     "--workers",
     type=click.IntRange(min=0),
-    help="Processes to train in besides this one, where the sweep is long enough to be worth "
-    "their start; 0 for none.  [default: one less than there are cores]",
+    help="The most processes to train in besides this one; they are started where the sweep is "
+    "long enough to be worth it; 0 for none.  [default: as many as there are cores]",
 )
 @click.option(
     "--executor",
@@ -88,7 +88,7 @@ def sweep(
         )
     specs = read_specs(spec_file, trials, overrides)
     if workers is None:
-        workers = (os.cpu_count() or 1) - 1
+        workers = os.cpu_count() or 1
     documents: list[dict[str, Any]] = []
     into = documents if as_json else None
     code = 0

@@ -7,6 +7,7 @@ run at a time.
 
 from __future__ import annotations
 
+import math
 import os
 import threading
 from collections import defaultdict
@@ -109,10 +110,8 @@ def programs(runs: Sequence[Run], n_rows: int, settings: TrainSpec) -> list[list
 
     With mini-batches, runs of one seed see the same batches.
     """
-    rows = loop.batch_rows(n_rows, settings)
-    minibatch = rows < n_rows
-    size = min(MOST_RUNS, max(LEAST_RUNS, ROWS_TIMES_RUNS // rows))
-    size = max(1, min(size, HISTORY // settings.steps))
+    minibatch = loop.batch_rows(n_rows, settings) < n_rows
+    size = _most_runs(n_rows, settings)
     by_seed: dict[int, list[Run]] = defaultdict(list)
     for run in sorted(runs, key=lambda run: (run.config.loss, run.config.optimizer)):
         by_seed[run.seed if minibatch else 0].append(run)
@@ -121,3 +120,18 @@ def programs(runs: Sequence[Run], n_rows: int, settings: TrainSpec) -> list[list
         for group in by_seed.values()
         for start in range(0, len(group), size)
     ]
+
+
+def most_programs(trials: int, replicates: int, n_rows: int, settings: TrainSpec) -> int:
+    """Into how many programs a cohort of so many trials is divided at most."""
+    size = _most_runs(n_rows, settings)
+    if loop.batch_rows(n_rows, settings) < n_rows:  # each replicate has a seed of its own
+        return replicates * math.ceil(trials / size)
+    return math.ceil(trials * replicates / size)
+
+
+def _most_runs(n_rows: int, settings: TrainSpec) -> int:
+    """Runs of one program."""
+    rows = loop.batch_rows(n_rows, settings)
+    size = min(MOST_RUNS, max(LEAST_RUNS, ROWS_TIMES_RUNS // rows))
+    return max(1, min(size, HISTORY // settings.steps))
