@@ -118,17 +118,21 @@ def main() -> None:
     print(f"{os.cpu_count()} cores, {platform.platform()}, python {platform.python_version()}\n")
     print(f"{'trials':>8}{'workers':>9}{'ms a trial':>12}{'peak MiB':>10}")
     costs = {}
-    for trials in (1000, chosen.trials):
-        for workers in ("0", "default"):
-            with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as above:  # removed at the end: see end_to_end.py
+        for trials in (1000, chosen.trials):
+            for workers in ("0", "default"):
+                folder = str(Path(above) / f"{trials}-{workers}")
+                Path(folder).mkdir()
                 extra = [] if workers == "default" else ["--workers", workers]
                 costs[trials, workers], memory = sweep(trials, folder, extra)
-                print(f"{trials:>8,}{workers:>9}{costs[trials, workers]:>12.2f}{memory:>10.0f}")
-                if (trials, workers) == (chosen.trials, "default"):
-                    _, report, memory = command(["report", "scale", *STORE], folder)
-                    size = next(Path(folder).glob("lrlab-report-*/report.html")).stat().st_size
-                    endpoint = search_endpoint(folder)
-                    first = first_trial(folder)
+                print(
+                    f"{trials:>8,}{workers:>9}{costs[trials, workers]:>12.2f}{memory:>10.0f}",
+                    flush=True,
+                )
+        _, report, memory = command(["report", "scale", *STORE], folder)
+        size = next(Path(folder).glob("lrlab-report-*/report.html")).stat().st_size
+        endpoint = search_endpoint(folder)
+        first = first_trial(folder)
     ratio = costs[chosen.trials, "0"] / costs[1000, "0"]
     print(f"\ncost a trial, {chosen.trials:,} against 1,000, same process: {ratio:.2f}x")
     print(f"lrlab report: {report:.1f} s, {memory:.0f} MiB, report.html {size / 1e6:.1f} MB")

@@ -124,7 +124,23 @@ def test_a_dry_run_writes_nothing(tmp_path: Path, monkeypatch, cli) -> None:
     assert done.code == 0
     assert "8 trials x 1 replicate = 8 runs" in done.out
     assert re.search(r"^lr +0\.5$", done.out, re.M)
+    assert "columns: x1, x2\n" in done.out
     assert [path.name for path in tmp_path.iterdir()] == ["tiny.yaml"]
+
+
+def test_a_dry_run_shows_what_became_of_a_table(tmp_path: Path, monkeypatch, cli) -> None:
+    monkeypatch.chdir(tmp_path)
+    rows = [f"{i},{i % 7},{'abc'[i % 3]},{'yes' if i % 4 else 'no'}" for i in range(80)]
+    (tmp_path / "t.csv").write_text("\n".join(["age,visits,plan,churn", *rows]))
+    data = {"source": "csv", "path": "t.csv", "target": "churn", "positive": "yes"}
+    (tmp_path / "tiny.yaml").write_text(yaml.safe_dump(tiny(data=data)))
+    done = cli("sweep", "tiny.yaml", "--dry-run")
+    assert "Data: t.csv: 60 rows x 5 columns, 20 held out, class 1 is yes\n" in done.out
+    assert "75.0 % of the rows are of class 1\n" in done.out
+    assert "columns: age, visits, plan_a, plan_b, plan_c\n" in done.out
+    told = json.loads(cli("sweep", "tiny.yaml", "--dry-run", "--json").out)["data"]
+    assert told["columns"] == ["age", "visits", "plan_a", "plan_b", "plan_c"]
+    assert (told["rows"], told["classes"]) == (60, ["no", "yes"])
 
 
 def test_set_overrides_any_key(spec_file: Path, cli) -> None:

@@ -15,7 +15,7 @@ import optuna
 from lrlab import search, track
 from lrlab.crew import Crew
 from lrlab.errors import LrlabError
-from lrlab.problem import load_problem
+from lrlab.problem import Problem, load_problem
 from lrlab.spec import SweepSpec
 from lrlab.track import RecordedRun, Recorder, trial_result
 from lrlab.track.recorder import as_recorded
@@ -340,12 +340,12 @@ def _result(recorder: Recorder, resumed: int, *, already_finished: bool) -> Swee
     return SweepResult(recorder.info.run_id, already_finished, resumed, runs, best_run(recorder))
 
 
-def estimate_seconds(spec: SweepSpec) -> float:
+def estimate_seconds(spec: SweepSpec, problem: Problem) -> float:
     """Seconds of training that a sweep needs here, from timed starts of its first runs.
 
     The loop trains run by run, so it is timed on one; the fused engine on a program.
     """
-    problem = load_problem(spec).to(device_of(spec.train))
+    problem = problem.to(device_of(spec.train))
     first = next(search.batches(spec))
     asked = search.ask(search.new_study(spec), spec, first)
     runs = [run for i, each in enumerate(asked) for run in _runs(spec, i, each.config)]

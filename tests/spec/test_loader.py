@@ -188,6 +188,16 @@ ERRORS = {
         "spec.yaml:3: data.size",
         "unknown key; did you mean 'sizes'?",
     ),
+    "misspelt source": (
+        "name: t\ndata:\n  sorce: csv\n  path: a.csv\n  target: y\n",
+        "spec.yaml:3: data.sorce",
+        "unknown key; did you mean 'source'?",
+    ),
+    "key of another source": (
+        "name: t\ndata:\n  path: a.csv\n  target: y\n",
+        "spec.yaml:3: data.path",
+        "belongs to other sources (csv, parquet); say which, such as `source: csv`",
+    ),
     "unknown key of a range": (
         SPACE + "lr:\n      low: 1\n      high: 2\n      lg: true",
         "spec.yaml:7: search.space.lr.lg",

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from lrlab.sweep import Progress, SweepResult
 
 TOP = 10
+MOST_COLUMNS = 8  # that a plan names
 PLAIN_EVERY = 10.0  # seconds between lines where there is no terminal
 
 
@@ -235,18 +236,27 @@ class _Shown:
 
 
 def show_plan(spec: SweepSpec, documents: list[dict[str, Any]] | None) -> None:
-    """Print the resolved spec, the search space and the cost, or add them to `documents`."""
+    """Print the resolved spec, the data, the search space and the cost; or add to `documents`."""
+    from lrlab.problem import load_problem
     from lrlab.report.words import plural
     from lrlab.search import batches, cautions
     from lrlab.spec import describe, dump_spec
     from lrlab.spec.space import size_of_grid
     from lrlab.sweep import estimate_seconds
 
-    seconds = estimate_seconds(spec)
+    problem = load_problem(spec)
+    seconds = estimate_seconds(spec, problem)
     if documents is not None:
         documents.append(
             {
                 "spec": spec.resolved(),
+                "data": {
+                    "rows": len(problem.y_train),
+                    "held_out_rows": len(problem.y_val),
+                    "columns": problem.feature_names,
+                    "classes": problem.classes,
+                    "share_of_class_1": round(problem.share_of_class_1, 4),
+                },
                 "trials": spec.n_trials,
                 "runs": spec.n_runs,
                 "batches": len(list(batches(spec))),
@@ -255,6 +265,12 @@ def show_plan(spec: SweepSpec, documents: list[dict[str, Any]] | None) -> None:
         )
         return
     click.echo(dump_spec(spec).rstrip() + "\n")
+    columns = ", ".join(problem.feature_names[:MOST_COLUMNS])
+    if len(problem.feature_names) > MOST_COLUMNS:
+        columns += f" and {len(problem.feature_names) - MOST_COLUMNS:,} more"
+    click.echo(f"Data: {problem.description}")
+    click.echo(f"      {100 * problem.share_of_class_1:.1f} % of the rows are of class 1")
+    click.echo(f"      columns: {columns}\n")
     rows = [(key, describe(domain), _only_where(key)) for key, domain in spec.search.space.items()]
     click.echo(table(("search space", "values", ""), rows))
     n_batches = len(list(batches(spec)))

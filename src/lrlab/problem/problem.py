@@ -59,6 +59,11 @@ class Problem:
         """Number of columns, d."""
         return self.x_train.shape[1]
 
+    @property
+    def share_of_class_1(self) -> float:
+        """Share of the training rows that are of class 1."""
+        return float(self.y_train.double().mean())
+
     def digest(self) -> str:
         """SHA-256 of every number in the data and of the column names, shortened.
 

@@ -13,6 +13,7 @@ from lrlab.report import evidence, figure_data, words
 from lrlab.report.findings import Findings
 from lrlab.report.methods import UNBIASED, tunability
 from lrlab.report.model import ReportContext
+from lrlab.report.statistics import performance_profile
 from lrlab.report.tables import FALLBACK_CURVE, stepped_curve, threshold
 from lrlab.report.words import number, plural
 
@@ -118,10 +119,11 @@ def _profile(found: Findings, look: Look, context: ReportContext) -> Iterator[Dr
 
     if found.fastest["optimizer"].nunique() < 2 or found.fastest["steps"].isna().all():
         return
-    table = evidence.profile(found.runs, found.converged, found.fastest)
+    costs = evidence.costs(found.runs, found.converged, found.fastest).dropna(how="all")
+    table = performance_profile(costs, evidence.RATIOS)
     if table.empty:
         return
-    caption = words.profile_caption(table)
+    caption = words.profile_caption(table, len(costs))
     alt = f"Performance profile of {plural(table.shape[1], 'optimizer')}. {caption}"
     yield Drawing("profile", "Performance profile", caption, alt, draw_profile(table, look))
 

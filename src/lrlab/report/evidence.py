@@ -12,7 +12,6 @@ from scipy import stats
 from lrlab.problem import Problem
 from lrlab.report.converged import Gaps, Landscape, objectives
 from lrlab.report.methods import SPEED, best_trials, trial_frame
-from lrlab.report.statistics import performance_profile
 from lrlab.report.tables import prepare, ranked
 
 MOST_PANELS = 6
@@ -113,17 +112,11 @@ def _observed(lr: pd.Series, wild: np.ndarray) -> tuple[float, float]:
     return (float(held.max()) if len(held) else math.nan), breaks
 
 
-def profile(runs: pd.DataFrame, converged: pd.DataFrame, fastest: pd.DataFrame) -> pd.DataFrame:
-    """Performance profile of the optimizers: share of problems within a factor of the fastest.
-
-    A problem is a loss with a seed; its cost the steps to a relative gap of 1e-3, at the fastest
-    setting of each optimizer for that loss.
-    """
-    return performance_profile(costs(runs, converged, fastest), RATIOS)
-
-
 def costs(runs: pd.DataFrame, converged: pd.DataFrame, fastest: pd.DataFrame) -> pd.DataFrame:
-    """Steps to a relative gap of 1e-3: rows are (loss, replicate), columns optimizers."""
+    """Steps to a relative gap of 1e-3: rows are problems, (loss, replicate), columns optimizers.
+
+    Each optimizer is taken at its fastest setting for the loss.
+    """
     own = runs.merge(converged[["run_id", SPEED]], on="run_id")
     own = own[own["trial"].isin(fastest.index)]
     return own.pivot_table(

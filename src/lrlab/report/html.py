@@ -45,8 +45,9 @@ TITLES = {
     "across_losses": ("Losses on every data set", "As above, each loss at its best trial."),
     "speed": (
         "Steps to a relative gap of 1e-3",
-        "Each optimizer at the learning rate that gets there soonest; those that never do are "
-        "left out.",
+        "With one loss: the best by the objective whose optimum is known and reached by at least "
+        "half of the optimizers. Each optimizer at the learning rate that gets there soonest; "
+        "those that never do are left out.",
     ),
     "tests": (
         "Pairs tested",

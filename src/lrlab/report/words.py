@@ -226,12 +226,18 @@ def _falls(table: pd.DataFrame) -> bool:
     return float(own["value"].iloc[-1]) <= float(own["value"].iloc[0])
 
 
-def profile_caption(table: pd.DataFrame) -> str:
-    """What to see in a performance profile: who is fastest most often, and who solves most."""
+def profile_caption(table: pd.DataFrame, problems: int) -> str:
+    """What to see in a performance profile: who is fastest most often, and who solves most.
+
+    Args:
+        table: What `performance_profile` returns, not empty.
+        problems: How many it is over.
+    """
     fastest, solved = table.iloc[0], table.iloc[-1]
     return (
         f"Share of problems (a loss with a seed) on which an optimizer, at its best lr, comes to "
-        f"a relative gap of 1e-3 within a factor of the fastest. {fastest.idxmax()} is fastest on "
-        f"{percent(float(fastest.max()))}; within a factor of {table.index[-1]:g}, "
-        f"{solved.idxmax()} solves {percent(float(solved.max()))}."
+        f"a relative gap of 1e-3 within a factor of the fastest; of the "
+        f"{plural(problems, 'problem')} that any optimizer solves. "
+        f"{fastest.idxmax()} is fastest on {percent(float(fastest.max()))}; within a factor of "
+        f"{table.index[-1]:g}, {solved.idxmax()} solves {percent(float(solved.max()))}."
     )

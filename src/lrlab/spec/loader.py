@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Iterable, Mapping
 from functools import partial
@@ -145,7 +146,7 @@ def make_spec(
         places = {key: place for key, place in places.items() if key[: len(path)] != path}
         places[path] = f"--set {override}"
     if isinstance(content.get("data"), dict):
-        content["data"].setdefault("source", "blobs")
+        _complete_source(content["data"], where, places)
     try:
         spec = SweepSpec.model_validate(content)
     except ValidationError as error:
@@ -161,6 +162,29 @@ def make_spec(
         data = spec.data.model_copy(update={"path": folder / spec.data.path})
         spec = spec.model_copy(update={"data": data})
     return spec
+
+
+def _complete_source(data: dict[str, Any], where: str, places: Mapping[Path_, str]) -> None:
+    """Data without a source are blobs, unless a key says that something else was meant.
+
+    Else every key of a table would be called unknown, because blobs have none of them.
+
+    Raises:
+        SpecError: If a key is a misspelt `source`, or belongs to other sources only.
+    """
+    if "source" in data:
+        return
+    for key in data:
+        owners = [name for name, section in _DATA.items() if key in section.model_fields]
+        place = f"{places.get(('data', str(key)), where)}: data.{key}"
+        if not owners and difflib.get_close_matches(str(key), ["source"]):
+            raise SpecError(f"{place}: unknown key; did you mean 'source'?")
+        if owners and "blobs" not in owners:
+            raise SpecError(
+                f"{place}: belongs to other sources ({', '.join(owners)}); say which, such as "
+                f"`source: {owners[0]}`"
+            )
+    data["source"] = "blobs"
 
 
 def parse_yaml(text: str, where: str = "spec") -> tuple[Any, Lines]:

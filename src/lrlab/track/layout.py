@@ -295,7 +295,7 @@ def dataset_input(spec: SweepSpec, problem: Problem) -> DatasetInput:
         "columns": problem.n_features,
         "class_0": problem.classes[0],
         "class_1": problem.classes[1],
-        "share_of_class_1": round(float(problem.y_train.double().mean()), 6),
+        "share_of_class_1": round(problem.share_of_class_1, 6),
     }
     dataset = Dataset(
         name=problem.description.partition(":")[0],
