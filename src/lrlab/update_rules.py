@@ -214,7 +214,7 @@ def _radam_coefficients(
     return {
         "new1": 1 - beta1,
         "new2": 1 - beta2,
-        "plain": rate * ~known,
+        "plain": rate * known.logical_not(),
         "adaptive": rate * rectified * correction.sqrt(),
         "eps": eps,
     }

@@ -82,7 +82,7 @@ def objective_of(config: TrialConfig, model: LogisticRegression) -> Objective:
 def batches(problem: Problem, settings: TrainSpec, seed: int) -> Iterator[tuple[Tensor, Tensor]]:
     """One (x, y) a step of a problem's training rows; see `rows_of_batches`."""
     x, y = problem.x_train, problem.y_train
-    for rows in rows_of_batches(len(y), settings, seed):
+    for rows in rows_of_batches(len(y), settings, seed, x.device):
         yield (x, y) if rows is None else (x[rows], y[rows])
 
 
@@ -91,11 +91,15 @@ def batch_rows(n_rows: int, settings: TrainSpec) -> int:
     return min(n_rows, settings.batch_size or n_rows)
 
 
-def rows_of_batches(n_rows: int, settings: TrainSpec, seed: int) -> Iterator[Tensor | None]:
+def rows_of_batches(
+    n_rows: int, settings: TrainSpec, seed: int, device: torch.device
+) -> Iterator[Tensor | None]:
     """Row numbers of each step's batch: None for all, or those of a mini-batch, [b] int64.
 
-    Mini-batches pass over shuffled rows in turn. The order depends on the seed alone, so runs of
-    one seed see the same mini-batches. The last batch of a pass may be smaller.
+    They are drawn on the CPU and sent to the device once a pass: a transfer a step would make
+    the host wait for it. Mini-batches pass over shuffled rows in turn. The order depends on the
+    seed alone, so runs of one seed see the same mini-batches. The last batch of a pass may be
+    smaller.
     """
     size = batch_rows(n_rows, settings)
     if size == n_rows:
@@ -103,7 +107,9 @@ def rows_of_batches(n_rows: int, settings: TrainSpec, seed: int) -> Iterator[Ten
         return
     words = np.random.SeedSequence([seed, *b"batches"]).generate_state(1, np.uint32)
     stream = torch.Generator().manual_seed(int(words[0]))
-    passes = (torch.randperm(n_rows, generator=stream).split(size) for _ in itertools.count())
+    passes = (
+        torch.randperm(n_rows, generator=stream).to(device).split(size) for _ in itertools.count()
+    )
     yield from itertools.islice(itertools.chain.from_iterable(passes), settings.steps)
 
 

@@ -45,11 +45,10 @@ class Margins:
         """A batch in tiles of at most `size` rows.
 
         Args:
-            rows: Row numbers of the batch, [b] int64 on the CPU; all rows if None.
+            rows: Row numbers of the batch, [b] int64 on the data's device; all rows if None.
             size: Rows of a tile.
         """
         if rows is not None:
-            rows = rows.to(self.problem.y_train.device)
             return (self._rows(part) for part in rows.split(size))
         if self._copy is None:
             return self._all(size)

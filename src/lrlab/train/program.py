@@ -108,17 +108,13 @@ class Program:
         keep_freed_memory()
         self._start()
         due = {int(step): i for i, step in enumerate(self.evaluated)}
-        kept = self.losses.unbind()
-        batches = loop.rows_of_batches(self.data.n_rows, self.settings, self.runs[0].seed)
+        batches = loop.rows_of_batches(
+            self.data.n_rows, self.settings, self.runs[0].seed, self.device
+        )
         for step, rows in enumerate(batches, start=1):
             if cancelled():
                 raise CancelledError
-            losses = self.known
-            self.known = None
-            if losses is None:
-                losses = self._losses_and_gradients(self.data.tiles(rows, self.tile_rows))
-            kept[step - 1].index_copy_(0, self.alive, losses)
-            self._update(step)
+            self._step(step, rows)
             if step in due:
                 self._evaluate(step, due[step])
                 if not len(self.alive):
@@ -127,6 +123,20 @@ class Program:
         return self._trajectories()
 
     # --- one step ----------------------------------------------------------------------------
+
+    def _step(self, step: int, rows: Tensor | None) -> None:
+        """Note the losses and update the weights; nothing here waits for the device.
+
+        Args:
+            step: From 1.
+            rows: Row numbers of the mini-batch, on the device; None for all rows.
+        """
+        losses = self.known
+        self.known = None
+        if losses is None:
+            losses = self._losses_and_gradients(self.data.tiles(rows, self.tile_rows))
+        self.kept[step - 1].index_copy_(0, self.alive, losses)
+        self._update(step)
 
     def _losses_and_gradients(self, tiles: Iterable[Tile]) -> Tensor:
         """Objective [r] of one batch; its gradient [r, d + 1] is left in `self.gradients`."""
@@ -194,6 +204,7 @@ class Program:
         self.ended_at = torch.full((count,), steps, device=self.device)
         self.diverged = torch.zeros(count, dtype=torch.bool, device=self.device)
         self.losses = torch.full((steps, count), torch.nan, dtype=self.dtype, device=self.device)
+        self.kept = self.losses.unbind()  # the same memory, step by step
         blank = torch.full((count, len(self.evaluated)), torch.nan, dtype=torch.float64)
         self.stepped = {name: blank.to(self.device, copy=True) for name in STEPPED}
         self.groups: dict[str, _OptimizerGroup] = {}
