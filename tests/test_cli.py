@@ -157,6 +157,9 @@ def test_looking_at_a_finished_sweep(finished: Finished, cli, tmp_path: Path) ->
     assert re.search(r"^tiny +finished +16/16 +val_log_loss", listed.out, re.M)
     shown = cli("show", "tiny", *where)
     assert "16 of 16 runs" in shown.out
+    told = json.loads(cli("report", "--json", "-o", str(tmp_path / "told"), *where).out)["verdict"]
+    assert told.split() == shown.out.split()[-len(told.split()) :]
+    assert json.loads(cli("show", "tiny", "--json", *where).out)["verdict"] == told
     made = cli("report", "-o", str(tmp_path / "out"), *where)
     assert made.code == 0
     page = (tmp_path / "out" / "report.html").read_text()

@@ -32,7 +32,7 @@ def finish(recorder: Recorder, problem: Problem) -> str:
     with tempfile.TemporaryDirectory(prefix="lrlab-") as folder:
         write_report(report, Path(folder))
         note = note_on(recorder.info, report.runs, recorder.spec, report.verdict.text)
-        recorder.finish(Path(folder), note, best)
+        recorder.finish(Path(folder), note, report.verdict.text, best)
     return report.verdict.text
 
 

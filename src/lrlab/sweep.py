@@ -63,7 +63,7 @@ class SweepResult:
         resumed: Runs that an earlier process had recorded.
         runs: Every run, by trial and replicate.
         best: The best run; None if every run diverged.
-        verdict: What the report says; empty if the sweep was finished already.
+        verdict: What the report says.
     """
 
     run_id: str
@@ -119,7 +119,8 @@ def run_sweep(
     ):
         resumed = len(recorder.runs)
         if recorder.is_finished:
-            return _result(recorder, resumed, already_finished=True)
+            done = _result(recorder, resumed, already_finished=True)
+            return replace(done, verdict=recorder.info.verdict)
         recorder.resume()
         study, engine = search.new_study(spec), ENGINES[spec.train.engine]
         best = None

@@ -152,6 +152,7 @@ def _print_sweep(
             "of": spec.n_runs,
             "outcomes": outcomes,
             "objective": spec.objective,
+            "verdict": info.verdict,
             "spec": spec.resolved(),
             "best_runs": [row.dropna().to_dict() for _, row in best.iterrows()],
         }
@@ -195,6 +196,8 @@ def _show_sweep(
     ]
     header = ("trial", "optimizer", "loss", "lr", spec.objective, "outcome", "run")
     click.echo("\n" + table(header, rows) if rows else "\nNo finite run yet.")
+    if info.verdict:
+        click.echo(f"\n{wrapped(info.verdict)}")
 
 
 @click.command(

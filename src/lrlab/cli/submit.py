@@ -16,6 +16,7 @@ from lrlab.cli.common import (
     spec_arguments,
     tracking_option,
     verbose_option,
+    wrapped,
 )
 
 if TYPE_CHECKING:
@@ -77,6 +78,8 @@ def submit(
     codes = [show_progress(store, it.run_id) for _, it in accepted]
     for (_, it), code in zip(accepted, codes, strict=True):
         if code == 0 and not as_json:
+            verdict = track.load_sweep(store, it.run_id).verdict
+            click.echo(f"\n{wrapped(verdict)}\n" if verdict else "")
             click.echo(f"Report: lrlab report {it.run_id[:8]}{server}")
     return max(codes)
 

@@ -47,6 +47,7 @@ DONE = "lrlab.runs_done"
 OWNER = "lrlab.owner"
 HEARTBEAT = "lrlab.heartbeat"
 BEST_RUN = "lrlab.best_run"
+VERDICT = "lrlab.verdict"
 MODEL = "lrlab.model_of"
 TRIAL = "lrlab.trial"
 REPLICATE = "lrlab.replicate"
@@ -57,6 +58,7 @@ PARENT = "mlflow.parentRunId"
 
 Point = tuple[str, float, int]  # metric, value, step
 Files = Iterable[tuple[str, bytes | memoryview]]  # name, content
+TAG_LENGTH = 8000  # characters of a tag that MLflow keeps
 CURVE_POINTS = 20  # of a run's curve in MLflow; the history artifact has every step
 
 RUNNING, FINISHED, FAILED, CANCELLED = "running", "finished", "failed", "cancelled"

@@ -102,19 +102,20 @@ class Recorder:
                 self.store.client.log_batch(self.info.run_id, metrics=points[start : start + 1000])
             self._set_tags({layout.DONE: str(len(self.runs))})
 
-    def finish(self, folder: Path, note: str, best: RecordedRun | None) -> None:
+    def finish(self, folder: Path, note: str, verdict: str, best: RecordedRun | None) -> None:
         """Log the report and mark the sweep as finished.
 
         Args:
             folder: Files of the report.
             note: Markdown for the run's description in the MLflow UI.
+            verdict: What the report says, as text.
             best: The best run, if any run is finite.
         """
         for stray in running(self.store, self.info.run_id, self.info.experiment_id):
             remove_run(self.store, stray.run_id)  # created twice, as its first answer got lost
         with explained(self.store.uri):
             self.store.client.log_artifacts(self.info.run_id, str(folder), layout.REPORT_FOLDER)
-            tags = {"mlflow.note.content": note}
+            tags = {"mlflow.note.content": note, layout.VERDICT: verdict[: layout.TAG_LENGTH]}
             if best is not None:
                 tags[layout.BEST_RUN] = best.run_id
             self._set_tags(tags)

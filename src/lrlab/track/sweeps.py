@@ -53,6 +53,11 @@ class SweepInfo:
         return self.tags.get(layout.REASON, "")
 
     @property
+    def verdict(self) -> str:
+        """What the report says; empty if the sweep is not finished."""
+        return self.tags.get(layout.VERDICT, "") if self.state == layout.FINISHED else ""
+
+    @property
     def owner(self) -> str:
         """Who submitted or ran it: the name at the server, without one the login name."""
         return self.submitted_by or self.tags.get("mlflow.user", "")
