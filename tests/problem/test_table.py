@@ -228,6 +228,11 @@ def test_class_1_is_the_positive_one_or_the_larger_of_two(
         (["a", "b", "c"], {}, "has 3 classes (a, b, c); name one as data.positive"),
         (range(N), {}, "has 80 classes (0, 1, 2, 3, 4, 5, ...); name one as data.positive"),
         (["a", "b"], {"positive": "c"}, "has no class 'c' (data.positive); it has a, b"),
+        (
+            ["yes", "no"],
+            {"positive": True},
+            "has no class True (data.positive); it has no, yes; write yes and no in quotes",
+        ),
         (["a", None], {}, "is missing in 40 rows; remove them or set data.missing: drop"),
     ],
 )

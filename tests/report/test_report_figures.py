@@ -252,8 +252,14 @@ def test_the_heat_map_caption_compares_the_choice_of_optimizer_with_that_of_loss
 @pytest.mark.parametrize(
     ("values", "expected"),
     [
-        ([0.4, 0.2, 0.3, 0.3], "in trial 1 of 0 to 3. The last 1 trial did not improve it."),
-        ([0.4, 0.3, 0.3, 0.2], "in trial 3 of 0 to 3. The last 1 trial improved it by 0.10."),
+        (
+            [0.4, 0.2, 0.3, 0.3],
+            "in trial 1 of 0 to 3. The last quarter (1 trial) did not improve it.",
+        ),
+        (
+            [0.4, 0.3, 0.3, 0.2],
+            "in trial 3 of 0 to 3. The last quarter (1 trial) improved it by 0.10.",
+        ),
         ([NAN, NAN, NAN, 0.2], "Only the last 1 trial gave a result."),
         ([NAN, NAN], "No trial has a finite val_log_loss."),
     ],

@@ -162,9 +162,10 @@ def history_caption(table: pd.DataFrame, objective: str) -> str:
     gain = abs(float(final) - earlier)
     if math.isnan(earlier):
         return f"{text} Only the last {plural(last, 'trial')} gave a result."
+    quarter = f"The last quarter ({plural(last, 'trial')})"
     if gain == 0:
-        return f"{text} The last {plural(last, 'trial')} did not improve it."
-    return f"{text} The last {plural(last, 'trial')} improved it by {number(gain, 2)}."
+        return f"{text} {quarter} did not improve it."
+    return f"{text} {quarter} improved it by {number(gain, 2)}."
 
 
 def gap_caption(fastest: pd.DataFrame, seeds: int) -> str:
