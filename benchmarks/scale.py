@@ -27,7 +27,7 @@ QUICKSTART = Path(__file__).resolve().parents[1] / "sweeps" / "quickstart.yaml"
 STORE = ["--tracking-uri", "sqlite:///mlflow.db"]
 
 
-def command(arguments: list[str], folder: str) -> tuple[str, float, float]:
+def command(arguments: list[str], folder: Path) -> tuple[str, float, float]:
     """Run lrlab: what it printed, seconds, and peak memory in MiB."""
     start = time.perf_counter()
     process = subprocess.Popen([*LRLAB, *arguments], cwd=folder, stdout=subprocess.PIPE, text=True)
@@ -39,7 +39,7 @@ def command(arguments: list[str], folder: str) -> tuple[str, float, float]:
     return out, time.perf_counter() - start, usage.ru_maxrss / 1024
 
 
-def sweep(trials: int, folder: str, workers: list[str]) -> tuple[float, float]:
+def sweep(trials: int, folder: Path, workers: list[str]) -> tuple[float, float]:
     """Milliseconds a trial, without start and report, and peak memory in MiB."""
     out, _, memory = command(
         [
@@ -53,7 +53,7 @@ def sweep(trials: int, folder: str, workers: list[str]) -> tuple[float, float]:
     return 1000 / rate, memory
 
 
-def search_endpoint(folder: str) -> float:
+def search_endpoint(folder: Path) -> float:
     """Seconds until MLflow's server answers what its runs table asks for."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -88,7 +88,7 @@ def search_endpoint(folder: str) -> float:
         server.wait()
 
 
-def first_trial(folder: str) -> float:
+def first_trial(folder: Path) -> float:
     """Seconds from the command to the first recorded runs, on an existing store."""
     start = time.perf_counter()
     process = subprocess.Popen(
@@ -121,8 +121,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as above:  # removed at the end: see end_to_end.py
         for trials in (1000, chosen.trials):
             for workers in ("0", "default"):
-                folder = str(Path(above) / f"{trials}-{workers}")
-                Path(folder).mkdir()
+                folder = Path(above) / f"{trials}-{workers}"
+                folder.mkdir()
                 extra = [] if workers == "default" else ["--workers", workers]
                 costs[trials, workers], memory = sweep(trials, folder, extra)
                 print(
@@ -130,7 +130,7 @@ def main() -> None:
                     flush=True,
                 )
         _, report, memory = command(["report", "scale", *STORE], folder)
-        size = next(Path(folder).glob("lrlab-report-*/report.html")).stat().st_size
+        size = next(folder.glob("lrlab-report-*/report.html")).stat().st_size
         endpoint = search_endpoint(folder)
         first = first_trial(folder)
     ratio = costs[chosen.trials, "0"] / costs[1000, "0"]

@@ -18,22 +18,22 @@ from lrlab.train.loop import objective_of
 from lrlab.trial import TrialConfig
 
 
-def finish(recorder: Recorder, problem: Problem) -> str:
-    """Graph, best model and report; then the sweep is finished. Returns the verdict."""
+def finish(recorder: Recorder, problem: Problem) -> tuple[RecordedRun | None, str]:
+    """Graph, best model and report; then the sweep is finished. Returns best run and verdict."""
     best = best_run(recorder)
     recorder.log_text(draw_graph(recorder.spec, problem, best), "graph.svg")
     if best is not None:
         log_best_model(recorder, problem, best)
-    recorded = [recorder.runs[key] for key in sorted(recorder.runs)]
-    runs, curves, context = report_input(recorder.store, recorder.info, problem, recorded)
+    store, info = recorder.store, recorder.info
+    runs, curves, context = report_input(store, info, problem, recorder.in_order)
     if context.landscape is not None:
         recorder.log_text(context.landscape.to_json(), layout.LANDSCAPE_FILE)
     report = build_report(runs, curves, context)
     with tempfile.TemporaryDirectory(prefix="lrlab-") as folder:
         write_report(report, Path(folder))
-        note = note_on(recorder.info, report.runs, recorder.spec, report.verdict.text)
+        note = note_on(info, report.runs, recorder.spec, report.verdict.text)
         recorder.finish(Path(folder), note, report.verdict.text, best)
-    return report.verdict.text
+    return best, report.verdict.text
 
 
 def draw_graph(spec: SweepSpec, problem: Problem, best: RecordedRun | None = None) -> str:
@@ -52,6 +52,6 @@ def _first_config(spec: SweepSpec) -> TrialConfig:
 
 def best_run(recorder: Recorder) -> RecordedRun | None:
     """The run with the best objective; None if no run ended with a finite one."""
-    runs = [recorder.runs[key] for key in sorted(recorder.runs)]
+    runs = recorder.in_order
     best = best_of(runs_frame(runs), recorder.spec)
     return None if best is None else next(r for r in runs if r.run_id == best["run_id"])

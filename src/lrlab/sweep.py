@@ -117,36 +117,44 @@ def run_sweep(
         closing(Crew(workers, executor, data, spec, on_note)) as crew,
         track.open_sweep(store, spec, problem, new=new, run_id=run_id) as recorder,
     ):
-        resumed = len(recorder.runs)
-        if recorder.is_finished:
-            done = _result(recorder, resumed, already_finished=True)
-            return replace(done, verdict=recorder.info.verdict)
-        recorder.resume()
-        study, engine = search.new_study(spec), ENGINES[spec.train.engine]
-        best = None
-        copy = _mirror(mirror, recorder, on_note)
-        with (
-            _uncounted(),
-            _Background(recorder, resumed, on_progress) as background,
-            closing(crew),
-            copy,
-        ):
-            for batch in search.batches(spec):
-                crew.consider(batch)
-                trials = _propose(study, spec, batch, background.results)
-                runs = [run for trial in trials for run in trial.runs]
-                recorded = frozenset(background.results)
-                for part in engine(data, runs, spec.train, recorded, crew.workers):
-                    background.record(part)
-                _tell(study, spec, trials, background.results)
-                bests = dict(_best_after(spec, batch, background.results, best))
-                best = bests.get(batch.stop - 1)
-                background.close_batch(batch.index, [run.key for run in runs], bests)
-                copy.update(study)
-        from lrlab.finish import finish  # loads the report's libraries: not before the first run
+        resumed, finished = len(recorder.runs), recorder.is_finished
+        if not finished:
+            recorder.resume()
+            with (
+                _uncounted(),
+                _Background(recorder, resumed, on_progress) as background,
+                closing(crew),
+                _mirror(mirror, recorder, on_note) as copy,
+            ):
+                _run_batches(spec, data, crew, background, copy)
+        from lrlab.finish import best_run, finish  # the report's libraries: not before a run
 
-        verdict = finish(recorder, problem)
-        return replace(_result(recorder, resumed, already_finished=False), verdict=verdict)
+        if finished:
+            best, verdict = best_run(recorder), recorder.info.verdict
+        else:
+            best, verdict = finish(recorder, problem)
+        runs = tuple(recorder.in_order)
+        return SweepResult(recorder.info.run_id, finished, resumed, runs, best, verdict)
+
+
+def _run_batches(
+    spec: SweepSpec, data: Problem, crew: Crew, background: _Background, copy: search.Mirror
+) -> None:
+    """Ask, train, record and tell, batch by batch."""
+    study, engine = search.new_study(spec), ENGINES[spec.train.engine]
+    best = None
+    for batch in search.batches(spec):
+        crew.consider(batch)
+        trials = _propose(study, spec, batch, background.results)
+        runs = [run for trial in trials for run in trial.runs]
+        recorded = frozenset(background.results)
+        for part in engine(data, runs, spec.train, recorded, crew.workers):
+            background.record(part)
+        _tell(study, spec, trials, background.results)
+        bests = dict(_best_after(spec, batch, background.results, best))
+        best = bests.get(batch.stop - 1)
+        background.close_batch(batch.index, [run.key for run in runs], bests)
+        copy.update(study)
 
 
 @contextmanager
@@ -332,13 +340,6 @@ def _after(before: Progress, recorder: Recorder, key: Key) -> Progress:
         best=_better(recorder.spec, before.best, _objective(recorder.spec, run)),
         diverged=before.diverged + (run.outcome == "diverged"),
     )
-
-
-def _result(recorder: Recorder, resumed: int, *, already_finished: bool) -> SweepResult:
-    from lrlab.finish import best_run  # loads the report's libraries: not before the first run
-
-    runs = tuple(recorder.runs[key] for key in sorted(recorder.runs))
-    return SweepResult(recorder.info.run_id, already_finished, resumed, runs, best_run(recorder))
 
 
 def estimate_seconds(spec: SweepSpec, problem: Problem) -> float:

@@ -299,8 +299,7 @@ def _show_report(made: Report, infos: Sequence[SweepInfo], paths: Sequence[Path]
     if "summary" in made.tables:
         click.echo(summary_text(made.summary, infos[0].objective) + "\n")
     click.echo(wrapped(made.verdict.text))
-    page = next((path for path in paths if path.suffix in (".html", ".md")), paths[0])
-    click.echo(f"\nReport: {page.resolve().as_uri()}")
+    click.echo(f"\nReport: {paths[0].resolve().as_uri()}")
 
 
 @click.command(

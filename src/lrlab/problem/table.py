@@ -274,17 +274,13 @@ def encode_target(
         positive = found[1]
     matches = [value for value in found if value == positive or str(value) == str(positive)]
     if not matches:
+        hint = ""
+        if isinstance(positive, bool):
+            hint = "; write yes and no in quotes, as YAML takes them for true and false"
         raise UserError(
             f"{where}: the target {target.name!r} has no class {positive!r} (data.positive); "
-            f"it has {shown}{_quotes(positive)}"
+            f"it has {shown}{hint}"
         )
     others = [str(value) for value in found if value != matches[0]]
     negative = others[0] if len(others) == 1 else "rest"
     return (target == matches[0]).to_numpy(np.float64), (negative, str(matches[0]))
-
-
-def _quotes(positive: object) -> str:
-    """A hint for who wrote `yes` or `no`, which YAML reads as truth values."""
-    return "; write yes and no in quotes, as YAML takes them for true and false" * isinstance(
-        positive, bool
-    )

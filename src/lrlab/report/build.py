@@ -76,7 +76,7 @@ def write_report(report: Report, folder: Path, formats: Collection[str] = USUAL)
         formats: Of `FORMATS`: html is the page, md its text, csv, parquet and json the tables.
 
     Returns:
-        report.html, the tables, report.md, then a PNG and an SVG file for each figure.
+        report.html, report.md, the tables, then a PNG and an SVG file for each figure.
     """
     from lrlab.report.figures import render
 
@@ -85,6 +85,8 @@ def write_report(report: Report, folder: Path, formats: Collection[str] = USUAL)
     contents: dict[str, bytes] = {}
     if "html" in formats:
         contents["report.html"] = report.html.encode("utf-8")
+    if "md" in formats:
+        contents["report.md"] = report.markdown.encode("utf-8")
     if "csv" in formats:
         for name, table in report.tables.items():
             contents[f"{name}.csv"] = table.to_csv(index=False).encode("utf-8")
@@ -93,8 +95,6 @@ def write_report(report: Report, folder: Path, formats: Collection[str] = USUAL)
             contents[f"{name}.parquet"] = table.to_parquet(index=False)
     if "json" in formats:
         contents["report.json"] = _as_json(report).encode("utf-8")
-    if "md" in formats:
-        contents["report.md"] = report.markdown.encode("utf-8")
     if {"html", "md"} & set(formats):
         for name, figure in report.figures.items():
             contents[f"{name}.png"] = report.pictures[name]

@@ -119,7 +119,7 @@ def _profile(found: Findings, look: Look, context: ReportContext) -> Iterator[Dr
 
     if found.fastest["optimizer"].nunique() < 2 or found.fastest["steps"].isna().all():
         return
-    costs = evidence.costs(found.runs, found.converged, found.fastest).dropna(how="all")
+    costs = evidence.costs(found.runs, found.converged, found.fastest)
     table = performance_profile(costs, evidence.RATIOS)
     if table.empty:
         return

@@ -90,7 +90,6 @@ class Range(BaseModel):
         # Decimal, as Optuna does: 3 * 0.1 as a float lies above a high of 0.3.
         return float(Decimal(str(self.low)) + i * Decimal(str(step)))
 
-    @lru_cache(maxsize=128)  # noqa: B019 - asked for with every trial; ranges are few and small
     def grid(self) -> tuple[float, ...]:
         """The values that the grid sampler takes."""
         if self.step is not None:
@@ -116,8 +115,13 @@ def default_space() -> dict[str, Domain]:
 def values(domain: Domain) -> tuple[Value, ...]:
     """Every value of a domain on the grid; one for a fixed key."""
     if isinstance(domain, Range):
-        return domain.grid()
+        return _grid(domain)
     return domain if isinstance(domain, tuple) else (domain,)
+
+
+@lru_cache(maxsize=128)  # asked for with every trial
+def _grid(domain: Range) -> tuple[float, ...]:
+    return domain.grid()
 
 
 def names(space: Space, key: str) -> tuple[str, ...]:

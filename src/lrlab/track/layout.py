@@ -58,7 +58,6 @@ PARENT = "mlflow.parentRunId"
 
 Point = tuple[str, float, int]  # metric, value, step
 Files = Iterable[tuple[str, bytes | memoryview]]  # name, content
-TAG_LENGTH = 8000  # characters of a tag that MLflow keeps
 CURVE_POINTS = 20  # of a run's curve in MLflow; the history artifact has every step
 
 RUNNING, FINISHED, FAILED, CANCELLED = "running", "finished", "failed", "cancelled"

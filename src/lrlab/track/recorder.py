@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 from mlflow.entities import Metric
+from mlflow.utils.validation import MAX_TAG_VAL_LENGTH
 
 from lrlab.errors import LrlabError
 from lrlab.spec import SweepSpec, dump_spec
@@ -42,6 +43,11 @@ class Recorder:
         self.writer_name, self._writer, self.why_not_faster = choose_writer(
             store, info.experiment_id
         )
+
+    @property
+    def in_order(self) -> list[RecordedRun]:
+        """The runs by trial and replicate."""
+        return [self.runs[key] for key in sorted(self.runs)]
 
     @property
     def is_finished(self) -> bool:
@@ -115,7 +121,7 @@ class Recorder:
             remove_run(self.store, stray.run_id)  # created twice, as its first answer got lost
         with explained(self.store.uri):
             self.store.client.log_artifacts(self.info.run_id, str(folder), layout.REPORT_FOLDER)
-            tags = {"mlflow.note.content": note, layout.VERDICT: verdict[: layout.TAG_LENGTH]}
+            tags = {"mlflow.note.content": note, layout.VERDICT: verdict[:MAX_TAG_VAL_LENGTH]}
             if best is not None:
                 tags[layout.BEST_RUN] = best.run_id
             self._set_tags(tags)
@@ -159,11 +165,8 @@ class Recorder:
             with layout.history_writer(path) as writer:
                 for start in range(0, len(ids), RUNS_A_GROUP):
                     some = ids[start : start + RUNS_A_GROUP]
-                    writer.write_table(
-                        layout.histories_table(
-                            [(run_id, self._history(run_id)) for run_id in some]
-                        )
-                    )
+                    histories = [(run_id, self._history(run_id)) for run_id in some]
+                    writer.write_table(layout.histories_table(histories))
             self.store.client.log_artifact(self.info.run_id, str(path), layout.CURVES_FOLDER)
 
     def _history(self, run_id: str) -> dict[str, np.ndarray]:
