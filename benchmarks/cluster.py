@@ -1,4 +1,4 @@
-"""What a Dask cluster costs and gains: one cohort trained here, by processes, and on a cluster.
+"""What a Dask cluster costs and gains: one batch trained here, by processes, and on a cluster.
 
 Starts a scheduler and two workers on this machine, and ends them.
 
@@ -18,7 +18,7 @@ from concurrent.futures import wait
 from contextlib import contextmanager
 from statistics import median
 
-from lrlab.problem import load_problem
+from lrlab.data import load_problem
 from lrlab.spec import TrainSpec, make_spec
 from lrlab.train import ENGINES, Finished, Processes, Workers, open_executor
 from lrlab.trial import Run, TrialConfig
@@ -61,12 +61,12 @@ def runs() -> list[Run]:
 
 
 def train(workers: Workers | None) -> tuple[Finished, float]:
-    """What a cohort came to, and the median of its seconds."""
-    problem, cohort = load_problem(make_spec({"name": "cluster"})), runs()
+    """What a trial batch came to, and the median of its seconds."""
+    problem, batch = load_problem(make_spec({"name": "cluster"})), runs()
     spent, ended = [], []
     for _ in range(REPEATS + 1):  # the first one also loads code
         start = time.perf_counter()
-        parts = ENGINES["fused"](problem, cohort, SETTINGS, frozenset(), workers)
+        parts = ENGINES["fused"](problem, batch, SETTINGS, frozenset(), workers)
         ended = [pair for part in parts for pair in part]
         spent.append(time.perf_counter() - start)
     return ended, median(spent[1:])

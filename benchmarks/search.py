@@ -20,8 +20,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import optuna
 
-from lrlab.problem import Problem, load_problem
-from lrlab.search import Asked, Batch, TrialResult, ask, batches, new_study, restore, tell
+from lrlab.data import Problem, load_problem
+from lrlab.search import Batch, Proposal, TrialResult, ask, batches, new_study, restore, tell
 from lrlab.search.samplers import _suggest
 from lrlab.spec import SweepSpec, make_spec
 from lrlab.train import ENGINES
@@ -38,7 +38,7 @@ SPACE = {
     "focal.gamma": {"low": 0, "high": 5},
 }
 BATCH = 64
-Ask = Callable[[optuna.Study, SweepSpec, Batch], list[Asked]]
+Ask = Callable[[optuna.Study, SweepSpec, Batch], list[Proposal]]
 
 
 def spec_of(sampler: str, trials: int, seed: int, batch: int = BATCH) -> SweepSpec:
@@ -54,13 +54,13 @@ def spec_of(sampler: str, trials: int, seed: int, batch: int = BATCH) -> SweepSp
     )
 
 
-def ask_optuna(study: optuna.Study, spec: SweepSpec, batch: Batch) -> list[Asked]:
+def ask_optuna(study: optuna.Study, spec: SweepSpec, batch: Batch) -> list[Proposal]:
     """Optuna's TPESampler as it advises for conditional spaces and batches."""
     study.sampler = optuna.samplers.TPESampler(
         seed=spec.seed * 1000 + batch.index, multivariate=True, group=True, constant_liar=True
     )
     trials = [study.ask() for _ in range(batch.start, batch.stop)]
-    return [Asked(_suggest(trial, spec), trial) for trial in trials]
+    return [Proposal(_suggest(trial, spec), trial) for trial in trials]
 
 
 def filled_study(spec: SweepSpec, trials: int) -> optuna.Study:

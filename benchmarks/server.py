@@ -22,12 +22,12 @@ from collections.abc import Callable, Sequence
 import requests
 
 from lrlab import track
+from lrlab.data import load_problem
 from lrlab.errors import LrlabError
-from lrlab.problem import load_problem
 from lrlab.spec import make_spec
-from lrlab.track.remote import write_over_http
 from lrlab.track.store import resolve_uri
-from lrlab.track.writer import write_with_client
+from lrlab.track.writers.client import write_with_client
+from lrlab.track.writers.http import write_over_http
 from lrlab.train import ENGINES, Finished
 from lrlab.trial import Run, TrialConfig
 

@@ -22,7 +22,7 @@ from collections.abc import Callable
 
 import torch
 
-from lrlab.problem import Problem, load_problem
+from lrlab.data import Problem, load_problem
 from lrlab.spec import TrainSpec, make_spec
 from lrlab.train import ENGINES, Processes, Workers
 from lrlab.train.fused import is_large, programs
@@ -33,7 +33,7 @@ OPTIMIZERS, LOSSES = ("sgd", "momentum", "adam"), ("bce", "mse", "hinge")
 SIZES = {200: (1024, 1000, 1000), 10_000: (128, 400, 60), 100_000: (64, 100, 12)}
 
 
-def cohort(count: int) -> list[Run]:
+def trial_batch(count: int) -> list[Run]:
     """Runs that go through optimizers and losses in turn, at lrs that do not diverge."""
     return [
         Run(i, 0, 1, TrialConfig.of(OPTIMIZERS[i % 3], LOSSES[i // 3 % 3], 0.001 + i * 1e-6))
@@ -44,10 +44,10 @@ def cohort(count: int) -> list[Run]:
 def run_steps_a_second(
     engine: str, problem: Problem, count: int, steps: int, workers: Workers | None = None
 ) -> float:
-    """Train a cohort once; its evaluations are part of the time."""
+    """Train a trial batch once; its evaluations are part of the time."""
     settings = TrainSpec(steps=steps)
     start = time.perf_counter()
-    parts = ENGINES[engine](problem, cohort(count), settings, frozenset(), workers)
+    parts = ENGINES[engine](problem, trial_batch(count), settings, frozenset(), workers)
     trained = sum(len(part) for part in parts)
     assert trained == count
     return count * steps / (time.perf_counter() - start)
@@ -112,7 +112,7 @@ def main() -> None:
             loop = run_steps_a_second("loop", problem, 3 if n < 10_000 else 1, loop_steps)
             fused = max(run_steps_a_second("fused", problem, runs, fused_steps) for _ in range(2))
             settings = TrainSpec(steps=fused_steps)
-            groups = programs(cohort(runs), n, settings)
+            groups = programs(trial_batch(runs), n, settings)
             large = is_large(n, settings)
             cores = os.cpu_count() or 1 if large else 1
             least = floor(n, d, len(groups[0])) / min(cores, len(groups))

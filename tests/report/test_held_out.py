@@ -8,8 +8,8 @@ import pytest
 import torch
 from scipy import stats
 
+from lrlab.data import load_problem
 from lrlab.measures import HELD_OUT
-from lrlab.problem import load_problem
 from lrlab.report.held_out import ROW_SCORES, held_out_intervals, representatives
 from lrlab.spec import make_spec
 

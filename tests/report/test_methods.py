@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from sklearn.calibration import calibration_curve
 
-from lrlab.problem import load_problem
+from lrlab.data import load_problem
 from lrlab.report import evidence
 from lrlab.report.converged import Landscape, convergence_frame, gaps, objectives
 from lrlab.report.importance import importances

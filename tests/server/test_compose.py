@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from lrlab.server.alive import CHECKS
+from lrlab.server.healthcheck import CHECKS
 from lrlab.server.init import environment_text
 from lrlab.server.services import SERVICES, secrets_of
 from lrlab.server.settings import SECRETS, Settings, read_settings, variable
@@ -163,7 +163,7 @@ def test_images_are_pinned_and_ours_has_the_packages_version() -> None:
 def test_a_container_runs_the_service_of_its_name(name: str) -> None:
     container = CONTAINERS[name]
     assert container["command"] == ["lrlab", "server", "run", name]
-    assert container["healthcheck"]["test"][-2:] == ["lrlab.server.alive", name]
+    assert container["healthcheck"]["test"][-2:] == ["lrlab.server.healthcheck", name]
     assert name in CHECKS
 
 

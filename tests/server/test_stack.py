@@ -25,15 +25,15 @@ from mlflow.entities import ViewType
 
 import lrlab
 from lrlab import track
-from lrlab.problem import load_problem
+from lrlab.data import load_problem
 from lrlab.report.recorded import report_input
 from lrlab.server.users import add_user, set_password
 from lrlab.spec import dump_spec, make_spec
 from lrlab.sweep import run_sweep
-from lrlab.track import layout, remote, wire
-from lrlab.track.bulk import run_records
+from lrlab.track import mlflow_schema as schema
 from lrlab.track.store import Store
-from lrlab.track.writer import WRITERS, choose_writer
+from lrlab.track.writers import WRITERS, choose_writer, http, wire
+from lrlab.track.writers.bulk import run_records
 from lrlab.train import ENGINES, Finished
 from lrlab.trial import Run, TrialConfig
 from stack import Stack, local_stack
@@ -206,7 +206,7 @@ def spoilt(sent: dict[str, Any]) -> Iterator[tuple[str, Any]]:
     yield "tags", with_first(tags={"k": "v" * 100_000})
     yield "parent", with_first(tags={"mlflow.user": "alice"})
     yield "no run", sent | {"parent": "0" * 32, "runs": [
-        run | {"tags": run["tags"] | {layout.PARENT: "0" * 32}} for run in sent["runs"]
+        run | {"tags": run["tags"] | {schema.PARENT: "0" * 32}} for run in sent["runs"]
     ]}  # fmt: skip
 
 
@@ -247,7 +247,7 @@ def test_bulk_needs_a_login_and_permission_for_the_experiment(
     assert "elsewhere" in post(stack, moved).json()["message"]
     bob = as_user("bob")
     with pytest.raises(lrlab.UserError, match="permission"):
-        remote.write_over_http(bob, experiment, sent["parent"], trained)
+        http.write_over_http(bob, experiment, sent["parent"], trained)
     assert len(alice.client.search_runs([experiment])) == 1
     assert not Path("/tmp/x").exists()
 
@@ -416,13 +416,13 @@ def test_who_queues_a_run_without_submitting_it_gets_no_further_than_with(
         ("names a file on the server", {"data": data}),
         ("allows 1,000", {"search": {"trials": 1001}}),
     ):
-        tags = {layout.KIND: "sweep", layout.STATE: "queued", layout.SUBMITTED_BY: "bob"}
+        tags = {schema.KIND: "sweep", schema.STATE: "queued", schema.SUBMITTED_BY: "bob"}
         run_id = store.client.create_run(experiment, tags=tags, run_name="x").info.run_id
         made[run_id] = word
         if "data" in change:
             store.client.log_text(run_id, "x,label\n1,0\n2,1\n", "data/some/table.csv")
         spec = dump_spec(make_spec(tiny(name="unsubmitted", **change)))
-        store.client.log_text(run_id, spec, layout.SPEC_FILE)
+        store.client.log_text(run_id, spec, schema.SPEC_FILE)
     for run_id, word in made.items():
         deadline = time.monotonic() + PATIENCE
         while (now := track.load_sweep(store, run_id)).state != "failed":
@@ -458,7 +458,7 @@ def test_a_name_means_one_s_own_sweep_before_those_of_others(as_user, lrlab_as) 
     for user in ("alice", "bob", "alice"):
         client = as_user(user).client
         experiment = client.get_experiment_by_name(f"names-{user}")
-        tags = {layout.KIND: "sweep", layout.STATE: "arriving", layout.SUBMITTED_BY: user}
+        tags = {schema.KIND: "sweep", schema.STATE: "arriving", schema.SUBMITTED_BY: user}
         made[user] = client.create_run(
             experiment.experiment_id if experiment else client.create_experiment(f"names-{user}"),
             tags=tags,
@@ -496,7 +496,7 @@ def test_in_a_browser_one_logs_in_finds_the_sweep_its_report_and_compares_runs(
 
     store = as_user("alice")
     info = track.find_sweep(store, "of-a-table")
-    runs = store.client.search_runs([info.experiment_id], f"tags.`{layout.KIND}` = 'run'")
+    runs = store.client.search_runs([info.experiment_id], f"tags.`{schema.KIND}` = 'run'")
     ids = [run.info.run_id for run in runs[:2]]
     assert requests.get(stack.url, timeout=60).status_code == 401
     login = {"username": "alice", "password": PASSWORDS["alice"]}
@@ -555,7 +555,7 @@ def recorded(store: Store, run_id: str) -> list[Any]:
     return list(
         store.client.search_runs(
             [experiment],
-            f"tags.`{layout.PARENT}` = '{run_id}'",
+            f"tags.`{schema.PARENT}` = '{run_id}'",
             run_view_type=ViewType.ALL,
             max_results=1000,
         )
@@ -576,11 +576,11 @@ def test_killed_one_after_another_no_service_loses_or_doubles_a_run(
         else:
             os.kill(pid, signal.SIGKILL)
     wait_for(store, run_id, lambda now: now.state == "finished")
-    assert stack.log("dispatcher").count("disturbed of alice: taken up") >= 1
+    assert stack.log("dispatcher").count("disturbed of alice: resumed") >= 1
     runs = recorded(store, run_id)
     active = [run for run in runs if run.info.lifecycle_stage == "active"]
     assert Counter(run.info.status for run in active) == {"FINISHED": 40}
-    assert len({run.data.tags[layout.TRIAL] for run in active}) == 40
+    assert len({run.data.tags[schema.TRIAL] for run in active}) == 40
     assert store.client.get_run(run_id).info.status == "FINISHED"
     run_sweep(make_spec(LONG), tracking_uri=f"sqlite:///{workdir}/mlflow.db")
     undisturbed = lrlab.load_runs("disturbed", f"sqlite:///{workdir}/mlflow.db")

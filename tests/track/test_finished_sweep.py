@@ -14,7 +14,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Run as MlflowRun
 
 import lrlab
-from lrlab.problem import LogisticRegression, load_problem
+from lrlab.data import LogisticRegression, load_problem
 from lrlab.spec import load_spec, make_spec
 from lrlab.train import train
 from lrlab.trial import TrialConfig
@@ -200,7 +200,10 @@ def test_the_sweeps_artifacts_are_complete(client: MlflowClient, parent: MlflowR
         return {f.path for f in client.list_artifacts(parent.info.run_id, path)}
 
     assert {"sweep.yaml", "curves", "graph.svg", "report"} <= names()
-    assert names("curves") == {"curves/cohort-00000.parquet", "curves/cohort-00001.parquet"}
+    assert names("curves") == {
+        "curves/cohort-00000.parquet",
+        "curves/cohort-00001.parquet",
+    }
     assert {"report/report.html", "report/runs.csv"} <= names("report")
 
 

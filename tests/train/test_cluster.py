@@ -22,8 +22,8 @@ import pytest
 import yaml
 
 import lrlab
+from lrlab.data import Problem, load_problem
 from lrlab.errors import LrlabError, UserError
-from lrlab.problem import Problem, load_problem
 from lrlab.spec import TrainSpec, make_spec
 from lrlab.sweep import Progress, run_sweep
 from lrlab.track import list_sweeps, quiet

@@ -22,9 +22,9 @@ from torch._subclasses.fake_tensor import (
 )
 from torch.overrides import TorchFunctionMode
 
+from lrlab.data import load_problem
 from lrlab.losses import LOSSES, Loss
 from lrlab.optimizers import OPTIMIZERS
-from lrlab.problem import load_problem
 from lrlab.spec import make_spec
 from lrlab.train.evaluate import stepped_measures
 from lrlab.train.margins import Margins

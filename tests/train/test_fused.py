@@ -13,9 +13,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lrlab.data import Problem, load_problem
 from lrlab.losses import LOSSES, Loss
 from lrlab.optimizers import OPTIMIZERS, Optimizer
-from lrlab.problem import Problem, load_problem
 from lrlab.spec import TrainSpec, make_spec
 from lrlab.train import fused, loop, program
 from lrlab.train.fused import programs
@@ -59,9 +59,9 @@ def problem(dtype: str, batch_size: int | None, steps: int = STEPS) -> tuple[Pro
     return load_problem(spec), spec.train
 
 
-def cohort(engine: Any, *args: Any) -> list[tuple[Run, Trajectory]]:
-    """All runs of a cohort in order, whatever the parts in which the engine gives them."""
-    found = {run.key: (run, t) for part in engine.train_cohort(*args) for run, t in part}
+def batch_of(engine: Any, *args: Any) -> list[tuple[Run, Trajectory]]:
+    """All runs of a trial batch in order, whatever the parts in which the engine gives them."""
+    found = {run.key: (run, t) for part in engine.train_batch(*args) for run, t in part}
     return [found[run.key] for run in args[1]]
 
 
@@ -89,7 +89,7 @@ def relative_error(mine: np.ndarray, torchs: np.ndarray) -> float:
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize("batch_size", [None, 8], ids=["full-batch", "mini-batch"])
 @pytest.mark.parametrize("optimizer", OPTIMIZERS.names())
-def test_a_cohort_of_all_losses_follows_torch_optim_step_by_step(
+def test_a_batch_of_all_losses_follows_torch_optim_step_by_step(
     optimizer: str, batch_size: int | None, dtype: str
 ) -> None:
     data, how = problem(dtype, batch_size)
@@ -98,7 +98,7 @@ def test_a_cohort_of_all_losses_follows_torch_optim_step_by_step(
         Run(i, 0, 1, TrialConfig.of(optimizer, loss, lr * (1 + i / 9), l2=0.01 * (i % 2)))
         for i, loss in enumerate(LOSSES.names())
     ]
-    for run, trajectory in cohort(fused, data, runs, how):
+    for run, trajectory in batch_of(fused, data, runs, how):
         expected = torchs_losses(data, how, run.config, run.seed)
         assert trajectory.steps == how.steps
         error = relative_error(trajectory.train_loss, expected)
@@ -133,12 +133,12 @@ def configs(draw: Any) -> TrialConfig:
 
 @settings(max_examples=25, deadline=None)
 @given(drawn=st.lists(configs(), min_size=1, max_size=8), seeds=st.integers(1, 3))
-def test_mixed_cohorts_with_drawn_hyperparameters_follow_torch_optim(
+def test_mixed_batches_with_drawn_hyperparameters_follow_torch_optim(
     drawn: list[TrialConfig], seeds: int
 ) -> None:
     data, how = problem("float64", None, 60)
     runs = [Run(i, 0, 1 + i % seeds, config) for i, config in enumerate(drawn)]
-    for run, trajectory in cohort(fused, data, runs, how):
+    for run, trajectory in batch_of(fused, data, runs, how):
         expected = torchs_losses(data, how, run.config, run.seed)
         assert relative_error(trajectory.train_loss, expected) < 1e-9, run.config
 
@@ -154,8 +154,8 @@ def some_runs(count: int = 12) -> list[Run]:
 @pytest.mark.parametrize("batch_size", [None, 8])
 def test_a_run_is_bit_for_bit_the_same_when_trained_twice(batch_size: int | None) -> None:
     data, how = problem("float32", batch_size, 50)
-    first = list(cohort(fused, data, some_runs(), how))
-    second = list(cohort(fused, data, some_runs(), how))
+    first = list(batch_of(fused, data, some_runs(), how))
+    second = list(batch_of(fused, data, some_runs(), how))
     for (_, a), (_, b) in zip(first, second, strict=True):
         assert np.array_equal(a.train_loss, b.train_loss)
         assert np.array_equal(a.weight, b.weight)
@@ -166,8 +166,8 @@ def test_a_run_is_bit_for_bit_the_same_when_trained_twice(batch_size: int | None
 def test_trajectories_are_what_the_loop_leaves(batch_size: int | None) -> None:
     data, how = problem("float64", batch_size, 300)
     runs = some_runs(24)
-    mine = list(cohort(fused, data, runs, how))
-    reference = list(cohort(loop, data, runs, how))
+    mine = list(batch_of(fused, data, runs, how))
+    reference = list(batch_of(loop, data, runs, how))
     for (run, a), (same, b) in zip(mine, reference, strict=True):
         assert run is same
         assert a.outcome == b.outcome
@@ -184,8 +184,8 @@ def test_diverged_runs_leave_without_touching_the_others() -> None:
     data, how = problem("float32", None, 200)
     calm = [Run(i, 0, 1, TrialConfig.of("momentum", "squared_hinge", 0.01)) for i in (0, 2, 4)]
     wild = [Run(i, 0, 1, TrialConfig.of("sgd", "squared_hinge", 10.0**i)) for i in (1, 3, 5, 20)]
-    together = {run.trial: t for run, t in cohort(fused, data, [*calm, *wild], how)}
-    reference = {run.trial: t for run, t in cohort(loop, data, [*calm, *wild], how)}
+    together = {run.trial: t for run, t in batch_of(fused, data, [*calm, *wild], how)}
+    reference = {run.trial: t for run, t in batch_of(loop, data, [*calm, *wild], how)}
     assert {together[run.trial].outcome for run in wild} == {"diverged"}
     for trial, expected in reference.items():
         mine = together[trial]
@@ -210,7 +210,7 @@ def test_a_users_own_loss_is_differentiated_by_autograd() -> None:
         data, how = problem("float64", None, 100)
         runs = [Run(i, 0, 1, TrialConfig.of("adam", name, 0.01)) for i, name in
                 enumerate(["exponential", "bce", "exponential"])]  # fmt: skip
-        for run, trajectory in cohort(fused, data, runs, how):
+        for run, trajectory in batch_of(fused, data, runs, how):
             expected = torchs_losses(data, how, run.config, 1)
             assert relative_error(trajectory.train_loss, expected) < 1e-12
     finally:
@@ -233,7 +233,7 @@ def test_an_optimizer_without_a_rule_falls_back_to_the_loop() -> None:
         runs = [
             Run(i, 0, 1, TrialConfig.of(o, "bce", 0.01)) for i, o in enumerate(("asgd", "sgd"))
         ]
-        done = dict(enumerate(t for _, t in cohort(fused, data, runs, how)))
+        done = dict(enumerate(t for _, t in batch_of(fused, data, runs, how)))
         for i, run in enumerate(runs):
             expected = torchs_losses(data, how, run.config, 1)
             assert relative_error(done[i].train_loss, expected) < 1e-12
@@ -242,7 +242,7 @@ def test_an_optimizer_without_a_rule_falls_back_to_the_loop() -> None:
 
 
 @pytest.mark.parametrize(("batch_size", "rows"), [(None, 200), (None, 10**6), (8, 200)])
-def test_a_cohort_is_divided_into_programs_by_the_spec_alone(
+def test_a_batch_is_divided_into_programs_by_the_spec_alone(
     batch_size: int | None, rows: int
 ) -> None:
     how = TrainSpec(batch_size=batch_size)
@@ -262,11 +262,11 @@ def test_long_histories_make_small_programs() -> None:
 def test_programs_in_many_threads_give_the_bits_of_one(monkeypatch: pytest.MonkeyPatch) -> None:
     data, how = problem("float32", None, 50)
     monkeypatch.setattr(fused, "MOST_RUNS", 5)
-    one = cohort(fused, data, some_runs(30), how)
+    one = batch_of(fused, data, some_runs(30), how)
     monkeypatch.setattr(fused, "ROWS_TIMES_RUNS", 1)
     monkeypatch.setattr(fused, "LEAST_RUNS", 5)
     monkeypatch.setattr("os.cpu_count", lambda: 4)
-    many = cohort(fused, data, some_runs(30), how)
+    many = batch_of(fused, data, some_runs(30), how)
     for (_, a), (_, b) in zip(one, many, strict=True):
         assert np.array_equal(a.train_loss, b.train_loss)
         assert np.array_equal(a.weight, b.weight)
@@ -282,10 +282,10 @@ def test_a_program_stops_at_the_next_step_when_it_is_cancelled() -> None:
 def test_large_data_are_not_copied_and_give_the_same_bits(monkeypatch: pytest.MonkeyPatch) -> None:
     for batch_size in (None, 8):
         data, how = problem("float32", batch_size, 50)
-        copied = cohort(fused, data, some_runs(), how)
+        copied = batch_of(fused, data, some_runs(), how)
         with monkeypatch.context() as patched:
             patched.setattr("lrlab.train.margins.COPIED", 0)
-            formed = cohort(fused, data, some_runs(), how)
+            formed = batch_of(fused, data, some_runs(), how)
         for (_, a), (_, b) in zip(copied, formed, strict=True):
             assert np.array_equal(a.train_loss, b.train_loss)
 
@@ -307,13 +307,13 @@ def test_slopes_are_the_derivatives_of_the_loss(name: str) -> None:
     torch.testing.assert_close(slopes * (2 * y - 1), expected, rtol=1e-10, atol=1e-15)
 
 
-def test_a_large_cohort_on_many_rows_is_tiled_to_the_same_numbers(
+def test_a_large_batch_on_many_rows_is_tiled_to_the_same_numbers(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     data, how = problem("float64", None, 30)
-    whole = [t.train_loss for _, t in cohort(fused, data, some_runs(), how)]
+    whole = [t.train_loss for _, t in batch_of(fused, data, some_runs(), how)]
     monkeypatch.setattr(program, "TILE", 40)
-    tiled = [t.train_loss for _, t in cohort(fused, data, some_runs(), how)]
+    tiled = [t.train_loss for _, t in batch_of(fused, data, some_runs(), how)]
     for a, b in zip(whole, tiled, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-12)
 
@@ -322,6 +322,6 @@ def test_a_measure_that_is_not_a_number_is_left_out() -> None:
     data, how = problem("float64", None, 3)
     one_class = dataclasses.replace(data, y_val=torch.ones_like(data.y_val))
     for engine in (fused, loop):
-        [(_, trajectory)] = cohort(engine, one_class, some_runs(1), how)
+        [(_, trajectory)] = batch_of(engine, one_class, some_runs(1), how)
         assert "val_auc" not in trajectory.final
         assert "val_log_loss" in trajectory.final

@@ -10,8 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from lrlab.data import LogisticRegression
 from lrlab.losses import LOSSES
-from lrlab.problem import LogisticRegression
 from lrlab.train.graph import gradient_lessons, lessons_text, to_text, trace
 from lrlab.train.graph_svg import to_svg
 

@@ -13,10 +13,10 @@ import torch
 from sklearn.linear_model import LogisticRegression as ScikitLogisticRegression
 from torch import nn
 
+from lrlab.data import Problem, load_problem
 from lrlab.losses import LOSSES, Loss
 from lrlab.measures import MEASURES, STEPPED
 from lrlab.optimizers import OPTIMIZERS
-from lrlab.problem import Problem, load_problem
 from lrlab.spec import TrainSpec, make_spec
 from lrlab.train import ENGINES, Trajectory, evaluation_steps
 from lrlab.train.loop import batches, one_thread, train
@@ -365,7 +365,7 @@ def test_the_final_measures_are_those_of_the_final_weights(problem: Problem) -> 
 # --- the engine ------------------------------------------------------------------------------
 
 
-def cohort() -> list[Run]:
+def batch_of() -> list[Run]:
     return [
         Run(trial, 0, seed, TrialConfig.of(optimizer, "bce", 0.1))
         for trial, (optimizer, seed) in enumerate([("adam", 1), ("sgd", 2), ("adagrad", 1)])
@@ -377,9 +377,9 @@ def test_an_engine_yields_every_run_once_each_as_if_alone(
     engine: str, small: dict[str, Problem]
 ) -> None:
     settings = TrainSpec(steps=30)
-    parts = ENGINES[engine](small["float32"], cohort(), settings)
+    parts = ENGINES[engine](small["float32"], batch_of(), settings)
     ended = [pair for part in parts for pair in part]
-    assert sorted(run.trial for run, _ in ended) == [run.trial for run in cohort()]
+    assert sorted(run.trial for run, _ in ended) == [run.trial for run in batch_of()]
     for each, trajectory in ended:
         alone = train(small["float32"], each.config, settings, each.seed)
         np.testing.assert_allclose(trajectory.train_loss, alone.train_loss, rtol=1e-5)
@@ -392,10 +392,10 @@ def test_an_engine_leaves_out_what_is_recorded_and_trains_the_rest_to_the_same_b
 ) -> None:
     settings = TrainSpec(steps=30)
     whole = [
-        pair for part in ENGINES[engine](small["float32"], cohort(), settings) for pair in part
+        pair for part in ENGINES[engine](small["float32"], batch_of(), settings) for pair in part
     ]
     recorded = {(0, 0), (2, 0)}
-    rest = ENGINES[engine](small["float32"], cohort(), settings, recorded)
+    rest = ENGINES[engine](small["float32"], batch_of(), settings, recorded)
     [(run, trajectory)] = [pair for part in rest for pair in part]
     assert run.trial == 1
     [before] = [ended for same, ended in whole if same.key == run.key]
@@ -430,7 +430,7 @@ def test_an_engine_leaves_torch_s_threads_and_random_state_as_they_were(
 ) -> None:
     state = torch.get_rng_state()
     torch.set_num_threads(2)  # set back by the fixture
-    for _ in ENGINES[engine](small["float32"], cohort(), TrainSpec(steps=5, batch_size=8)):
+    for _ in ENGINES[engine](small["float32"], batch_of(), TrainSpec(steps=5, batch_size=8)):
         assert torch.get_num_threads() == 2  # between runs too: the caller may compute there
     assert torch.get_num_threads() == 2
     assert torch.equal(torch.get_rng_state(), state)

@@ -7,7 +7,7 @@ import resource
 
 import pytest
 
-from lrlab.problem import load_problem
+from lrlab.data import load_problem
 from lrlab.spec import TrainSpec, make_spec
 from lrlab.train.margins import Margins
 from lrlab.train.program import Program

@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from lrlab.data import Problem, load_problem
 from lrlab.errors import UserError
-from lrlab.problem import Problem, load_problem
 from lrlab.spec import TrainSpec, make_spec
 from lrlab.train import ENGINES, Finished, Processes
 from lrlab.train.artifacts import run_files, with_files
@@ -116,7 +116,7 @@ def test_closing_ends_a_worker_in_the_middle_of_a_program(problem: Problem) -> N
 
 PARENT = """
 import time
-from lrlab.problem import load_problem
+from lrlab.data import load_problem
 from lrlab.spec import TrainSpec, make_spec
 from lrlab.train import Processes
 

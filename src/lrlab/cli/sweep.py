@@ -237,7 +237,7 @@ class _Shown:
 
 def show_plan(spec: SweepSpec, documents: list[dict[str, Any]] | None) -> None:
     """Print the resolved spec, the data, the search space and the cost; or add to `documents`."""
-    from lrlab.problem import load_problem
+    from lrlab.data import load_problem
     from lrlab.report.words import plural
     from lrlab.search import batches, cautions
     from lrlab.spec import describe, dump_spec

@@ -89,7 +89,7 @@ def train(
     Without options this is the tutorial's program: two Gaussian blobs with seed 1, BCELoss,
     SGD with lr 0.01 and momentum 0.9, 1,000 steps.
     """
-    from lrlab.problem import load_problem
+    from lrlab.data import load_problem
     from lrlab.train.loop import one_thread
     from lrlab.train.loop import train as train_once
 
@@ -215,8 +215,8 @@ def graph(
     svg: str | None,
 ) -> int:
     """Draw the autograd graph of model and loss, and show what backward does to gradients."""
+    from lrlab.data import load_problem
     from lrlab.errors import LrlabError
-    from lrlab.problem import load_problem
     from lrlab.train.graph import gradient_lessons, lessons_text, to_text, trace
     from lrlab.train.graph_svg import to_svg
     from lrlab.train.loop import objective_of

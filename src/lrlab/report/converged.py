@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 import torch
 
-from lrlab.problem import Problem
-from lrlab.problem.optimum import Objective, Optimum, find_optima
+from lrlab.data import Problem
+from lrlab.optimum.optima import Objective, Optimum, find_optima
 from lrlab.report import convergence
 from lrlab.spec import TrainSpec
 from lrlab.train.loop import batch_rows
@@ -26,7 +26,7 @@ class Landscape:
 
     Args:
         optima: By objective.
-        separation: How far the classes are separable: see `lrlab.problem.separation`.
+        separation: How far the classes are separable: see `lrlab.optimum.separability`.
         precision: Machine epsilon of the training.
         n_rows: Training rows.
         batch_rows: Rows of a step's batch.

@@ -38,7 +38,8 @@ def relative_gap(
     """
     whole = np.where(start > optimum, start - optimum, np.nan)[:, None]
     least = ROUNDING * precision * np.abs(optimum)[:, None] / whole
-    return np.maximum((values - optimum[:, None]) / whole, np.maximum(least, 1e-16))
+    gaps: np.ndarray = np.maximum((values - optimum[:, None]) / whole, np.maximum(least, 1e-16))
+    return gaps
 
 
 def steps_to_gap(

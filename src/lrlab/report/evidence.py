@@ -9,7 +9,7 @@ import pandas as pd
 import torch
 from scipy import stats
 
-from lrlab.problem import Problem
+from lrlab.data import Problem
 from lrlab.report.converged import Gaps, Landscape, objectives
 from lrlab.report.methods import SPEED, best_trials, trial_frame
 from lrlab.report.tables import prepare, ranked

@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from scipy import stats
 from torch import Tensor
 
-from lrlab.problem import Problem
+from lrlab.data import Problem
 from lrlab.report.methods import best_trials, trial_frame
 from lrlab.report.statistics import LEVEL
 from lrlab.report.tables import prepare

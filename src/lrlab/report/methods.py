@@ -188,7 +188,8 @@ def _failed(trials: pd.DataFrame, objective: str, sign: int) -> float:
 
 def _capped(trials: pd.DataFrame, sign: int, failed: float) -> np.ndarray:
     values = (sign * trials["value"]).fillna(failed)
-    return np.minimum(values.to_numpy(dtype=float), failed)
+    capped: np.ndarray = np.minimum(values.to_numpy(dtype=float), failed)
+    return capped
 
 
 def _seeds(frame: pd.DataFrame, best: pd.DataFrame, by: str) -> pd.DataFrame:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lrlab.problem import Problem
+from lrlab.data import Problem
 from lrlab.report.converged import Landscape
 from lrlab.report.verdict import Verdict
 

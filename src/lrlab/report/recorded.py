@@ -12,9 +12,10 @@ import numpy as np
 import pandas as pd
 
 from lrlab import track
+from lrlab.data import Problem, load_problem
 from lrlab.errors import LrlabError
 from lrlab.measures import MEASURES
-from lrlab.problem import Problem, load_problem
+from lrlab.model.log import load_weights
 from lrlab.report.converged import Landscape, survey
 from lrlab.report.held_out import ROW_SCORES, representatives
 from lrlab.report.markdown import escape
@@ -26,15 +27,14 @@ from lrlab.track import (
     Store,
     SweepInfo,
     curves_frame,
-    layout,
     load_histories,
     load_sweep_spec,
     recorded_runs,
     runs_frame,
-    wire,
 )
-from lrlab.track.model import load_weights
+from lrlab.track import mlflow_schema as schema
 from lrlab.track.store import explained
+from lrlab.track.writers import wire
 
 LOCAL_UI = "http://127.0.0.1:5000"  # where `lrlab ui` serves a local store
 
@@ -85,7 +85,7 @@ def _problem(store: Store, info: SweepInfo, spec: SweepSpec) -> Problem | None:
             problem = load_problem(_with_uploaded_table(store, info, spec, folder))
     except (LrlabError, OSError):
         return None
-    return problem if problem.digest() == info.tags.get(layout.DATA_DIGEST) else None
+    return problem if problem.digest() == info.tags.get(schema.DATA_DIGEST) else None
 
 
 def _with_uploaded_table(store: Store, info: SweepInfo, spec: SweepSpec, folder: str) -> SweepSpec:
@@ -104,7 +104,7 @@ def _landscape(
     """Found from the data, else as the sweep's end recorded it."""
     if problem is not None:
         return survey(problem, runs, spec.train)
-    text = track.read_text(store, info.run_id, layout.LANDSCAPE_FILE)
+    text = track.read_text(store, info.run_id, schema.LANDSCAPE_FILE)
     try:
         return None if text is None else Landscape.from_json(text)
     except ValueError:
@@ -143,7 +143,7 @@ def charts_path(info: SweepInfo) -> str:
     query = {
         "workflowType": "machine_learning",
         "compareRunsMode": "CHART",
-        "searchFilter": f"tags.`{layout.PARENT}` = '{info.run_id}'",
+        "searchFilter": f"tags.`{schema.PARENT}` = '{info.run_id}'",
         "orderByKey": f"metrics.`{info.objective}`",
         "orderByAsc": str(order).lower(),
     }
@@ -178,7 +178,7 @@ def _context(store: Store, info: SweepInfo, spec: SweepSpec, runs: pd.DataFrame)
         objective=spec.objective,
         direction=MEASURES[spec.objective].direction,
         steps=spec.train.steps,
-        data=info.tags.get(layout.DATA, spec.data.source),
+        data=info.tags.get(schema.DATA, spec.data.source),
         spec_yaml=dump_spec(spec),
         facts=_facts(store, info, spec, len(runs)),
         sampler=spec.search.sampler,
@@ -196,6 +196,6 @@ def _facts(store: Store, info: SweepInfo, spec: SweepSpec, done: int) -> Mapping
         "Experiment": info.experiment,
         "Sweep run": info.run_id,
         "Store": store.shown,
-        "Data digest": info.tags.get(layout.DATA_DIGEST, "unknown"),
-        "Versions": info.tags.get(layout.VERSIONS, "unknown"),
+        "Data digest": info.tags.get(schema.DATA_DIGEST, "unknown"),
+        "Versions": info.tags.get(schema.VERSIONS, "unknown"),
     }

@@ -3,8 +3,8 @@
 from lrlab.search.mirror import Mirror
 from lrlab.search.samplers import SAMPLERS, ask, cautions, grid_points
 from lrlab.search.study import (
-    Asked,
     Batch,
+    Proposal,
     TrialResult,
     batches,
     combine,
@@ -15,9 +15,9 @@ from lrlab.search.study import (
 
 __all__ = [
     "SAMPLERS",
-    "Asked",
     "Batch",
     "Mirror",
+    "Proposal",
     "TrialResult",
     "ask",
     "batches",

@@ -25,13 +25,13 @@ from optuna.samplers import BaseSampler
 from lrlab.errors import LrlabError
 from lrlab.optimizers import OPTIMIZERS
 from lrlab.search.cube import axes, configs_at
-from lrlab.search.study import Asked, Batch, distribution
+from lrlab.search.study import Batch, Proposal, distribution
 from lrlab.search.tpe import propose_tpe
 from lrlab.spec import Domain, SweepSpec
 from lrlab.spec.space import active_keys, names, values
 from lrlab.trial import TrialConfig
 
-Propose = Callable[[optuna.Study, SweepSpec, Batch], list[Asked]]
+Propose = Callable[[optuna.Study, SweepSpec, Batch], list[Proposal]]
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class SamplerEntry:
     caution: str = ""
 
 
-def ask(study: optuna.Study, spec: SweepSpec, batch: Batch) -> list[Asked]:
+def ask(study: optuna.Study, spec: SweepSpec, batch: Batch) -> list[Proposal]:
     """Ask for a batch; the study must hold all earlier trials, finished, and no others.
 
     Returns:
@@ -75,19 +75,19 @@ def cautions(spec: SweepSpec) -> list[str]:
     return found
 
 
-def _tpe(study: optuna.Study, spec: SweepSpec, batch: Batch) -> list[Asked]:
+def _tpe(study: optuna.Study, spec: SweepSpec, batch: Batch) -> list[Proposal]:
     if len(study.get_trials(deepcopy=False)) == 0:
         return _random(study, spec, batch)
-    return [Asked(config) for config in propose_tpe(study, spec, batch)]
+    return [Proposal(config) for config in propose_tpe(study, spec, batch)]
 
 
-def _random(study: optuna.Study, spec: SweepSpec, batch: Batch) -> list[Asked]:
+def _random(study: optuna.Study, spec: SweepSpec, batch: Batch) -> list[Proposal]:
     rng = np.random.default_rng([spec.seed, batch.index])
     points = rng.random((batch.stop - batch.start, len(axes(spec.search.space))))
-    return [Asked(config) for config in configs_at(spec, points)]
+    return [Proposal(config) for config in configs_at(spec, points)]
 
 
-def _qmc(study: optuna.Study, spec: SweepSpec, batch: Batch) -> list[Asked]:
+def _qmc(study: optuna.Study, spec: SweepSpec, batch: Batch) -> list[Proposal]:
     """The next points of one scrambled Sobol sequence over every axis, conditional ones too."""
     from scipy.stats.qmc import Sobol  # half a second to import
 
@@ -95,11 +95,11 @@ def _qmc(study: optuna.Study, spec: SweepSpec, batch: Batch) -> list[Asked]:
     if batch.start:  # scipy overflows on 0
         sequence.fast_forward(batch.start)
     points = sequence.random(batch.stop - batch.start)
-    return [Asked(config) for config in configs_at(spec, points)]
+    return [Proposal(config) for config in configs_at(spec, points)]
 
 
-def _grid(study: optuna.Study, spec: SweepSpec, batch: Batch) -> list[Asked]:
-    return [Asked(config) for config in grid_points(spec, range(batch.start, batch.stop))]
+def _grid(study: optuna.Study, spec: SweepSpec, batch: Batch) -> list[Proposal]:
+    return [Proposal(config) for config in grid_points(spec, range(batch.start, batch.stop))]
 
 
 def grid_points(spec: SweepSpec, trials: Iterable[int]) -> Iterator[TrialConfig]:
@@ -132,11 +132,11 @@ def _shuffled(seed: int, size: int) -> np.ndarray:
 def _asks(build: Callable[[int], BaseSampler]) -> Propose:
     """A sampler of Optuna's own, asked trial by trial."""
 
-    def propose(study: optuna.Study, spec: SweepSpec, batch: Batch) -> list[Asked]:
+    def propose(study: optuna.Study, spec: SweepSpec, batch: Batch) -> list[Proposal]:
         words = SeedSequence([spec.seed, batch.index]).generate_state(1, np.uint32)
         study.sampler = build(int(words[0]))
         trials = [study.ask() for _ in range(batch.start, batch.stop)]
-        return [Asked(_suggest(trial, spec), trial) for trial in trials]
+        return [Proposal(_suggest(trial, spec), trial) for trial in trials]
 
     return propose
 

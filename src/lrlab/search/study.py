@@ -67,14 +67,14 @@ def new_study(spec: SweepSpec) -> optuna.Study:
 
 
 @dataclass(frozen=True)
-class Asked:
+class Proposal:
     """A proposed configuration; `trial` is Optuna's, if its sampler keeps one while it runs."""
 
     config: TrialConfig
     trial: optuna.Trial | None = None
 
 
-def tell(study: optuna.Study, spec: SweepSpec, asked: Asked, result: TrialResult) -> None:
+def tell(study: optuna.Study, spec: SweepSpec, asked: Proposal, result: TrialResult) -> None:
     """Tell how a trial ended; a batch's trials are told in the order of their numbers."""
     if asked.trial is None:
         study.add_trial(_frozen(spec, asked.config, result))

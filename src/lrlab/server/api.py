@@ -21,9 +21,10 @@ from sqlalchemy.exc import IntegrityError
 from lrlab.errors import LrlabError, UserError
 from lrlab.server.settings import Limits
 from lrlab.server.submission import Table, accept
-from lrlab.track import bulk, layout, wire
-from lrlab.track.remote import PROXIED
+from lrlab.track import mlflow_schema as schema
 from lrlab.track.store import Store
+from lrlab.track.writers import bulk, wire
+from lrlab.track.writers.http import PROXIED
 
 View = Callable[[], Response]
 Route = tuple[str, str, View, Callable[[], bool]]
@@ -89,7 +90,7 @@ def _error(error: MlflowException) -> Response:
 
 
 def record_runs() -> Response:
-    """POST a document of `lrlab.track.wire`: its runs are recorded, all of them or none.
+    """POST a document of `lrlab.track.writers.wire`: its runs are recorded, all of them or none.
 
     Sent a second time it changes nothing: the runs are known by their ids.
     """
@@ -142,7 +143,7 @@ def proxied_root(location: str) -> str:
 def submit(limits: Limits) -> Response:
     """POST a spec (form field `spec`) with its table (file `data`), if it has one.
 
-    The sweep is queued; a sweep of that spec which is there already is taken up again.
+    The sweep is queued; a sweep of that spec which is there already is resumed.
     """
     experiment_id = request.args.get("experiment_id", "")
     location = _location(experiment_id)
@@ -159,7 +160,7 @@ def submit(limits: Limits) -> Response:
         experiment_id,
         request.form.get("spec", ""),
         table,
-        user=str(g.get("mlflow_authenticated_user", layout.user())),
+        user=str(g.get("mlflow_authenticated_user", schema.user())),
         new=request.form.get("new") == "1",
         limits=limits,
         root=proxied_root(location),

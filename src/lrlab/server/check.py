@@ -14,8 +14,8 @@ from mlflow.entities import Metric, Param
 from lrlab.doctor import Finding
 from lrlab.errors import LrlabError
 from lrlab.track import Store, connect
-from lrlab.track.remote import server_info
 from lrlab.track.store import explained, now_ms
+from lrlab.track.writers.http import server_info
 
 ROUND_TRIPS = 20
 VALUES = [(step, 1 / step) for step in range(1, 21)]

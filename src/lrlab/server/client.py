@@ -8,19 +8,21 @@ from collections.abc import Callable, Iterator
 from lrlab.errors import LrlabError, NotPermitted, UserError
 from lrlab.server.submission import Accepted, with_uploaded_data
 from lrlab.spec import SweepSpec, dump_spec
-from lrlab.track import Store, SweepInfo, find_sweeps, layout, load_sweep, wire
-from lrlab.track.begin import experiment_id, owner_explained
-from lrlab.track.remote import refused, request, server_info
+from lrlab.track import Store, SweepInfo, find_sweeps, load_sweep
+from lrlab.track import mlflow_schema as schema
+from lrlab.track.open_sweep import experiment_id, owner_explained
 from lrlab.track.store import explained
+from lrlab.track.writers import wire
+from lrlab.track.writers.http import refused, request, server_info
 
 PATIENCE = 600.0  # seconds that a server may be away while a sweep is followed
-ENDED = (layout.FINISHED, layout.FAILED, layout.CANCELLED)
+ENDED = (schema.FINISHED, schema.FAILED, schema.CANCELLED)
 
 
 def submit(store: Store, spec: SweepSpec, *, new: bool = False) -> Accepted:
     """Hand a sweep over to a server, with its table; returns as soon as it is queued.
 
-    A sweep of the same spec that is there already is taken up again, or extended.
+    A sweep of the same spec that is there already is resumed, or extended.
 
     Args:
         store: The server.
@@ -61,8 +63,8 @@ def cancel(store: Store, info: SweepInfo) -> None:
     Raises:
         UserError: If it was not submitted, or has ended, or the user may not change it.
     """
-    if layout.SUBMITTED_BY not in info.tags:
-        owner = info.tags.get(layout.OWNER, "another process")
+    if schema.SUBMITTED_BY not in info.tags:
+        owner = info.tags.get(schema.OWNER, "another process")
         raise UserError(
             f"the sweep {info.name!r} was not submitted; it is {info.state}"
             + (f", run by {owner}: stop it there with Ctrl-C" if info.state == "running" else "")
@@ -71,7 +73,7 @@ def cancel(store: Store, info: SweepInfo) -> None:
         raise UserError(f"the sweep {info.name!r} is {info.state} already")
     try:
         with explained(store.uri):
-            store.client.set_tag(info.run_id, layout.CANCEL, "1")
+            store.client.set_tag(info.run_id, schema.CANCEL, "1")
     except NotPermitted as error:
         raise NotPermitted(
             f"the sweep {info.name!r} is {info.owner}'s; only who may edit the experiment "

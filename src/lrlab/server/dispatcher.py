@@ -1,6 +1,6 @@
 """The dispatcher: runs submitted sweeps, a few at a time, each in a process of its own.
 
-The record in MLflow is all that it knows: started anew after any crash, it takes up the sweeps
+The record in MLflow is all that it knows: started anew after any crash, it resumes the sweeps
 that were running and goes on with the queue. A database lock makes sure that there is one.
 """
 
@@ -19,9 +19,9 @@ from pathlib import Path
 
 from lrlab import track
 from lrlab.errors import LrlabError, UserError
-from lrlab.server.alive import HEARTBEAT
-from lrlab.server.exclusive import DatabaseLock
+from lrlab.server.healthcheck import HEARTBEAT
 from lrlab.server.job import EXECUTOR, INTERRUPTED, MIRROR
+from lrlab.server.leader_lock import DatabaseLock
 from lrlab.server.queue import ATTEMPTS, Queued, next_up, read_queue
 from lrlab.server.settings import (
     PREFIX,
@@ -33,7 +33,8 @@ from lrlab.server.settings import (
     variable,
 )
 from lrlab.server.submission import SPENT
-from lrlab.track import Store, layout
+from lrlab.track import Store
+from lrlab.track import mlflow_schema as schema
 from lrlab.track.store import explained
 
 POLL = 1.0  # seconds
@@ -133,7 +134,7 @@ class Dispatcher:
             self._start(chosen)
 
     def stop(self) -> None:
-        """End all jobs at once; their sweeps are taken up by the next dispatcher."""
+        """End all jobs at once; their sweeps are resumed by the next dispatcher."""
         for job in self.jobs.values():
             job.process.kill()
         for job in self.jobs.values():
@@ -147,7 +148,7 @@ class Dispatcher:
         job = self.jobs.get(sweep.run_id)
         if job is None:
             if sweep.cancelled:
-                self._mark(sweep, layout.CANCELLED, "KILLED")
+                self._mark(sweep, schema.CANCELLED, "KILLED")
             return
         minutes = self.settings.limits.minutes
         if sweep.cancelled:
@@ -176,7 +177,7 @@ class Dispatcher:
         now = time.monotonic()
         self.jobs[sweep.run_id] = Job(sweep, process, folder, now, now)
         self._served[sweep.user] = now
-        again = "taken up" if sweep.state == layout.RUNNING or sweep.attempts else "started"
+        again = "resumed" if sweep.state == schema.RUNNING or sweep.attempts else "started"
         say(f"{sweep}: {again}")
 
     def _environment(self) -> dict[str, str]:
@@ -199,11 +200,11 @@ class Dispatcher:
             say(f"{sweep}: finished in {job.spent:.0f} s")
             return
         if job.told is not None and job.why:
-            self._mark(sweep, layout.FAILED, "FAILED", job.why)
+            self._mark(sweep, schema.FAILED, "FAILED", job.why)
         elif job.told is not None:
-            self._mark(sweep, layout.CANCELLED, "KILLED")
+            self._mark(sweep, schema.CANCELLED, "KILLED")
         elif code == UserError.exit_code:
-            self._mark(sweep, layout.FAILED, "FAILED", job.said)
+            self._mark(sweep, schema.FAILED, "FAILED", job.said)
         else:
             self._again(job)
 
@@ -212,32 +213,32 @@ class Dispatcher:
         sweep = job.sweep
         with explained(self.store.uri):
             tags = self.store.client.get_run(sweep.run_id).data.tags
-        if tags.get(layout.STATE) == layout.FINISHED:
+        if tags.get(schema.STATE) == schema.FINISHED:
             return  # it fell on its way out
-        went_on = int(tags.get(layout.DONE, 0)) > sweep.done
+        went_on = int(tags.get(schema.DONE, 0)) > sweep.done
         attempts = 1 if went_on else sweep.attempts + 1
         why = job.said or f"its process ended with {job.process.returncode}"
         if job.process.returncode == INTERRUPTED:
             why = "its process was interrupted"
         if attempts >= MOST_ATTEMPTS:
-            self._mark(sweep, layout.FAILED, "FAILED", why)
+            self._mark(sweep, schema.FAILED, "FAILED", why)
             return
         pause = min(2.0**attempts, LONGEST_PAUSE)
         say(f"{sweep}: {why}; again in {pause:.0f} s")
         self._not_before[sweep.run_id] = time.monotonic() + pause
-        tags_now = {layout.STATE: layout.QUEUED, ATTEMPTS: str(attempts)}
+        tags_now = {schema.STATE: schema.QUEUED, ATTEMPTS: str(attempts)}
         self._tag(sweep, tags_now | {SPENT: f"{job.spent:.0f}"})
 
     def _mark(self, sweep: Queued, state: str, status: str, reason: str = "") -> None:
         say(f"{sweep}: {state}" + (f": {reason}" if reason else ""))
-        tags = {layout.STATE: state} | ({layout.REASON: reason} if reason else {})
+        tags = {schema.STATE: state} | ({schema.REASON: reason} if reason else {})
         self._tag(sweep, tags)
         with explained(self.store.uri):
             self.store.client.set_terminated(sweep.run_id, status)
 
     def _tag(self, sweep: Queued, tags: Mapping[str, str]) -> None:
         with explained(self.store.uri):
-            self.store.client.log_batch(sweep.run_id, tags=layout.as_tags(tags))
+            self.store.client.log_batch(sweep.run_id, tags=schema.as_tags(tags))
 
 
 def dispatch(settings: Settings) -> None:

@@ -17,7 +17,6 @@ from lrlab import track
 from lrlab.errors import LrlabError
 from lrlab.server.settings import Limits, read_settings
 from lrlab.server.submission import (
-    DATA_FOLDER,
     Table,
     check_data,
     check_limits,
@@ -27,6 +26,7 @@ from lrlab.spec import SweepSpec
 from lrlab.sweep import run_sweep
 from lrlab.track import Store, SweepInfo
 from lrlab.track.store import explained
+from lrlab.track.writers.wire import DATA_FOLDER
 
 EXECUTOR, MIRROR = "LRLAB_JOB_EXECUTOR", "LRLAB_JOB_MIRROR"
 INTERRUPTED = 130

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from mlflow.entities import ViewType
 
 from lrlab.server.submission import SPENT, SUBMITTED_AT
-from lrlab.track import Store, layout
+from lrlab.track import Store
+from lrlab.track import mlflow_schema as schema
 from lrlab.track.store import explained
 
 ATTEMPTS = "lrlab.attempts"  # starts that failed since the sweep last went on
@@ -55,10 +56,10 @@ def read_queue(store: Store) -> list[Queued]:
     found: list[Queued] = []
     with explained(store.uri):
         experiments = [e.experiment_id for e in store.client.search_experiments()]
-        for state in (layout.RUNNING, layout.QUEUED):
+        for state in (schema.RUNNING, schema.QUEUED):
             runs = store.client.search_runs(
                 experiments,
-                f"tags.`{layout.STATE}` = '{state}' AND tags.`{layout.SUBMITTED_BY}` LIKE '%'",
+                f"tags.`{schema.STATE}` = '{state}' AND tags.`{schema.SUBMITTED_BY}` LIKE '%'",
                 run_view_type=ViewType.ACTIVE_ONLY,
                 max_results=PAGE,
                 order_by=["attributes.start_time ASC"],
@@ -71,13 +72,13 @@ def _queued(run_id: str, name: str, tags: Mapping[str, str]) -> Queued:
     return Queued(
         run_id=run_id,
         name=name,
-        user=tags[layout.SUBMITTED_BY],
-        state=tags[layout.STATE],
+        user=tags[schema.SUBMITTED_BY],
+        state=tags[schema.STATE],
         submitted=float(tags.get(SUBMITTED_AT, 0)),
-        done=int(tags.get(layout.DONE, 0)),
+        done=int(tags.get(schema.DONE, 0)),
         spent=float(tags.get(SPENT, 0)),
         attempts=int(tags.get(ATTEMPTS, 0)),
-        cancelled=layout.CANCEL in tags,
+        cancelled=schema.CANCEL in tags,
     )
 
 
@@ -100,7 +101,7 @@ def next_up(
     return min(
         waiting,
         key=lambda sweep: (
-            sweep.state != layout.RUNNING,
+            sweep.state != schema.RUNNING,
             busy[sweep.user],
             served.get(sweep.user, 0.0),
             sweep.submitted,

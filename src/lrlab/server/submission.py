@@ -22,11 +22,12 @@ from mlflow.store.artifact.artifact_repository_registry import get_artifact_repo
 from lrlab.errors import UserError
 from lrlab.server.settings import Limits
 from lrlab.spec import BlobsData, CsvData, ParquetData, SweepSpec, dump_spec, parse_dumped_spec
-from lrlab.track import layout, lock
-from lrlab.track.begin import create_sweep, find_begun, identity, refuse_if_run_elsewhere
+from lrlab.track import lock
+from lrlab.track import mlflow_schema as schema
+from lrlab.track.open_sweep import create_sweep, find_begun, identity, refuse_if_run_elsewhere
 from lrlab.track.store import Store, explained
 from lrlab.track.sweeps import SweepInfo
-from lrlab.track.wire import DATA_FOLDER, PLACE
+from lrlab.track.writers.wire import DATA_FOLDER, PLACE
 
 SUBMITTED_AT = "lrlab.submitted_at"  # seconds since the epoch: the order of the queue
 SPENT = "lrlab.seconds"  # that it has been running, over all starts
@@ -87,7 +88,7 @@ def accept(
     limits: Limits,
     root: str,
 ) -> Accepted:
-    """Queue a sweep, or take up again the one that its spec began.
+    """Queue a sweep, or resume the one that its spec began.
 
     Args:
         store: The server's own.
@@ -118,12 +119,12 @@ def accept(
             refuse_if_run_elsewhere(info)
             if _in_hand(info):
                 return Accepted(info.run_id, info.state)
-            if info.state == layout.FINISHED and info.trials >= spec.n_trials:
-                return Accepted(info.run_id, layout.FINISHED)
+            if info.state == schema.FINISHED and info.trials >= spec.n_trials:
+                return Accepted(info.run_id, schema.FINISHED)
         tags = {
-            layout.STATE: layout.ARRIVING,
-            layout.SUBMITTED_BY: user,
-            layout.TRIALS: str(spec.n_trials),
+            schema.STATE: schema.ARRIVING,
+            schema.SUBMITTED_BY: user,
+            schema.TRIALS: str(spec.n_trials),
             SUBMITTED_AT: f"{time.time():.3f}",
             SPENT: "0",
         }
@@ -133,8 +134,8 @@ def accept(
 
 
 def _in_hand(info: SweepInfo) -> bool:
-    submitted = layout.SUBMITTED_BY in info.tags
-    return submitted and info.tags.get(layout.STATE) in (layout.QUEUED, layout.RUNNING)
+    submitted = schema.SUBMITTED_BY in info.tags
+    return submitted and info.tags.get(schema.STATE) in (schema.QUEUED, schema.RUNNING)
 
 
 def _queue(
@@ -148,20 +149,20 @@ def _queue(
     """Store the sweep's files and put it into the queue, in this order."""
     run_id = info.run_id
     with explained(store.uri):
-        store.client.log_batch(run_id, tags=layout.as_tags(tags))
+        store.client.log_batch(run_id, tags=schema.as_tags(tags))
         with tempfile.TemporaryDirectory(prefix="lrlab-") as folder:
-            (Path(folder) / layout.SPEC_FILE).write_text(dump_spec(spec), "utf-8")
+            (Path(folder) / schema.SPEC_FILE).write_text(dump_spec(spec), "utf-8")
             if table is not None:
                 file = Path(folder) / table.place
                 file.parent.mkdir(parents=True)
                 file.write_bytes(table.content)
             get_artifact_repository(f"{root}/{run_id}/artifacts").log_artifacts(folder)
-        for tag in (layout.CANCEL, layout.REASON):
+        for tag in (schema.CANCEL, schema.REASON):
             if tag in info.tags:
                 store.client.delete_tag(run_id, tag)
         store.client.update_run(run_id, status="SCHEDULED")
-        store.client.set_tag(run_id, layout.STATE, layout.QUEUED)
-    return Accepted(run_id, layout.QUEUED)
+        store.client.set_tag(run_id, schema.STATE, schema.QUEUED)
+    return Accepted(run_id, schema.QUEUED)
 
 
 def check_data(spec: SweepSpec, table: Table | None) -> None:

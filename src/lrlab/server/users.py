@@ -14,8 +14,8 @@ from mlflow.utils.credentials import get_default_host_creds
 
 from lrlab.errors import UserError
 from lrlab.track import Store
-from lrlab.track.remote import refused, request
 from lrlab.track.store import explained
+from lrlab.track.writers.http import refused, request
 
 NAME = r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,99}"
 API = "/api/2.0/mlflow/users"

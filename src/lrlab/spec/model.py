@@ -181,7 +181,8 @@ DOMAIN_TAGS = ("range", "choices", "fixed")
 def _batch(fields: dict[str, Any]) -> int:
     """Trials a batch: fewer if each has many runs, as a batch's histories are held together."""
     usual = BATCHES.get(fields.get("sampler", ""), 64)
-    return min(usual, max(16, 512 // fields.get("replicates", 1)))
+    replicates: int = fields.get("replicates", 1)
+    return min(usual, max(16, 512 // replicates))
 
 
 class SearchSpec(Section):

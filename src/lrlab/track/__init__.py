@@ -1,6 +1,6 @@
 """Tracking: sweeps and runs in MLflow, written and read back."""
 
-from lrlab.track.begin import open_sweep
+from lrlab.track.open_sweep import open_sweep
 from lrlab.track.read import (
     RecordedRun,
     curves_frame,

@@ -14,9 +14,9 @@ from mlflow.entities import ViewType
 from mlflow.store.tracking.dbmodels.models import SqlLatestMetric, SqlParam, SqlRun, SqlTag
 from sqlalchemy import select
 
-from lrlab.track import layout
-from lrlab.track.bulk import database, refuses
+from lrlab.track import mlflow_schema as schema
 from lrlab.track.store import Store, explained
+from lrlab.track.writers.bulk import database, refuses
 
 PAGE = 1000
 
@@ -37,7 +37,7 @@ def children(store: Store, parent: str, experiment_id: str) -> list[Child]:
     with explained(store.uri):
         if refuses(store) is None:
             return _by_query(store, parent)
-        return _by_client(store, experiment_id, f"tags.`{layout.PARENT}` = '{parent}'")
+        return _by_client(store, experiment_id, f"tags.`{schema.PARENT}` = '{parent}'")
 
 
 def running(store: Store, parent: str, experiment_id: str) -> list[Child]:
@@ -46,7 +46,7 @@ def running(store: Store, parent: str, experiment_id: str) -> list[Child]:
         return _by_client(
             store,
             experiment_id,
-            f"tags.`{layout.PARENT}` = '{parent}' AND attributes.status = 'RUNNING'",
+            f"tags.`{schema.PARENT}` = '{parent}' AND attributes.status = 'RUNNING'",
         )
 
 
@@ -74,7 +74,7 @@ def _by_client(store: Store, experiment_id: str, condition: str) -> list[Child]:
 
 
 def _by_query(store: Store, parent: str) -> list[Child]:
-    below = select(SqlTag.run_uuid).where(SqlTag.key == layout.PARENT, SqlTag.value == parent)
+    below = select(SqlTag.run_uuid).where(SqlTag.key == schema.PARENT, SqlTag.value == parent)
     runs = (
         select(SqlRun.run_uuid, SqlRun.status)
         .where(SqlRun.run_uuid.in_(below), SqlRun.lifecycle_stage == "active")

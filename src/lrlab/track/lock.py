@@ -14,7 +14,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from lrlab.errors import LrlabError
-from lrlab.track import layout
+from lrlab.track import mlflow_schema as schema
 
 STALE = 180.0  # seconds without a heartbeat after which another machine may take over
 BEAT = 15.0  # seconds between heartbeats at the least
@@ -27,7 +27,7 @@ def this_process() -> str:
 
 def sign_of_life() -> dict[str, str]:
     """Tags that say which process runs a sweep, and that it does so now."""
-    return {layout.OWNER: this_process(), layout.HEARTBEAT: f"{time.time():.0f}"}
+    return {schema.OWNER: this_process(), schema.HEARTBEAT: f"{time.time():.0f}"}
 
 
 @contextmanager
@@ -85,7 +85,7 @@ def alive_elsewhere(tags: Mapping[str, str]) -> float | None:
     Args:
         tags: Of the sweep's parent run.
     """
-    owner, beat = tags.get(layout.OWNER, ""), tags.get(layout.HEARTBEAT, "")
+    owner, beat = tags.get(schema.OWNER, ""), tags.get(schema.HEARTBEAT, "")
     if not owner or not beat or owner.rpartition(":")[0] == socket.gethostname():
         return None
     age = time.time() - float(beat)

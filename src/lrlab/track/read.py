@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from lrlab.catalogue import did_you_mean
 from lrlab.errors import UserError
 from lrlab.measures import MEASURES, STEPPED
-from lrlab.track import layout
+from lrlab.track import mlflow_schema as schema
 from lrlab.track.children import Child, children
 from lrlab.track.store import Store, connect, explained
 from lrlab.track.sweeps import SweepInfo, find_sweep
@@ -68,15 +68,15 @@ class RecordedRun:
 
 def recorded_run(run: Child) -> RecordedRun:
     """A child run as RecordedRun."""
-    diverged_at = run.tags.get(layout.DIVERGED_AT)
+    diverged_at = run.tags.get(schema.DIVERGED_AT)
     return RecordedRun(
         run_id=run.run_id,
-        trial=int(run.tags[layout.TRIAL]),
-        replicate=int(run.tags[layout.REPLICATE]),
+        trial=int(run.tags[schema.TRIAL]),
+        replicate=int(run.tags[schema.REPLICATE]),
         params=run.params,
         latest=run.latest,
-        outcome=run.tags[layout.OUTCOME],
-        steps=int(run.tags[layout.STEPS]),
+        outcome=run.tags[schema.OUTCOME],
+        steps=int(run.tags[schema.STEPS]),
         diverged_at=int(diverged_at) if diverged_at else None,
     )
 
@@ -86,7 +86,7 @@ def recorded_runs(store: Store, info: SweepInfo) -> list[RecordedRun]:
     finished = (
         recorded_run(run)
         for run in children(store, info.run_id, info.experiment_id)
-        if run.status == "FINISHED" and layout.OUTCOME in run.tags
+        if run.status == "FINISHED" and schema.OUTCOME in run.tags
     )
     return sorted(finished, key=lambda run: (run.trial, run.replicate))
 
@@ -194,7 +194,7 @@ def load_histories(
 ) -> pd.DataFrame:
     """Histories, wide: run_id (categorical), step, train_loss and the stepped measures.
 
-    Whole cohorts come from the parent's files; runs of a cohort that is not complete yet, from
+    Whole batches come from the parent's files; runs of a batch that is not complete yet, from
     their own.
 
     Args:
@@ -215,7 +215,7 @@ def load_histories(
         frames.append((frame if every_step else _evaluated(frame)).reindex(columns=columns))
 
     with tempfile.TemporaryDirectory(prefix="lrlab-") as folder:
-        for frame in _cohort_files(store, info.run_id, Path(folder)):
+        for frame in _batch_files(store, info.run_id, Path(folder)):
             add(frame)
     for run in runs:
         if run.run_id not in covered:
@@ -237,9 +237,9 @@ def load_history(store: Store, run_id: str) -> pd.DataFrame:
     return frame
 
 
-def _cohort_files(store: Store, run_id: str, folder: Path) -> Iterator[pd.DataFrame]:
+def _batch_files(store: Store, run_id: str, folder: Path) -> Iterator[pd.DataFrame]:
     with explained(store.uri):
-        files = store.client.list_artifacts(run_id, layout.CURVES_FOLDER)
+        files = store.client.list_artifacts(run_id, schema.CURVES_FOLDER)
         for file in sorted(files, key=lambda file: str(file.path)):
             path = Path(store.client.download_artifacts(run_id, file.path, str(folder)))
             frame = pq.read_table(path, read_dictionary=["run_id"]).to_pandas()

@@ -14,12 +14,14 @@ from mlflow.utils.validation import MAX_TAG_VAL_LENGTH
 
 from lrlab.errors import LrlabError
 from lrlab.spec import SweepSpec, dump_spec
-from lrlab.track import layout, lock
+from lrlab.track import lock
+from lrlab.track import mlflow_schema as schema
 from lrlab.track.children import children, running
 from lrlab.track.read import RecordedRun, load_history, recorded_run
 from lrlab.track.store import Store, explained, now_ms
 from lrlab.track.sweeps import SweepInfo
-from lrlab.track.writer import choose_writer, remove_run
+from lrlab.track.writers import choose_writer
+from lrlab.track.writers.client import remove_run
 from lrlab.train import Finished, Trajectory
 from lrlab.trial import Run
 
@@ -52,13 +54,13 @@ class Recorder:
     @property
     def is_finished(self) -> bool:
         """Whether the sweep ended, with at least as many runs as the spec asks for."""
-        ended = self.info.state == layout.FINISHED
+        ended = self.info.state == schema.FINISHED
         return ended and len(self.runs) >= self.spec.n_runs
 
     def tidy_up(self) -> None:
         """Read what is recorded; remove runs that were cut off, and repeated ones."""
         for child in children(self.store, self.info.run_id, self.info.experiment_id):
-            if child.status != "FINISHED" or layout.OUTCOME not in child.tags:
+            if child.status != "FINISHED" or schema.OUTCOME not in child.tags:
                 remove_run(self.store, child.run_id)
                 continue
             run = recorded_run(child)
@@ -69,14 +71,14 @@ class Recorder:
     def resume(self) -> None:
         """Mark the sweep as running, by this process, with the spec's number of trials."""
         tags = lock.sign_of_life() | {
-            layout.STATE: layout.RUNNING,
-            layout.TRIALS: str(max(self.spec.n_trials, self.info.trials)),
-            layout.DONE: str(len(self.runs)),
+            schema.STATE: schema.RUNNING,
+            schema.TRIALS: str(max(self.spec.n_trials, self.info.trials)),
+            schema.DONE: str(len(self.runs)),
         }
         with explained(self.store.uri):
             self.store.client.update_run(self.info.run_id, status="RUNNING")
             self._set_tags(tags)
-            self.store.client.log_text(self.info.run_id, dump_spec(self.spec), layout.SPEC_FILE)
+            self.store.client.log_text(self.info.run_id, dump_spec(self.spec), schema.SPEC_FILE)
 
     def record(self, finished: Finished) -> None:
         """Write finished runs, in one transaction where the store allows it."""
@@ -89,7 +91,7 @@ class Recorder:
             self._histories[run_id] = replace(trajectory, files=None)
 
     def close_batch(self, index: int, keys: Sequence[Key], best: Mapping[int, float]) -> None:
-        """Store a cohort's histories in one file, and the best objective after each trial.
+        """Store a trial batch's histories in one file, and the best objective after each trial.
 
         Args:
             index: The batch.
@@ -99,16 +101,16 @@ class Recorder:
         ids = [self.runs[key].run_id for key in keys]
         fresh = [run_id for run_id in ids if run_id in self._histories]
         with explained(self.store.uri):
-            if not fresh and self._has_cohort_file(index):
+            if not fresh and self._has_batch_file(index):
                 return
-            self._log_histories(ids, layout.curves_file(index))
+            self._log_histories(ids, schema.curves_file(index))
             name, now = f"best_{self.spec.objective}", now_ms()
-            points = [Metric(name, value, now, trial) for trial, value in layout.corners(best)]
+            points = [Metric(name, value, now, trial) for trial, value in schema.corners(best)]
             for start in range(0, len(points), 1000):
                 self.store.client.log_batch(self.info.run_id, metrics=points[start : start + 1000])
-            self._set_tags({layout.DONE: str(len(self.runs))})
+            self._set_tags({schema.DONE: str(len(self.runs))})
 
-    def finish(self, folder: Path, note: str, verdict: str, best: RecordedRun | None) -> None:
+    def finalize(self, folder: Path, note: str, verdict: str, best: RecordedRun | None) -> None:
         """Log the report and mark the sweep as finished.
 
         Args:
@@ -120,12 +122,12 @@ class Recorder:
         for stray in running(self.store, self.info.run_id, self.info.experiment_id):
             remove_run(self.store, stray.run_id)  # created twice, as its first answer got lost
         with explained(self.store.uri):
-            self.store.client.log_artifacts(self.info.run_id, str(folder), layout.REPORT_FOLDER)
-            tags = {"mlflow.note.content": note, layout.VERDICT: verdict[:MAX_TAG_VAL_LENGTH]}
+            self.store.client.log_artifacts(self.info.run_id, str(folder), schema.REPORT_FOLDER)
+            tags = {"mlflow.note.content": note, schema.VERDICT: verdict[:MAX_TAG_VAL_LENGTH]}
             if best is not None:
-                tags[layout.BEST_RUN] = best.run_id
+                tags[schema.BEST_RUN] = best.run_id
             self._set_tags(tags)
-        self.mark(layout.FINISHED, "FINISHED")
+        self.mark(schema.FINISHED, "FINISHED")
 
     def log_text(self, text: str, name: str) -> None:
         """Log a text file to the parent run."""
@@ -136,12 +138,12 @@ class Recorder:
         """Set the sweep's state and the parent run's status; a failing store is let be."""
         try:
             with explained(self.store.uri):
-                self._set_tags({layout.STATE: state, layout.DONE: str(len(self.runs))})
-                for tag in (layout.OWNER, layout.HEARTBEAT):
+                self._set_tags({schema.STATE: state, schema.DONE: str(len(self.runs))})
+                for tag in (schema.OWNER, schema.HEARTBEAT):
                     self.store.client.delete_tag(self.info.run_id, tag)
                 self.store.client.set_terminated(self.info.run_id, status)
         except LrlabError:
-            if state == layout.FINISHED:
+            if state == schema.FINISHED:
                 raise  # on the way out of another failure that one is the news
 
     def _beat(self) -> None:
@@ -149,25 +151,25 @@ class Recorder:
         if time.monotonic() - self._last_beat > lock.BEAT:
             self._last_beat = time.monotonic()
             with explained(self.store.uri):
-                self._set_tags(lock.sign_of_life() | {layout.DONE: str(len(self.runs))})
+                self._set_tags(lock.sign_of_life() | {schema.DONE: str(len(self.runs))})
 
     def _set_tags(self, tags: Mapping[str, str]) -> None:
-        self.store.client.log_batch(self.info.run_id, tags=layout.as_tags(tags))
+        self.store.client.log_batch(self.info.run_id, tags=schema.as_tags(tags))
 
-    def _has_cohort_file(self, index: int) -> bool:
-        files = self.store.client.list_artifacts(self.info.run_id, layout.CURVES_FOLDER)
-        return any(file.path.endswith(layout.curves_file(index)) for file in files)
+    def _has_batch_file(self, index: int) -> bool:
+        files = self.store.client.list_artifacts(self.info.run_id, schema.CURVES_FOLDER)
+        return any(file.path.endswith(schema.curves_file(index)) for file in files)
 
     def _log_histories(self, ids: Sequence[str], name: str) -> None:
-        """Write a cohort's histories to one file, a few runs at a time."""
+        """Write a trial batch's histories to one file, a few runs at a time."""
         with tempfile.TemporaryDirectory(prefix="lrlab-") as folder:
             path = Path(folder) / name
-            with layout.history_writer(path) as writer:
+            with schema.history_writer(path) as writer:
                 for start in range(0, len(ids), RUNS_A_GROUP):
                     some = ids[start : start + RUNS_A_GROUP]
                     histories = [(run_id, self._history(run_id)) for run_id in some]
-                    writer.write_table(layout.histories_table(histories))
-            self.store.client.log_artifact(self.info.run_id, str(path), layout.CURVES_FOLDER)
+                    writer.write_table(schema.histories_table(histories))
+            self.store.client.log_artifact(self.info.run_id, str(path), schema.CURVES_FOLDER)
 
     def _history(self, run_id: str) -> dict[str, np.ndarray]:
         trajectory = self._histories.pop(run_id, None)
@@ -179,12 +181,12 @@ class Recorder:
 
 def as_recorded(run: Run, trajectory: Trajectory, run_id: str) -> RecordedRun:
     """What reading the run back from the store will give."""
-    latest = layout.latest_points(trajectory)
+    latest = schema.latest_points(trajectory)
     return RecordedRun(
         run_id=run_id,
         trial=run.trial,
         replicate=run.replicate,
-        params={param.key: param.value for param in layout.run_params(run)},
+        params={param.key: param.value for param in schema.run_params(run)},
         latest={name: value for name, value, _ in latest},
         outcome=trajectory.outcome,
         steps=trajectory.steps,

@@ -14,7 +14,7 @@ from mlflow.entities import ViewType
 from lrlab.catalogue import did_you_mean
 from lrlab.errors import LrlabError, UserError
 from lrlab.spec import SweepSpec, parse_dumped_spec
-from lrlab.track import layout
+from lrlab.track import mlflow_schema as schema
 from lrlab.track.lock import is_alive
 from lrlab.track.store import Store, explained
 
@@ -45,17 +45,17 @@ class SweepInfo:
     @property
     def submitted_by(self) -> str:
         """Who handed it to a server; empty if nobody did."""
-        return self.tags.get(layout.SUBMITTED_BY, "")
+        return self.tags.get(schema.SUBMITTED_BY, "")
 
     @property
     def reason(self) -> str:
         """Why a server gave it up; empty if none did."""
-        return self.tags.get(layout.REASON, "")
+        return self.tags.get(schema.REASON, "")
 
     @property
     def verdict(self) -> str:
         """What the report says; empty if the sweep is not finished."""
-        return self.tags.get(layout.VERDICT, "") if self.state == layout.FINISHED else ""
+        return self.tags.get(schema.VERDICT, "") if self.state == schema.FINISHED else ""
 
     @property
     def owner(self) -> str:
@@ -65,7 +65,7 @@ class SweepInfo:
     @property
     def done(self) -> int:
         """Runs recorded so far."""
-        return int(self.tags.get(layout.DONE, 0))
+        return int(self.tags.get(schema.DONE, 0))
 
     @property
     def total(self) -> int:
@@ -77,7 +77,7 @@ def list_sweeps(store: Store, filter_string: str = "") -> list[SweepInfo]:
     """Every sweep in the store, the latest first."""
     with explained(store.uri):
         experiments = {e.experiment_id: e.name for e in store.client.search_experiments()}
-        condition = f"tags.`{layout.KIND}` = 'sweep'" + (filter_string and f" and {filter_string}")
+        condition = f"tags.`{schema.KIND}` = 'sweep'" + (filter_string and f" and {filter_string}")
         runs = _search(store, list(experiments), condition, "attributes.start_time DESC")
     return [sweep_info(run, experiments[run.info.experiment_id]) for run in runs]
 
@@ -132,12 +132,12 @@ def load_sweep(store: Store, run_id: str) -> SweepInfo:
 def sweep_info(run: MlflowRun, experiment: str) -> SweepInfo:
     """A parent run as SweepInfo."""
     tags = run.data.tags
-    objective = tags.get(layout.OBJECTIVE, "val_log_loss")
+    objective = tags.get(schema.OBJECTIVE, "val_log_loss")
     ended = run.info.end_time
-    state = tags.get(layout.STATE, run.info.status.lower())
+    state = tags.get(schema.STATE, run.info.status.lower())
     if (
-        state == layout.RUNNING
-        and layout.SUBMITTED_BY not in tags  # the dispatcher will take it up
+        state == schema.RUNNING
+        and schema.SUBMITTED_BY not in tags  # the dispatcher will take it up
         and not is_alive(run.info.run_id, tags)
     ):
         state = "interrupted"
@@ -149,7 +149,7 @@ def sweep_info(run: MlflowRun, experiment: str) -> SweepInfo:
         state=state,
         objective=objective,
         best=run.data.metrics.get(f"best_{objective}"),
-        trials=int(tags.get(layout.TRIALS, 0)),
+        trials=int(tags.get(schema.TRIALS, 0)),
         replicates=int(run.data.params.get("search.replicates", 1)),
         started=datetime.fromtimestamp(run.info.start_time / 1000, UTC),
         ended=datetime.fromtimestamp(ended / 1000, UTC) if ended else None,
@@ -186,7 +186,7 @@ def load_sweep_spec(store: Store, info: SweepInfo) -> SweepSpec:
     """
     try:
         with explained(store.uri), tempfile.TemporaryDirectory(prefix="lrlab-") as folder:
-            path = store.client.download_artifacts(info.run_id, layout.SPEC_FILE, folder)
+            path = store.client.download_artifacts(info.run_id, schema.SPEC_FILE, folder)
             return parse_dumped_spec(Path(path).read_text("utf-8"))
     except UserError as error:
         raise LrlabError(f"the recorded spec of {info.name!r} cannot be used: {error}") from error

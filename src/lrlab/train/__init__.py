@@ -7,8 +7,8 @@ from typing import Protocol
 
 import torch
 
+from lrlab.data import Problem
 from lrlab.errors import UserError
-from lrlab.problem import Problem
 from lrlab.spec import TrainSpec
 from lrlab.train import fused, loop
 from lrlab.train.executors import EXECUTORS, open_executor
@@ -21,7 +21,7 @@ Finished = list[tuple[Run, Trajectory]]
 
 
 class Engine(Protocol):
-    """Trains one cohort and yields its runs in the parts in which they end.
+    """Trains one trial batch and yields its runs in the parts in which they end.
 
     The loop yields run by run, the fused engine program by program. A part is recorded as a
     whole; runs that are `recorded` already are left out.
@@ -52,7 +52,7 @@ def device_of(settings: TrainSpec) -> torch.device:
     return torch.device("cuda" if available and settings.device != "cpu" else "cpu")
 
 
-ENGINES: dict[str, Engine] = {"fused": fused.train_cohort, "loop": loop.train_cohort}
+ENGINES: dict[str, Engine] = {"fused": fused.train_batch, "loop": loop.train_batch}
 
 __all__ = [
     "ENGINES",

@@ -1,4 +1,4 @@
-"""The programs of one cohort on their way through a Dask cluster: who has ended, who is due."""
+"""The programs of a batch on their way through a Dask cluster: who has ended, who is due."""
 
 from __future__ import annotations
 
@@ -13,13 +13,15 @@ from lrlab.train.trajectory import Trajectory
 from lrlab.trial import Run
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from distributed import Future
 
 AHEAD = 2**28  # bytes of results that are fetched before their turn
 
 
 class Batch:
-    """Programs of a cohort on their way through the cluster.
+    """Programs of a trial batch on their way through the cluster.
 
     Attributes:
         groups: The runs of each program.
@@ -35,20 +37,20 @@ class Batch:
         self.kills: Counter[int] = Counter()
         self.sent = 0
         self._left = set(range(len(groups)))  # neither ended nor taken
-        self._futures: dict[int, Future] = {}
-        self._finished: SimpleQueue[tuple[int, Future]] = SimpleQueue()
-        self._early: deque[tuple[int, Future]] = deque()  # finished before their turn
+        self._futures: dict[int, Future[Any]] = {}
+        self._finished: SimpleQueue[tuple[int, Future[Any]]] = SimpleQueue()
+        self._early: deque[tuple[int, Future[Any]]] = deque()  # finished before their turn
 
     def due(self) -> list[int]:
         """Programs that are to be sent to the cluster."""
         return sorted(self._left - self._futures.keys())
 
-    def watch(self, number: int, future: Future) -> None:
+    def watch(self, number: int, future: Future[Any]) -> None:
         """Have a future's end noticed."""
         self._futures[number] = future
         future.add_done_callback(lambda ended: self._finished.put((number, ended)))
 
-    def next_finished(self, number: int, timeout: float) -> tuple[int, Future] | None:
+    def next_finished(self, number: int, timeout: float) -> tuple[int, Future[Any]] | None:
         """A program that has finished, if one does within `timeout` seconds.
 
         The one that is waited for goes first; others follow as long as there is room for them.

@@ -25,8 +25,8 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from urllib.parse import urlsplit
 from uuid import uuid4
 
+from lrlab.data import Problem
 from lrlab.errors import LrlabError, UserError
-from lrlab.problem import Problem
 from lrlab.spec import TrainSpec
 from lrlab.train import remote
 from lrlab.train.batch import Batch
@@ -85,7 +85,7 @@ class Cluster:
         self._versions = remote.versions()
         self._doubt = False
         self._alone_since: float | None = None
-        self._data: Task | None = None
+        self._data: Task[Any] | None = None
         self._client: Client | None = self._connect(CONNECT)
         try:
             self._check_versions(self._client)
@@ -172,7 +172,7 @@ class Cluster:
         except (OSError, RuntimeError) as error:  # RuntimeError: its event loop has ended
             raise _LostError from error
 
-    def _share(self, client: Client) -> Task:
+    def _share(self, client: Client) -> Task[Any]:
         """The data on the cluster, as a task: Dask does it again if its worker is lost."""
         import dask
 

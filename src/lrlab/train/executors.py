@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from lrlab.data import Problem
 from lrlab.errors import UserError
-from lrlab.problem import Problem
 from lrlab.spec import TrainSpec
 from lrlab.train.workers import Workers
 

@@ -1,6 +1,6 @@
-"""The fused engine: a cohort as a few tensor programs, each of many runs.
+"""The fused engine: a trial batch as a few tensor programs, each of many runs.
 
-How a cohort is divided into programs depends on the spec and the size of the data, never on the
+How a batch is divided into programs depends on the spec and the size of the data, never on the
 machine: so the numbers do not either. Programs are independent, and as many as there are cores
 run at a time.
 """
@@ -14,8 +14,8 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
+from lrlab.data import Problem
 from lrlab.optimizers import OPTIMIZERS
-from lrlab.problem import Problem
 from lrlab.spec import TrainSpec
 from lrlab.train import loop
 from lrlab.train.margins import Margins
@@ -30,20 +30,20 @@ ROWS_TIMES_RUNS = 2**19
 HISTORY = 2**25  # losses that a program holds at most
 
 
-def train_cohort(
+def train_batch(
     problem: Problem,
     runs: Sequence[Run],
     settings: TrainSpec,
     recorded: Collection[tuple[int, int]] = frozenset(),
     workers: Workers | None = None,
 ) -> Iterator[list[tuple[Run, Trajectory]]]:
-    """Train a cohort; yields the runs of each program as it ends, in a fixed order.
+    """Train a trial batch; yields the runs of each program as it ends, in a fixed order.
 
     Runs of an optimizer without an update rule are trained by the loop.
 
     Args:
         problem: Data on the device to train on.
-        runs: The whole cohort.
+        runs: The whole trial batch.
         settings: Steps, batch size and so on.
         recorded: Keys of runs that are recorded already: left out of what is yielded, and
             programs of which all are recorded are not run.
@@ -67,7 +67,7 @@ def train_cohort(
         for group, trajectories in zip(left, trained, strict=True):
             yield _fresh(group, trajectories, recorded)
     rest = [run for run in runs if OPTIMIZERS[run.config.optimizer].rule is None]
-    yield from loop.train_cohort(problem, rest, settings, recorded)
+    yield from loop.train_batch(problem, rest, settings, recorded)
 
 
 def _fresh(
@@ -106,7 +106,7 @@ def is_large(n_rows: int, settings: TrainSpec) -> bool:
 
 
 def programs(runs: Sequence[Run], n_rows: int, settings: TrainSpec) -> list[list[Run]]:
-    """Divide a cohort: like runs together, with mini-batches those of one seed only.
+    """Divide a trial batch: like runs together, with mini-batches those of one seed only.
 
     With mini-batches, runs of one seed see the same batches.
     """
@@ -123,7 +123,7 @@ def programs(runs: Sequence[Run], n_rows: int, settings: TrainSpec) -> list[list
 
 
 def most_programs(trials: int, replicates: int, n_rows: int, settings: TrainSpec) -> int:
-    """Into how many programs a cohort of so many trials is divided at most."""
+    """Into how many programs a trial batch of so many trials is divided at most."""
     size = _most_runs(n_rows, settings)
     if loop.batch_rows(n_rows, settings) < n_rows:  # each replicate has a seed of its own
         return replicates * math.ceil(trials / size)

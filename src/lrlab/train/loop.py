@@ -11,9 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from lrlab.data import LogisticRegression, Problem
 from lrlab.losses import LOSSES
 from lrlab.optimizers import OPTIMIZERS
-from lrlab.problem import LogisticRegression, Problem
 from lrlab.spec import TrainSpec
 from lrlab.train.evaluate import final_measures, stepped_measures
 from lrlab.train.trajectory import Trajectory, at_rest, evaluation_steps, outcome_of
@@ -113,7 +113,7 @@ def rows_of_batches(
     yield from itertools.islice(itertools.chain.from_iterable(passes), settings.steps)
 
 
-def train_cohort(
+def train_batch(
     problem: Problem,
     runs: Sequence[Run],
     settings: TrainSpec,

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from lrlab.problem import Problem
+from lrlab.data import Problem
 
 COPIED = 2**24  # numbers of training data up to which all margins are kept as a copy
 FEW = 10  # columns, bias included, up to which products are faster with x column by column

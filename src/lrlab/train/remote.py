@@ -75,9 +75,10 @@ def _prepare(data: array[int]) -> tuple[Margins, TrainSpec]:
 
 def _unwanted() -> Callable[[], bool]:
     """Whether the client has given up the task that this thread runs, or is gone itself."""
-    from distributed.worker import get_worker, thread_state
+    from distributed import worker
 
-    tasks, key = get_worker().state.tasks, thread_state.key
+    tasks = worker.get_worker().state.tasks
+    key = worker.thread_state.key  # type: ignore[attr-defined]
 
     def unwanted() -> bool:
         task = tasks.get(key)

@@ -20,7 +20,7 @@ from typing import Protocol
 
 import torch
 
-from lrlab.problem import Problem
+from lrlab.data import Problem
 from lrlab.spec import TrainSpec
 from lrlab.train.artifacts import with_files
 from lrlab.train.margins import Margins

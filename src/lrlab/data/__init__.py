@@ -1,0 +1,34 @@
+"""The problem to learn: data and model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from lrlab.data.blobs import load_blobs
+from lrlab.data.module import LogisticRegression
+from lrlab.data.problem import Problem
+from lrlab.data.table import load_csv, load_parquet, load_sklearn
+from lrlab.spec import SweepSpec
+
+SOURCES: dict[str, Callable[[Any, int, torch.dtype], Problem]] = {
+    "blobs": load_blobs,
+    "csv": load_csv,
+    "parquet": load_parquet,
+    "sklearn": load_sklearn,
+}
+
+
+def load_problem(spec: SweepSpec) -> Problem:
+    """The data that a spec names.
+
+    Raises:
+        UserError: If the data cannot be used; the message names file and column.
+    """
+    dtype = getattr(torch, spec.train.dtype)
+    return SOURCES[spec.data.source](spec.data, spec.data_seed, dtype)
+
+
+__all__ = ["SOURCES", "LogisticRegression", "Problem", "load_problem"]

@@ -1,0 +1,78 @@
+"""The tutorial's data: two Gaussian classes."""
+
+from __future__ import annotations
+
+import math
+from functools import partial
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from lrlab.data.problem import Problem, seeded
+from lrlab.spec import BlobsData
+
+
+def load_blobs(data: BlobsData, seed: int, dtype: torch.dtype) -> Problem:
+    """Draw training data from the seed, and held-out data afresh from another stream.
+
+    A model is initialised from the stream that drew the training data, right after them, as
+    in the tutorial's program; held-out data and label noise have streams of their own so that
+    they do not disturb it.
+    """
+    x_train, y_train = draw_blobs(data, data.sizes, seeded(seed))
+    x_val, y_val = draw_blobs(data, data.val_sizes, _aside(seed, "held-out"))
+    flips = _aside(seed, "noise")
+    n, d = x_train.shape
+    x_train, x_val = (x * _scales(data) for x in (x_train, x_val))
+    badly = f", condition {data.condition:g}" if data.condition > 1 else ""
+    noise = f", {data.noise:.0%} of labels flipped" if data.noise else ""
+    return Problem(
+        x_train=x_train.to(dtype),
+        y_train=_flip(y_train, data.noise, flips).to(dtype),
+        x_val=x_val.to(dtype),
+        y_val=_flip(y_val, data.noise, flips).to(dtype),
+        feature_names=tuple(f"x{i + 1}" for i in range(d)),
+        classes=("0", "1"),
+        mean=np.zeros(d),
+        scale=np.ones(d),
+        description=f"blobs: {n:,} rows x {d} columns, {len(y_val):,} held out{noise}{badly}",
+        stream=partial(_stream_after_data, data),
+    )
+
+
+def draw_blobs(
+    data: BlobsData, sizes: tuple[int, int], stream: torch.Generator
+) -> tuple[Tensor, Tensor]:
+    """Class 0, then class 1, from one stream.
+
+    Returns:
+        x of shape [sum(sizes), d] and y of shape [sum(sizes)], float32.
+    """
+    parts = [
+        torch.normal(mean * torch.ones(size, data.features), data.spread, generator=stream)
+        + data.shift
+        for size, mean in zip(sizes, data.means, strict=True)
+    ]
+    return torch.cat(parts), torch.cat([torch.zeros(sizes[0]), torch.ones(sizes[1])])
+
+
+def _scales(data: BlobsData) -> Tensor:
+    """Factor of each column, [d], from 1 down to 1 / sqrt(condition)."""
+    return torch.logspace(0, -0.5 * math.log10(data.condition), data.features)
+
+
+def _stream_after_data(data: BlobsData, seed: int) -> torch.Generator:
+    stream = seeded(seed)
+    draw_blobs(data, data.sizes, stream)
+    return stream
+
+
+def _aside(seed: int, purpose: str) -> torch.Generator:
+    """A stream unrelated to the main one of the same seed."""
+    words = np.random.SeedSequence([seed, *purpose.encode()]).generate_state(1, np.uint32)
+    return seeded(int(words[0]))
+
+
+def _flip(y: Tensor, share: float, stream: torch.Generator) -> Tensor:
+    return torch.where(torch.rand(len(y), generator=stream) < share, 1 - y, y)

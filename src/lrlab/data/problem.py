@@ -1,0 +1,110 @@
+"""Problem: the data of one sweep, ready to train on."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import init
+
+from lrlab.data.module import LogisticRegression
+
+TENSORS = ("x_train", "y_train", "x_val", "y_val")
+DIGEST_LENGTH = 36  # hex digits; MLflow stores no more
+
+
+def seeded(seed: int) -> torch.Generator:
+    """A CPU random stream of its own, equal to torch's global one after `manual_seed(seed)`."""
+    return torch.Generator().manual_seed(seed)
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Training and held-out data of a binary classification.
+
+    Args:
+        x_train: Design matrix, [n, d], float32 or float64.
+        y_train: Labels 0 and 1, [n], of the same dtype.
+        x_val: Held-out design matrix, [m, d].
+        y_val: Held-out labels, [m].
+        feature_names: Names of the d columns.
+        classes: Names of class 0 and class 1.
+        mean: What was subtracted from each raw column, [d] float64.
+        scale: What each raw column was then divided by, [d] float64.
+        description: One line for people.
+        stream: Random stream from which a model is initialised, given its seed.
+        fill: What a missing value of each raw column became, [d] float64; NaN where it may not
+            be missing. None if no column may.
+    """
+
+    x_train: Tensor
+    y_train: Tensor
+    x_val: Tensor
+    y_val: Tensor
+    feature_names: tuple[str, ...]
+    classes: tuple[str, str]
+    mean: np.ndarray
+    scale: np.ndarray
+    description: str
+    stream: Callable[[int], torch.Generator] = seeded
+    fill: np.ndarray | None = None
+
+    @property
+    def n_features(self) -> int:
+        """Number of columns, d."""
+        return self.x_train.shape[1]
+
+    @property
+    def share_of_class_1(self) -> float:
+        """Share of the training rows that are of class 1."""
+        return float(self.y_train.double().mean())
+
+    def digest(self) -> str:
+        """SHA-256 of every number in the data and of the column names, shortened.
+
+        MLflow's own digest reads only the first 10,000 rows.
+        """
+        sha = hashlib.sha256(repr((self.feature_names, self.classes)).encode())
+        for tensor in (getattr(self, name).cpu() for name in TENSORS):
+            sha.update(repr((tuple(tensor.shape), str(tensor.dtype))).encode())
+            sha.update(np.ascontiguousarray(tensor.numpy()).data)
+        return sha.hexdigest()[:DIGEST_LENGTH]
+
+    def to(self, device: torch.device | str) -> Problem:
+        """The same problem with its tensors on a device."""
+        moved = {name: getattr(self, name).to(device) for name in TENSORS}
+        return replace(self, **moved)
+
+    def initial_model(self, seed: int) -> LogisticRegression:
+        """A freshly initialised model, drawn as `torch.nn.Linear` draws, from a stream of its own.
+
+        The same seed gives the same weights for every trial, so that trials are compared from
+        the same start. Torch's global random state is not touched: threads share it.
+        """
+        with torch.device("meta"):
+            model = LogisticRegression(self.n_features)
+        model.to_empty(device="cpu")
+        stream, linear = self.stream(seed), model.features
+        init.kaiming_uniform_(linear.weight, a=math.sqrt(5), generator=stream)
+        bound = 1 / math.sqrt(self.n_features)
+        init.uniform_(linear.bias, -bound, bound, generator=stream)
+        return model.to(self.x_train)
+
+    def raw_model(self, weight: np.ndarray, bias: float) -> LogisticRegression:
+        """The same classifier for raw columns: standardisation folded into the weights.
+
+        Args:
+            weight: Weights on the standardised columns, [d].
+            bias: Bias on the standardised columns.
+        """
+        model = LogisticRegression(self.n_features).double()
+        folded = weight / self.scale
+        with torch.no_grad():
+            model.features.weight.copy_(torch.from_numpy(folded)[None])
+            model.features.bias.fill_(float(bias - folded @ self.mean))
+        return model.float()

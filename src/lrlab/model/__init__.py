@@ -1,0 +1,1 @@
+"""The model of a sweep: what is logged, served and predicted with."""

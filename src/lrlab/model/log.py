@@ -1,0 +1,117 @@
+"""The best run's model, as an MLflow model that loads without lrlab and without pickle."""
+
+from __future__ import annotations
+
+import io
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr
+
+import mlflow
+import numpy as np
+import torch
+from mlflow.models import Model, infer_signature
+from torch import nn
+
+from lrlab.data import Problem
+from lrlab.errors import LrlabError
+from lrlab.track.read import RecordedRun
+from lrlab.track.recorder import Recorder
+from lrlab.track.store import Store, explained
+from lrlab.train.artifacts import WEIGHTS_FILE
+
+EXAMPLE_ROWS = 8
+URI_VARIABLE = "MLFLOW_TRACKING_URI"
+
+
+def load_weights(store: Store, run_id: str) -> dict[str, torch.Tensor]:
+    """The weights that a run logged: a state dict of LogisticRegression, float64."""
+    with explained(store.uri), tempfile.TemporaryDirectory(prefix="lrlab-") as folder:
+        path = store.client.download_artifacts(run_id, WEIGHTS_FILE, folder)
+        state: dict[str, torch.Tensor] = torch.load(path, weights_only=True)
+    return state
+
+
+class Impute(nn.Module):
+    """Replaces what is missing, NaN, as it was replaced in training.
+
+    Args:
+        fill: Value of each column, [d]; NaN leaves it as it is.
+    """
+
+    fill: torch.Tensor
+
+    def __init__(self, fill: torch.Tensor) -> None:
+        super().__init__()
+        self.register_buffer("fill", fill)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Columns without missing values, [n, d], from raw ones, [n, d]."""
+        return torch.where(torch.isnan(x), self.fill, x)
+
+
+def log_best_model(recorder: Recorder, problem: Problem, best: RecordedRun) -> None:
+    """Log the best run's model to the parent run, registered if the spec asks.
+
+    The model takes raw columns, [n, d] float32, in the order of its `columns` metadata (one-hot
+    columns as 0 and 1, missing values as NaN if the sweep imputed them), and returns p(y = 1),
+    [n, 1].
+
+    Raises:
+        LrlabError: If MLflow cannot log it.
+    """
+    store = recorder.store
+    state = load_weights(store, best.run_id)
+    raw = problem.raw_model(state["features.weight"][0].numpy(), float(state["features.bias"][0]))
+    layers = [raw.features, nn.Sigmoid()]
+    if problem.fill is not None:
+        layers.insert(0, Impute(torch.from_numpy(problem.fill).float()))
+    model = nn.Sequential(*layers).eval()
+    rows = problem.x_val[:EXAMPLE_ROWS].double().numpy() * problem.scale + problem.mean
+    example = rows.astype(np.float32)
+    with torch.no_grad():
+        output = model(torch.from_numpy(example)).numpy()
+    try:
+        # Exporting the graph talks on standard error, whatever the log level.
+        with explained(store.uri), _fluent(store.uri), redirect_stderr(io.StringIO()):
+            # By itself MLflow would put it into the experiment Default, where a user of a team
+            # server may write nothing.
+            made = store.client.create_logged_model(
+                recorder.info.experiment_id,
+                name="model",
+                source_run_id=recorder.info.run_id,
+                params=store.client.get_run(recorder.info.run_id).data.params,
+            )
+            Model.log(
+                None,
+                mlflow.pytorch,
+                model_id=made.model_id,
+                run_id=recorder.info.run_id,
+                step=best.trial,  # MLflow copies the sweep's metrics of that step to the model
+                registered_model_name=recorder.spec.register_model,
+                pytorch_model=model,
+                signature=infer_signature(example, output),
+                input_example=example,
+                pip_requirements=[f"torch=={torch.__version__.partition('+')[0]}", "numpy"],
+                metadata={
+                    "columns": list(problem.feature_names),
+                    "classes": list(problem.classes),
+                    "run_id": best.run_id,
+                },
+            )
+    except (RuntimeError, ValueError, ImportError) as error:
+        raise LrlabError(f"MLflow cannot log the best model: {error}") from error
+
+
+@contextmanager
+def _fluent(uri: str) -> Iterator[None]:
+    """Let MLflow's fluent functions use a store, and afterwards what they used before."""
+    before = os.environ.get(URI_VARIABLE)  # MLflow keeps it equal to `set_tracking_uri`
+    mlflow.set_tracking_uri(uri)
+    try:
+        yield
+    finally:
+        mlflow.set_tracking_uri(None)
+        if before is not None:
+            os.environ[URI_VARIABLE] = before

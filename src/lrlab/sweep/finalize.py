@@ -1,0 +1,58 @@
+"""The end of a sweep: its best run, model and report, from what is recorded."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from lrlab.data import Problem
+from lrlab.model.log import log_best_model
+from lrlab.report import build_report, write_report
+from lrlab.report.recorded import best_of, note_on, report_input
+from lrlab.spec import SweepSpec
+from lrlab.spec.space import names
+from lrlab.track import RecordedRun, Recorder, runs_frame
+from lrlab.track import mlflow_schema as schema
+from lrlab.train.graph import trace
+from lrlab.train.graph_svg import to_svg
+from lrlab.train.loop import objective_of
+from lrlab.trial import TrialConfig
+
+
+def finalize(recorder: Recorder, problem: Problem) -> tuple[RecordedRun | None, str]:
+    """Graph, best model and report; then the sweep is finished. Returns best run and verdict."""
+    best = best_run(recorder)
+    recorder.log_text(draw_graph(recorder.spec, problem, best), "graph.svg")
+    if best is not None:
+        log_best_model(recorder, problem, best)
+    store, info = recorder.store, recorder.info
+    runs, curves, context = report_input(store, info, problem, recorder.in_order)
+    if context.landscape is not None:
+        recorder.log_text(context.landscape.to_json(), schema.LANDSCAPE_FILE)
+    report = build_report(runs, curves, context)
+    with tempfile.TemporaryDirectory(prefix="lrlab-") as folder:
+        write_report(report, Path(folder))
+        note = note_on(info, report.runs, recorder.spec, report.verdict.text)
+        recorder.finalize(Path(folder), note, report.verdict.text, best)
+    return best, report.verdict.text
+
+
+def draw_graph(spec: SweepSpec, problem: Problem, best: RecordedRun | None = None) -> str:
+    """The autograd graph of model and loss as SVG: the best run's loss, else the first one."""
+    config = best.config() if best else _first_config(spec)
+    model = problem.initial_model(spec.seed)
+    graph = trace(model, objective_of(config, model), problem.x_train, problem.y_train)
+    return to_svg(graph, title=f"Autograd graph of logistic regression with {config.loss}")
+
+
+def _first_config(spec: SweepSpec) -> TrialConfig:
+    space = spec.search.space
+    optimizer, loss = (names(space, key)[0] for key in ("optimizer", "loss"))
+    return TrialConfig.of(optimizer, loss, lr=0.01, l2=spec.train.l2)
+
+
+def best_run(recorder: Recorder) -> RecordedRun | None:
+    """The run with the best objective; None if no run ended with a finite one."""
+    runs = recorder.in_order
+    best = best_of(runs_frame(runs), recorder.spec)
+    return None if best is None else next(r for r in runs if r.run_id == best["run_id"])

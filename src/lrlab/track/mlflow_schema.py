@@ -1,0 +1,326 @@
+"""How a sweep and its runs look in MLflow: names, tags, params, metrics, artifacts.
+
+Writers of any kind log exactly what this module says, and readers rely on it.
+"""
+
+from __future__ import annotations
+
+import getpass
+import json
+import platform
+import subprocess
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import torch
+from mlflow.entities import Metric, Param, RunTag
+from mlflow.entities.dataset import Dataset
+from mlflow.entities.dataset_input import DatasetInput
+from mlflow.entities.input_tag import InputTag
+
+from lrlab.data import Problem
+from lrlab.measures import STEPPED
+from lrlab.spec import SweepSpec, flatten
+from lrlab.train import Trajectory
+from lrlab.train.artifacts import run_files
+from lrlab.trial import Run
+
+KIND = "lrlab.kind"
+SPEC_DIGEST = "lrlab.spec_digest"
+DATA_DIGEST = "lrlab.data_digest"
+DATA = "lrlab.data"
+OBJECTIVE = "lrlab.objective"
+VERSIONS = "lrlab.versions"
+STATE = "lrlab.state"
+TRIALS = "lrlab.trials"
+SUBMITTED_BY = "lrlab.submitted_by"
+CANCEL = "lrlab.cancel"
+REASON = "lrlab.reason"
+DONE = "lrlab.runs_done"
+OWNER = "lrlab.owner"
+HEARTBEAT = "lrlab.heartbeat"
+BEST_RUN = "lrlab.best_run"
+VERDICT = "lrlab.verdict"
+MODEL = "lrlab.model_of"
+TRIAL = "lrlab.trial"
+REPLICATE = "lrlab.replicate"
+OUTCOME = "lrlab.outcome"
+STEPS = "lrlab.steps"
+DIVERGED_AT = "lrlab.diverged_at"
+PARENT = "mlflow.parentRunId"
+
+Point = tuple[str, float, int]  # metric, value, step
+Files = Iterable[tuple[str, bytes | memoryview]]  # name, content
+CURVE_POINTS = 20  # of a run's curve in MLflow; the history artifact has every step
+
+RUNNING, FINISHED, FAILED, CANCELLED = "running", "finished", "failed", "cancelled"
+QUEUED, ARRIVING = "queued", "arriving"  # of a sweep that was handed to a server
+
+SPEC_FILE = "sweep.yaml"
+CURVES_FOLDER = "curves"
+REPORT_FOLDER = "report"
+LANDSCAPE_FILE = "landscape.json"
+
+
+def experiment_tags(spec: SweepSpec) -> dict[str, str]:
+    """Tags of a new experiment: the MLflow UI then opens it on training runs, not on GenAI."""
+    best = spec.measure.direction == "maximize"
+    return {
+        "mlflow.experimentKind": "custom_model_development",
+        "mlflow.experiment.primaryMetric.name": spec.objective,
+        "mlflow.experiment.primaryMetric.greaterIsBetter": str(best),
+    }
+
+
+def sweep_tags(spec: SweepSpec, user: str) -> dict[str, str]:
+    """Tags of a new parent run, as far as the spec tells."""
+    return {
+        KIND: "sweep",
+        SPEC_DIGEST: spec.digest(),
+        TRIALS: str(spec.n_trials),
+        OBJECTIVE: spec.objective,
+        "mlflow.user": user,
+        "mlflow.source.name": "lrlab sweep",
+        "mlflow.source.type": "LOCAL",
+        "mlflow.note.content": spec.description,
+    }
+
+
+def data_tags(spec: SweepSpec, problem: Problem) -> dict[str, str]:
+    """Tags of a parent run that tell on what, and with what, its runs train."""
+    tags = {
+        DATA_DIGEST: problem.digest(),
+        DATA: problem.description,
+        VERSIONS: f"lrlab {version('lrlab')}, torch {torch.__version__}, "
+        f"optuna {version('optuna')}, mlflow {version('mlflow')}, "
+        f"python {platform.python_version()}",
+        "mlflow.note.content": spec.description or f"Sweep over {problem.description}.",
+    }
+    commit = _git_commit()
+    return tags | ({"mlflow.source.git.commit": commit} if commit else {})
+
+
+def as_tags(tags: Mapping[str, str]) -> list[RunTag]:
+    """Tags as MLflow's client takes them."""
+    return [RunTag(key, value) for key, value in tags.items()]
+
+
+def sweep_params(spec: SweepSpec) -> list[Param]:
+    """The spec, flattened; not `search.trials`, which an extension may raise."""
+    flat = flatten(spec.resolved())
+    return [
+        Param(_permitted(key), value)
+        for key, value in flat.items()
+        if key not in ("search.trials", "description") and value
+    ]
+
+
+def _permitted(key: str) -> str:
+    return "".join(c if c.isalnum() or c in "_-. /" else "_" for c in key)
+
+
+def run_name(run: Run) -> str:
+    """Such as `0007 adam bce lr=0.0123`, sorted as text by trial."""
+    config = run.config
+    replicate = f" #{run.replicate}" if run.replicate else ""
+    return f"{run.trial:04d} {config.optimizer} {config.loss} lr={config.lr:.3g}{replicate}"
+
+
+def run_tags(run: Run, parent: str, user: str) -> dict[str, str]:
+    """Tags that a child run is created with: enough to tell which run of the sweep it is."""
+    return {
+        PARENT: parent,
+        KIND: "run",
+        TRIAL: str(run.trial),
+        REPLICATE: str(run.replicate),
+        "mlflow.user": user,
+        "mlflow.source.name": "lrlab sweep",
+        "mlflow.source.type": "LOCAL",
+    }
+
+
+def run_params(run: Run) -> list[Param]:
+    """Params of a child run; a number's text reads back to the same number."""
+    params: dict[str, Any] = {**run.config.params(), "seed": run.seed}
+    return [Param(key, str(value)) for key, value in params.items()]
+
+
+def run_points(trajectory: Trajectory) -> list[Point]:
+    """Thinned curves, and each final measure that has no curve once, at step 0.
+
+    At step 0, because the MLflow UI then compares runs in a bar chart and not in a line of one
+    point. The steps of a curve increase, so its last point is what MLflow holds as the latest.
+    """
+    count = len(trajectory.evaluated)
+    kept = np.linspace(0, count - 1, min(CURVE_POINTS, count)).round().astype(int)
+    return _points(trajectory, np.unique(kept))
+
+
+def latest_points(trajectory: Trajectory) -> list[Point]:
+    """The last of a run's points of every metric."""
+    count = len(trajectory.evaluated)
+    return _points(trajectory, np.arange(count)[-1:])
+
+
+def _points(trajectory: Trajectory, kept: np.ndarray) -> list[Point]:
+    steps = trajectory.evaluated[kept]
+    curves = {"train_loss": trajectory.train_loss[steps - 1]}
+    curves |= {name: values[kept] for name, values in trajectory.stepped.items()}
+    numbers = steps.tolist()
+    points = [
+        (name, value, step)
+        for name, values in curves.items()
+        for value, step in zip(values.tolist(), numbers, strict=True)
+    ]
+    return points + [(name, v, 0) for name, v in trajectory.final.items() if name not in curves]
+
+
+def run_metrics(trajectory: Trajectory, timestamp: int) -> list[Metric]:
+    """The points as MLflow's metrics, all of one time in milliseconds since the epoch."""
+    return [Metric(name, value, timestamp, step) for name, value, step in run_points(trajectory)]
+
+
+def outcome_tags(trajectory: Trajectory) -> list[RunTag]:
+    """How the run ended."""
+    tags = [RunTag(OUTCOME, trajectory.outcome), RunTag(STEPS, str(trajectory.steps))]
+    if trajectory.diverged_at is not None:
+        tags.append(RunTag(DIVERGED_AT, str(trajectory.diverged_at)))
+    return tags
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """A finished run as MLflow is to have it.
+
+    Args:
+        run_id: MLflow's.
+        name: The run's name.
+        tags: All but the name; `mlflow.user` among them.
+        params: As text.
+        points: Of all metrics.
+        latest: The last point of each metric.
+        files: Forms the artifacts, one after another, as they may be large.
+    """
+
+    run_id: str
+    name: str
+    tags: Mapping[str, str]
+    params: Mapping[str, str]
+    points: Sequence[Point]
+    latest: Sequence[Point]
+    files: Callable[[], Files]
+
+
+def run_record(run_id: str, run: Run, trajectory: Trajectory, parent: str, user: str) -> RunRecord:
+    """A run of a sweep as a record."""
+    outcome = {tag.key: tag.value for tag in outcome_tags(trajectory)}
+    return RunRecord(
+        run_id=run_id,
+        name=run_name(run),
+        tags=run_tags(run, parent, user) | outcome,
+        params={param.key: param.value for param in run_params(run)},
+        points=run_points(trajectory),
+        latest=latest_points(trajectory),
+        files=partial(run_files, trajectory),
+    )
+
+
+def write_files(files: Files, folder: Path) -> None:
+    """Write files to a folder, each at once: many small writes cost more than all the rest."""
+    for name, content in files:
+        (folder / name).write_bytes(content)
+
+
+def corners(curve: Mapping[int, float]) -> list[tuple[int, float]]:
+    """The points of a curve of steps between which it does not change, by increasing step."""
+    points = sorted(curve.items())
+    ends = {0, len(points) - 1}
+    return [
+        point
+        for i, point in enumerate(points)
+        if i in ends or not points[i - 1][1] == point[1] == points[i + 1][1]
+    ]
+
+
+def history_writer(path: Path) -> pq.ParquetWriter:
+    """A file of many histories, written table by table."""
+    return pq.ParquetWriter(
+        path, _HISTORIES, use_dictionary=["run_id"], write_statistics=["run_id"]
+    )
+
+
+def histories_table(histories: Sequence[tuple[str, Mapping[str, np.ndarray]]]) -> pa.Table:
+    """Histories, given as columns, one below the other, each row with its run_id.
+
+    A measure that a run never took is empty.
+    """
+    steps = [len(columns["step"]) for _, columns in histories]
+    which = np.repeat(np.arange(len(histories), dtype=np.int32), steps)
+    run_ids = pa.DictionaryArray.from_arrays(which, [run_id for run_id, _ in histories])
+    found = [
+        np.concatenate(
+            [
+                columns[name] if name in columns else np.full(count, np.nan)
+                for (_, columns), count in zip(histories, steps, strict=True)
+            ]
+        )
+        for name in _HISTORIES.names[1:]
+    ]
+    return pa.table([run_ids.cast(pa.string()), *found], schema=_HISTORIES)
+
+
+_HISTORIES = pa.schema(
+    [("run_id", pa.string()), ("step", pa.int64()), ("train_loss", pa.float64())]
+    + [(name, pa.float64()) for name in STEPPED]
+)
+
+
+def curves_file(batch: int) -> str:
+    """Name of the file with all histories of one trial batch."""
+    return f"cohort-{batch:05d}.parquet"
+
+
+def dataset_input(spec: SweepSpec, problem: Problem) -> DatasetInput:
+    """The data as an MLflow dataset input, with a digest over every row."""
+    source = spec.data.model_dump(mode="json", exclude_none=True)
+    profile = {
+        "rows": len(problem.y_train),
+        "held_out_rows": len(problem.y_val),
+        "columns": problem.n_features,
+        "class_0": problem.classes[0],
+        "class_1": problem.classes[1],
+        "share_of_class_1": round(problem.share_of_class_1, 6),
+    }
+    dataset = Dataset(
+        name=problem.description.partition(":")[0],
+        digest=problem.digest(),
+        source_type=spec.data.source,
+        source=json.dumps(source),
+        profile=json.dumps(profile),
+    )
+    return DatasetInput(dataset, tags=[InputTag("mlflow.data.context", "training")])
+
+
+def user() -> str:
+    """The login name, for `mlflow.user`."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's user without a passwd entry
+        return "unknown"
+
+
+def _git_commit() -> str | None:
+    try:
+        done = subprocess.run(
+            ["git", "rev-parse", "HEAD"], capture_output=True, text=True, timeout=5, check=False
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip() or None if done.returncode == 0 else None

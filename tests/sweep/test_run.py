@@ -1,0 +1,263 @@
+"""The conductor: sweeps end complete, and equal, whatever happened on the way."""
+
+from __future__ import annotations
+
+import gc
+from concurrent.futures import wait
+from typing import Any
+
+import pandas as pd
+import pytest
+from mlflow import MlflowClient
+
+import lrlab
+from lrlab import LrlabError, UserError, make_spec
+from lrlab.search import SAMPLERS
+from lrlab.sweep import Progress, run_sweep
+from lrlab.track import connect, list_sweeps
+from lrlab.track.writers import WRITERS
+from lrlab.train import Processes
+from support import tiny
+
+pytestmark = pytest.mark.usefixtures("unpainted")
+
+
+def numbers(name: str = "tiny") -> pd.DataFrame:
+    """The runs without what may differ between sweeps."""
+    return lrlab.load_runs(name).drop(columns="run_id")
+
+
+def run(changes: dict[str, Any] | None = None, **options: Any) -> Any:
+    return run_sweep(make_spec(tiny(**(changes or {}))), **options)
+
+
+def test_the_same_spec_gives_the_same_numbers(workdir) -> None:
+    run()
+    first = numbers()
+    run(new=True)
+    pd.testing.assert_frame_equal(numbers(), first)
+    assert len(list_sweeps(connect())) == 2
+
+
+@pytest.mark.parametrize(
+    ("sampler", "engine", "recorded"),
+    # The loop's runs are recorded one by one, a fused trial batch (here of 3) as a whole.
+    [(name, "loop", 5) for name in SAMPLERS if name != "gp"] + [("tpe", "fused", 6)],
+)
+def test_every_sampler_survives_an_interruption(
+    sampler: str, engine: str, recorded: int, workdir
+) -> None:
+    space = {"momentum.beta": {"low": 0.5, "high": 0.9, "points": 2}}
+    space |= {"lr": {"low": 0.01, "high": 1, "log": True, "points": 3}, "loss": "bce"}
+    space |= {"optimizer": ["sgd", "momentum"], "l2": {"low": 1e-4, "high": 0.1, "points": 2}}
+    changes = {"search": {"sampler": sampler, "batch": 3, "space": space}}
+    changes["train"] = {"steps": 5, "engine": engine}
+    run(changes, new=True)
+    undisturbed = numbers()
+    seen = []
+
+    def stop_at_fifth(progress: Progress) -> None:
+        seen.append(progress.done)
+        if progress.done == 5:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(changes, new=True, on_progress=stop_at_fifth)
+    assert list_sweeps(connect())[0].state == "cancelled"
+    result = run(changes)
+    assert recorded <= result.resumed <= len(result.runs)  # what waited to be written is too
+    pd.testing.assert_frame_equal(numbers(), undisturbed)
+
+
+def test_a_finished_sweep_trains_nothing_more(workdir) -> None:
+    first = run()
+    again = run()
+    assert again.already_finished
+    assert again.run_id == first.run_id
+    assert again.best == first.best
+    assert again.verdict == first.verdict != ""
+    assert MlflowClient().get_run(first.run_id).data.tags["lrlab.verdict"] == first.verdict
+
+
+def test_more_trials_extend_a_sweep_to_what_it_would_have_been(workdir) -> None:
+    run({"search": {"trials": 10}}, new=True)
+    undisturbed = numbers()
+    short = run({"search": {"trials": 6}}, new=True)
+    extended = run({"search": {"trials": 10}})
+    assert extended.run_id == short.run_id
+    assert extended.resumed == 6
+    # The last batch was trained in a smaller program at first, and a matrix product over fewer
+    # rows may round otherwise on some processors.
+    pd.testing.assert_frame_equal(numbers(), undisturbed, rtol=1e-3)
+
+
+def test_extended_curves_are_complete(workdir) -> None:
+    run({"search": {"trials": 6}})
+    run({"search": {"trials": 10}})
+    runs, curves = lrlab.load_runs(), lrlab.load_curves()
+    losses = curves[curves["metric"] == "train_loss"].groupby("run_id")["step"].count()
+    assert losses.reindex(runs["run_id"]).tolist() == runs["steps"].tolist()
+
+
+def test_a_store_that_fails_leaves_nothing_running(
+    workdir, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(new=True)
+    undisturbed = numbers()
+    client = type(connect().client)
+    real, calls = client.log_batch, []
+
+    def fail_once(self: Any, run_id: str, *args: Any, **kwargs: Any) -> None:
+        calls.append(run_id)
+        if len(calls) == 6:
+            raise OSError(28, "No space left on device")
+        real(self, run_id, *args, **kwargs)
+
+    monkeypatch.setattr(client, "log_batch", fail_once)
+    with pytest.raises(LrlabError, match=r"disk is full.*run the same command again"):
+        run(new=True)
+    monkeypatch.undo()
+    monkeypatch.chdir(workdir)
+    info = list_sweeps(connect())[0]
+    assert info.state == "failed"
+    statuses = [
+        r.info.status for r in connect().client.search_runs([info.experiment_id], max_results=1000)
+    ]
+    assert "RUNNING" not in statuses
+    run()
+    pd.testing.assert_frame_equal(numbers(), undisturbed)
+
+
+def test_changed_data_are_refused(workdir) -> None:
+    table = workdir / "t.csv"
+    rows = [f"{i % 7},{(i * 3) % 5},{i % 2}" for i in range(60)]
+    table.write_text("\n".join(["a,b,y", *rows]))
+    data = {"source": "csv", "path": str(table), "target": "y"}
+    run({"data": data, "train": {"steps": 3}})
+    table.write_text("\n".join(["a,b,y", *rows[:-1], "100,1,1"]))
+    with pytest.raises(UserError, match=r"data have changed.*--new"):
+        run({"data": data, "train": {"steps": 3}})
+
+
+def test_a_sweep_in_which_every_run_diverges_still_ends_with_a_report(workdir) -> None:
+    space = {"optimizer": "sgd", "loss": "squared_hinge", "lr": {"low": 1e20, "high": 1e25}}
+    result = run({"search": {"trials": 2, "space": space}})
+    assert result.best is None
+    assert set(lrlab.load_runs()["outcome"]) == {"diverged"}
+
+
+def test_a_maximised_objective_finds_the_largest(workdir) -> None:
+    result = run({"objective": "val_accuracy"})
+    assert result.best.latest["val_accuracy"] == lrlab.load_runs()["val_accuracy"].max()
+
+
+@pytest.mark.parametrize("name", ["bulk", "client"])
+def test_every_writer_leaves_runs_that_read_back(name: str, workdir) -> None:
+    from lrlab.data import load_problem
+    from lrlab.track import recorded_runs
+    from lrlab.track.open_sweep import open_sweep
+    from lrlab.track.recorder import as_recorded
+    from lrlab.train import train
+    from lrlab.trial import Run, TrialConfig
+
+    spec = make_spec(tiny())
+    problem = load_problem(spec)
+    runs = [
+        Run(0, 0, 1, TrialConfig.of("momentum", "bce", 0.1)),
+        Run(1, 0, 1, TrialConfig.of("sgd", "squared_hinge", 1e20)),
+    ]
+    done = [(r, train(problem, r.config, spec.train, r.seed)) for r in runs]
+    with open_sweep(connect(), spec, problem) as recorder:
+        info = recorder.info
+        ids = WRITERS[name][0](recorder.store, info.experiment_id, info.run_id, done)
+    expected = [as_recorded(run, t, i) for (run, t), i in zip(done, ids, strict=True)]
+    assert recorded_runs(connect(), info) == expected
+
+
+def test_a_users_own_loss_and_optimizer_are_used_by_name(workdir) -> None:
+    import torch
+
+    lrlab.LOSSES.register(
+        lrlab.Loss(
+            "exponential",
+            lambda z, y, scale: torch.exp(-scale * (2 * y - 1) * z),
+            formula="exp(-scale s z)",
+            when="AdaBoost's loss.",
+            source="Friedman, Hastie & Tibshirani 2000",
+            hyperparameters=(lrlab.Hyperparameter("scale", 1.0, low=0.1, high=10),),
+        )
+    )
+    lrlab.OPTIMIZERS.register(
+        lrlab.Optimizer(
+            "asgd",
+            lambda params, lr: torch.optim.ASGD(params, lr=lr),
+            formula="sgd, averaged",
+            when="Noise.",
+            source="Polyak & Juditsky 1992",
+            default_lr=0.01,
+        )
+    )
+    space = {
+        "optimizer": "asgd",
+        "loss": ["exponential"],
+        "lr": [0.01, 0.1],
+        "exponential.scale": [0.5, 1.0],
+    }
+    try:
+        run({"search": {"sampler": "grid", "trials": None, "space": space}})
+        runs = lrlab.load_runs()
+    finally:
+        lrlab.LOSSES.unregister("exponential")
+        lrlab.OPTIMIZERS.unregister("asgd")
+    assert len(runs) == 4
+    assert set(runs["exponential.scale"]) == {0.5, 1.0}
+
+
+def test_worker_processes_change_nothing(workdir, monkeypatch: pytest.MonkeyPatch) -> None:
+    changes = {"search": {"trials": 12, "batch": 4}}
+    run(changes, new=True)
+    alone = numbers()
+    started = []
+
+    class Ready(Processes):
+        """Up before the first program comes, which else this process would train itself."""
+
+        def __init__(self, *args: Any) -> None:
+            super().__init__(*args)
+            started.append(wait(self._warm))
+
+    monkeypatch.setattr("lrlab.sweep.worker_pool.Processes", Ready)
+    monkeypatch.setattr("lrlab.sweep.worker_pool.WORTH_A_PROCESS", 1e-9)
+    run(changes, new=True, workers=1)
+    assert len(started) == 1
+    pd.testing.assert_frame_equal(numbers(), alone)
+
+
+def test_the_best_so_far_is_a_curve_in_mlflow_that_falls_in_steps(workdir) -> None:
+    result = run({"search": {"sampler": "random", "trials": 40, "batch": 16}})
+    history = MlflowClient().get_metric_history(result.run_id, "best_val_log_loss")
+    points = pd.Series({point.step: point.value for point in history})
+    trials = numbers().sort_values("trial").set_index("trial")["val_log_loss"]
+    best = trials.cummin().ffill()
+    pd.testing.assert_series_equal(points, best[points.index], check_names=False)
+    assert len(points) < len(best)
+    # Between two points it is level, or falls within one trial.
+    filled = points.reindex(best.index).ffill()
+    pd.testing.assert_series_equal(filled, best, check_names=False)
+
+
+def test_a_sweep_leaves_the_garbage_collector_as_it_was(workdir) -> None:
+    before = gc.get_threshold(), gc.get_freeze_count()
+    run()
+    assert (gc.get_threshold(), gc.get_freeze_count()) == before
+
+
+def test_a_missing_gpu_is_said_before_anything_is_recorded(
+    workdir, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    with pytest.raises(UserError, match="finds no GPU here; write cpu or auto"):
+        run({"train": {"device": "cuda"}})
+    assert list_sweeps(connect()) == []
+    result = run({"train": {"device": "auto"}})
+    assert len(result.runs) == 8
