@@ -8,15 +8,17 @@ from typing import Any
 import torch
 
 from lrlab.data.blobs import load_blobs
+from lrlab.data.columns import ColumnReading
 from lrlab.data.module import LogisticRegression
 from lrlab.data.problem import Problem
-from lrlab.data.table import load_csv, load_parquet, load_sklearn
+from lrlab.data.sources import read_table
+from lrlab.data.table import load_sklearn, load_table
 from lrlab.spec import SweepSpec
 
 SOURCES: dict[str, Callable[[Any, int, torch.dtype], Problem]] = {
     "blobs": load_blobs,
-    "csv": load_csv,
-    "parquet": load_parquet,
+    "csv": load_table,
+    "parquet": load_table,
     "sklearn": load_sklearn,
 }
 
@@ -31,4 +33,11 @@ def load_problem(spec: SweepSpec) -> Problem:
     return SOURCES[spec.data.source](spec.data, spec.data_seed, dtype)
 
 
-__all__ = ["SOURCES", "LogisticRegression", "Problem", "load_problem"]
+__all__ = [
+    "SOURCES",
+    "ColumnReading",
+    "LogisticRegression",
+    "Problem",
+    "load_problem",
+    "read_table",
+]

@@ -14,6 +14,7 @@ import pandas as pd
 import torch
 
 from lrlab.data.problem import Problem
+from lrlab.data.splits import stratified
 from lrlab.errors import UserError
 from lrlab.spec import CsvData, ParquetData, SklearnData
 
@@ -49,7 +50,7 @@ def split_and_encode(
         UserError: If a column cannot be used, or the rows are too few to split.
     """
     _check_finite(frame, columns[0], where)
-    train, val = _split(y, data, seed, where)
+    train, val = stratified(y, data.val_fraction, seed, where)
     numeric, categorical = columns
     found = [_measured(frame[column], train, impute) for column in numeric]
     if categorical:
@@ -74,25 +75,6 @@ def split_and_encode(
         f"class 1 is {classes[1]}",
         fill=np.array([column.fill for column in kept]) if impute else None,
     )
-
-
-def _split(
-    y: np.ndarray, data: CsvData | ParquetData | SklearnData, seed: int, where: str
-) -> tuple[np.ndarray, np.ndarray]:
-    """Row numbers of the training and the held-out rows, stratified by class, increasing."""
-    from sklearn.model_selection import train_test_split
-
-    try:
-        train, val = train_test_split(
-            np.arange(len(y)), test_size=data.val_fraction, random_state=seed, stratify=y
-        )
-    except ValueError:
-        fewest = int(min(y.sum(), len(y) - y.sum()))
-        raise UserError(
-            f"{where}: {len(y):,} rows, {fewest:,} of the rarer class, are too few for a "
-            f"stratified split with data.val_fraction = {data.val_fraction:g}"
-        ) from None
-    return np.sort(train), np.sort(val)
 
 
 @dataclass(frozen=True)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import init
 
+from lrlab.data.columns import ColumnReading
 from lrlab.data.module import LogisticRegression
 
 TENSORS = ("x_train", "y_train", "x_val", "y_val")
@@ -40,6 +41,11 @@ class Problem:
         stream: Random stream from which a model is initialised, given its seed.
         fill: What a missing value of each raw column became, [d] float64; NaN where it may not
             be missing. None if no column may.
+        reading: How each column of the user's file was read, in the file's order; empty where the
+            data come from no file.
+        rows_left_out: Rows of the file that were left out, by the column whose missing value cost
+            them; a row that lacks several is counted once, for the target, else for the column
+            that lacks most. So their sum is the number of rows left out.
     """
 
     x_train: Tensor
@@ -53,6 +59,8 @@ class Problem:
     description: str
     stream: Callable[[int], torch.Generator] = seeded
     fill: np.ndarray | None = None
+    reading: tuple[ColumnReading, ...] = ()
+    rows_left_out: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def n_features(self) -> int:
