@@ -60,6 +60,7 @@ def ls(tracking_uri: str | None, as_json: bool, verbose: bool) -> int:
                     "of": s.total,
                     "objective": s.objective,
                     "best": s.best,
+                    "base_rate": s.base_rate,
                     "started": s.started.isoformat(),
                 }
                 for s in sweeps
@@ -78,13 +79,14 @@ def ls(tracking_uri: str | None, as_json: bool, verbose: bool) -> int:
             *((s.owner,) if several else ()),
             f"{s.done}/{s.total}",
             f"{s.objective} {cell(s.best)}",
+            cell(s.base_rate),
             f"{s.started.astimezone():%Y-%m-%d %H:%M}",
             s.run_id[:8],
         )
         for s in sweeps
     ]
     by = ("by",) if several else ()
-    click.echo(table(("sweep", "state", *by, "runs", "best", "started", "id"), rows))
+    click.echo(table(("sweep", "state", *by, "runs", "best", "base rate", "started", "id"), rows))
     return 0
 
 
@@ -152,6 +154,7 @@ def _print_sweep(
             "of": spec.n_runs,
             "outcomes": outcomes,
             "objective": spec.objective,
+            "base_rate": info.baseline and info.baseline.to_dict(),
             "verdict": info.verdict,
             "spec": spec.resolved(),
             "best_runs": [row.dropna().to_dict() for _, row in best.iterrows()],
@@ -182,7 +185,7 @@ def _show_sweep(
     for key, value in flatten(spec.resolved()).items():
         if value:
             click.echo(f"  {key}: {value}")
-    rows = [
+    rows: list[tuple[object, ...]] = [
         (
             int(row["trial"]),
             row["optimizer"],
@@ -195,6 +198,8 @@ def _show_sweep(
         for _, row in best.iterrows()
     ]
     header = ("trial", "optimizer", "loss", "lr", spec.objective, "outcome", "run")
+    if rows and info.base_rate is not None:
+        rows.append(("-", "base rate", "-", "-", info.base_rate, "-", "-"))
     click.echo("\n" + table(header, rows) if rows else "\nNo finite run yet.")
     if info.verdict:
         click.echo(f"\n{wrapped(info.verdict)}")
@@ -269,6 +274,9 @@ def report(
                 "verdict": made.verdict.text,
                 "remarks": list(made.verdict.remarks),
                 "files": [str(path.resolve()) for path in paths],
+                "base_rate": infos[0].baseline and infos[0].baseline.to_dict()
+                if len(infos) == 1
+                else None,
                 "summary": made.tables.get("summary", made.runs.head(0)).to_dict("records"),
             }
         )
@@ -297,7 +305,7 @@ def _show_report(made: Report, infos: Sequence[SweepInfo], paths: Sequence[Path]
         if info.state != "finished":
             click.echo(f"Note: {info.name} is {info.state}; this is what it has so far.\n")
     if "summary" in made.tables:
-        click.echo(summary_text(made.summary, infos[0].objective) + "\n")
+        click.echo(summary_text(made.summary, infos[0].objective, infos[0].baseline) + "\n")
     click.echo(wrapped(made.verdict.text))
     click.echo(f"\nReport: {paths[0].resolve().as_uri()}")
 

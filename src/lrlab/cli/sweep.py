@@ -25,6 +25,7 @@ from lrlab.cli.common import (
 if TYPE_CHECKING:
     import pandas as pd
 
+    from lrlab.data import Baseline
     from lrlab.spec import SweepSpec
     from lrlab.sweep import Progress, SweepResult
 
@@ -237,7 +238,8 @@ class _Shown:
 
 def show_plan(spec: SweepSpec, documents: list[dict[str, Any]] | None) -> None:
     """Print the resolved spec, the data, the search space and the cost; or add to `documents`."""
-    from lrlab.data import load_problem
+    from lrlab.data import baseline_of, load_problem
+    from lrlab.report.base_rate import base_rate
     from lrlab.report.words import plural
     from lrlab.search import batches, cautions
     from lrlab.spec import describe, dump_spec
@@ -256,6 +258,7 @@ def show_plan(spec: SweepSpec, documents: list[dict[str, Any]] | None) -> None:
                     "columns": problem.feature_names,
                     "classes": problem.classes,
                     "share_of_class_1": round(problem.share_of_class_1, 4),
+                    "base_rate": baseline_of(problem).to_dict(),
                 },
                 "trials": spec.n_trials,
                 "runs": spec.n_runs,
@@ -270,6 +273,8 @@ def show_plan(spec: SweepSpec, documents: list[dict[str, Any]] | None) -> None:
         columns += f" and {len(problem.feature_names) - MOST_COLUMNS:,} more"
     click.echo(f"Data: {problem.description}")
     click.echo(f"      {100 * problem.share_of_class_1:.1f} % of the rows are of class 1")
+    if sentence := base_rate(baseline_of(problem), spec.objective):
+        click.echo(f"      {sentence}")
     click.echo(f"      columns: {columns}\n")
     rows = [(key, describe(domain), _only_where(key)) for key, domain in spec.search.space.items()]
     click.echo(table(("search space", "values", ""), rows))
@@ -322,6 +327,7 @@ def show_outcome(
                 "diverged": int((runs["outcome"] == "diverged").sum()),
                 "objective": spec.objective,
                 "best": None if best is None else best.dropna().to_dict(),
+                "base_rate": result.baseline and result.baseline.to_dict(),
                 "verdict": result.verdict,
             }
         )
@@ -333,7 +339,8 @@ def show_outcome(
         )
     no_curves = curves_frame(no_histories())  # the terminal shows no steps to a threshold
     aim = {"objective": spec.objective, "direction": spec.measure.direction}
-    click.echo(summary_text(summary_table(runs, no_curves, **aim), spec.objective))
+    summary = summary_table(runs, no_curves, **aim)
+    click.echo(summary_text(summary, spec.objective, result.baseline))
     trained = len(runs) - result.resumed
     if not result.already_finished and seconds:
         click.echo(f"\n{trained:,} runs in {seconds:.1f} s ({trained / seconds:.1f} runs/s).")
@@ -350,11 +357,13 @@ def show_outcome(
     click.echo(f"MLflow:   lrlab ui{store}")
 
 
-def summary_text(summary: pd.DataFrame, objective: str) -> str:
-    """The head of the table optimizer x loss, for a terminal."""
+def summary_text(summary: pd.DataFrame, objective: str, baseline: Baseline | None) -> str:
+    """The head of the table optimizer x loss, for a terminal; the base rate is its last row."""
     columns = ["optimizer", "loss", "n_runs", "best", "best_lr", "median"]
     rows = [(*row[columns], f"{row['diverged']:.0%}") for _, row in summary.head(TOP).iterrows()]
+    if baseline is not None and objective in baseline.metrics:
+        rows.append(("base rate", "-", "-", baseline.metrics[objective], "-", "-", "-"))
     header = ("optimizer", "loss", "runs", f"best {objective}", "at lr", "median", "diverged")
-    more = len(summary) - len(rows)
+    more = len(summary) - TOP
     rest = f"\n... and {more} more; the report has them all." if more > 0 else ""
     return table(header, rows) + rest

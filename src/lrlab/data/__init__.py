@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from lrlab.data.baseline import Baseline, baseline_of
 from lrlab.data.blobs import load_blobs
 from lrlab.data.columns import ColumnReading
 from lrlab.data.module import LogisticRegression
@@ -35,9 +36,11 @@ def load_problem(spec: SweepSpec) -> Problem:
 
 __all__ = [
     "SOURCES",
+    "Baseline",
     "ColumnReading",
     "LogisticRegression",
     "Problem",
+    "baseline_of",
     "load_problem",
     "read_table",
 ]

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from lrlab.report import evidence
+from lrlab.report.base_rate import base_rate_table
 from lrlab.report.converged import Gaps, convergence_frame, gaps
 from lrlab.report.held_out import ROW_SCORES, held_out_intervals, representatives
 from lrlab.report.importance import importances
@@ -66,6 +67,7 @@ class Findings:
             "objectives": objectives_table(context),
             "stable_lr": self.limits,
             "importance": self.importance.rename_axis("setting").reset_index(),
+            "base_rate": base_rate_table(context.baseline),
         }
         always = ("runs", "summary")
         return {name: t for name, t in found.items() if name in always or not t.empty}
@@ -126,6 +128,7 @@ def find(runs: pd.DataFrame, curves: pd.DataFrame, context: ReportContext) -> Fi
             held_out=0 if context.problem is None else len(context.problem.y_val),
             objective=context.objective,
             direction=context.direction,
+            baseline=context.baseline,
         ),
     )
 

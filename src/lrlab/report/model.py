@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lrlab.data import Problem
+from lrlab.data import Baseline, Problem
 from lrlab.report.converged import Landscape
 from lrlab.report.verdict import Verdict
 
@@ -32,6 +32,7 @@ class ReportContext:
         problem: The data, if they can be had.
         best_weights: Weights [d] and bias of the best run, if they can be had.
         weights: The same of the runs that stand for the methods compared, by run_id.
+        baseline: The base rate, if it is recorded.
     """
 
     title: str
@@ -47,6 +48,7 @@ class ReportContext:
     problem: Problem | None = None
     best_weights: tuple[np.ndarray, float] | None = None
     weights: Mapping[str, tuple[np.ndarray, float]] = field(default_factory=dict)
+    baseline: Baseline | None = None
 
     @property
     def aim(self) -> dict[str, str]:
@@ -64,7 +66,7 @@ class Report:
         verdict: What the sweep says.
         tables: Frames by name: `runs`, `summary` (optimizer x loss), `optimizers`, `losses`,
             `tests` (of one method against another), `speed`, `yardsticks`, `convergence`
-            (one row a run), `objectives` (optimum and curvature).
+            (one row a run), `objectives` (optimum and curvature), `base_rate`.
         figures: matplotlib figures by name.
         pictures: The same figures as PNG files, at the resolution of the page.
     """

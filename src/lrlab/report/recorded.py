@@ -16,6 +16,7 @@ from lrlab.data import Problem, load_problem
 from lrlab.errors import LrlabError
 from lrlab.measures import MEASURES
 from lrlab.model.log import load_weights
+from lrlab.report.base_rate import base_rate
 from lrlab.report.converged import Landscape, survey
 from lrlab.report.held_out import ROW_SCORES, representatives
 from lrlab.report.markdown import escape
@@ -167,6 +168,7 @@ def note_on(info: SweepInfo, runs: pd.DataFrame, spec: SweepSpec, verdict: str) 
     lines.append(f"**{len(runs)} runs**, {diverged} diverged.")
     if best is not None:
         lines.append(f"Best run: {describe_best(best, spec.objective)} (`{best['run_id']}`).")
+        lines += filter(None, [escape(base_rate(info.baseline, spec.objective))])
     lines.append(f"[All runs with their curves, best first]({charts_path(info)})")
     lines.append("The report is the artifact `report/report.html`.")
     return "\n\n".join(lines)
@@ -182,6 +184,7 @@ def _context(store: Store, info: SweepInfo, spec: SweepSpec, runs: pd.DataFrame)
         spec_yaml=dump_spec(spec),
         facts=_facts(store, info, spec, len(runs)),
         sampler=spec.search.sampler,
+        baseline=info.baseline,
         run_links={
             run_id: run_url(store, info.experiment_id, run_id) for run_id in runs["run_id"]
         },

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from lrlab.data import Baseline
+from lrlab.report.base_rate import base_rate, no_better
 from lrlab.report.converged import Landscape
 from lrlab.report.convergence import OUTCOMES
 from lrlab.report.methods import BUDGETS, UNBIASED, Comparison, best_trials, trial_frame
@@ -38,19 +40,22 @@ class Verdict:
         sentences: What may be said of the optimizers and of the losses.
         counts: How many runs there are and how they ended.
         remarks: What limits the answer, a sentence each.
+        base_rate: What no column at all gives, a sentence; empty where that is unknown.
     """
 
     best: dict[str, str] | None
     sentences: tuple[str, ...]
     counts: str
     remarks: tuple[str, ...]
+    base_rate: str = ""
 
     @property
     def text(self) -> str:
         """Best and sentences as plain text."""
         if self.best is not None:
             first = "{first} {value}{interval}, by {optimizer} with {loss} at learning rate {lr}."
-            return " ".join((first.format(**self.best), *self.sentences))
+            found = (first.format(**self.best), self.base_rate, *self.sentences)
+            return " ".join(filter(None, found))
         return " ".join(self.sentences or (*self.remarks[:1], self.counts))
 
 
@@ -65,6 +70,7 @@ def verdict(
     direction: str,
     sampler: str,
     held_out: int = 0,
+    baseline: Baseline | None = None,
 ) -> Verdict:
     """The answer at the top of the page.
 
@@ -78,6 +84,7 @@ def verdict(
         direction: `minimize` or `maximize`.
         sampler: The sweep's.
         held_out: Number of held-out rows.
+        baseline: The base rate, if it is known.
     """
     if runs.empty:
         return Verdict(None, (), "There are no runs yet.", ())
@@ -96,6 +103,7 @@ def verdict(
     if speed is not None and len(speed.table) > 1:
         sentences[0] += " " + _speed(speed)
     remarks = [
+        no_better(runs, baseline, objective, better_small),
         _affordable(comparisons[0], sampler, minimizes(direction)),
         _separable(runs, landscape),
         _edge_remark(runs, float(best["lr"])),
@@ -108,6 +116,7 @@ def verdict(
         tuple(sentences),
         counts,
         tuple(text for text in remarks if text),
+        base_rate(baseline, objective),
     )
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import optuna
 
 from lrlab import search, track
-from lrlab.data import Problem, load_problem
+from lrlab.data import Baseline, Problem, load_problem
 from lrlab.errors import LrlabError
 from lrlab.spec import SweepSpec
 from lrlab.sweep.worker_pool import WorkerPool
@@ -64,6 +64,7 @@ class SweepResult:
         runs: Every run, by trial and replicate.
         best: The best run; None if every run diverged.
         verdict: What the report says.
+        baseline: The base rate; None where it is not recorded.
     """
 
     run_id: str
@@ -72,6 +73,7 @@ class SweepResult:
     runs: Sequence[RecordedRun]
     best: RecordedRun | None
     verdict: str = ""
+    baseline: Baseline | None = None
 
 
 def run_sweep(
@@ -137,7 +139,8 @@ def run_sweep(
         else:
             best, verdict = finalize(recorder, problem)
         runs = tuple(recorder.in_order)
-        return SweepResult(recorder.info.run_id, finished, resumed, runs, best, verdict)
+        info = recorder.info
+        return SweepResult(info.run_id, finished, resumed, runs, best, verdict, info.baseline)
 
 
 def _run_batches(

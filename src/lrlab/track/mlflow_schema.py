@@ -25,7 +25,7 @@ from mlflow.entities.dataset import Dataset
 from mlflow.entities.dataset_input import DatasetInput
 from mlflow.entities.input_tag import InputTag
 
-from lrlab.data import Problem
+from lrlab.data import Problem, baseline_of
 from lrlab.measures import STEPPED
 from lrlab.spec import SweepSpec, flatten
 from lrlab.train import Trajectory
@@ -36,6 +36,7 @@ KIND = "lrlab.kind"
 SPEC_DIGEST = "lrlab.spec_digest"
 DATA_DIGEST = "lrlab.data_digest"
 DATA = "lrlab.data"
+BASE_RATE = "lrlab.base_rate"
 OBJECTIVE = "lrlab.objective"
 VERSIONS = "lrlab.versions"
 STATE = "lrlab.state"
@@ -98,6 +99,7 @@ def data_tags(spec: SweepSpec, problem: Problem) -> dict[str, str]:
     tags = {
         DATA_DIGEST: problem.digest(),
         DATA: problem.description,
+        BASE_RATE: baseline_of(problem).to_json(),
         VERSIONS: f"lrlab {version('lrlab')}, torch {torch.__version__}, "
         f"optuna {version('optuna')}, mlflow {version('mlflow')}, "
         f"python {platform.python_version()}",

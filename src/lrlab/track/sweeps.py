@@ -12,6 +12,7 @@ from mlflow.entities import Run as MlflowRun
 from mlflow.entities import ViewType
 
 from lrlab.catalogue import did_you_mean
+from lrlab.data import Baseline
 from lrlab.errors import LrlabError, UserError
 from lrlab.spec import SweepSpec, parse_dumped_spec
 from lrlab.track import mlflow_schema as schema
@@ -56,6 +57,19 @@ class SweepInfo:
     def verdict(self) -> str:
         """What the report says; empty if the sweep is not finished."""
         return self.tags.get(schema.VERDICT, "") if self.state == schema.FINISHED else ""
+
+    @property
+    def baseline(self) -> Baseline | None:
+        """The base rate of its data; None where lrlab 0.1 began it, or the tag is broken."""
+        try:
+            return Baseline.from_json(self.tags[schema.BASE_RATE])
+        except (KeyError, ValueError):
+            return None
+
+    @property
+    def base_rate(self) -> float | None:
+        """The objective that the base rate has; None if that is unknown or means nothing."""
+        return None if self.baseline is None else self.baseline.metrics.get(self.objective)
 
     @property
     def owner(self) -> str:
