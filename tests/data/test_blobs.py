@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from lrlab.data import Problem, load_problem
+from lrlab.data.preprocessing import unscaled
 from lrlab.spec import make_spec
 
 
@@ -145,8 +146,8 @@ def test_the_digest_changes_with_names_shape_and_dtype_and_with_nothing_else() -
     assert same.digest() == problem.digest()
     assert len(problem.digest()) == 36
     for change in (
-        {"feature_names": ("a", "b")},
-        {"classes": ("a", "b")},
+        {"preprocessing": unscaled(["a", "b"])},
+        {"labels": ("a", "b")},
         {"x_train": problem.x_train.reshape(100, 4)},
         {"x_train": problem.x_train.double()},
     ):

@@ -74,7 +74,10 @@ def rows_of(frame: pd.DataFrame, problem: Problem, column: str) -> tuple[list[in
     order = np.argsort(frame[column].to_numpy(), kind="stable")
     found = []
     for x in (problem.x_train, problem.x_val):
-        raw = x[:, j].double().numpy() * problem.scale[j] + problem.mean[j]
+        raw = (
+            x[:, j].double().numpy() * problem.preprocessing.scale[j]
+            + problem.preprocessing.mean[j]
+        )
         at = np.searchsorted(frame[column].to_numpy()[order], raw - 1e-3)
         found.append(order[at].tolist())
     return found[0], found[1]
@@ -98,8 +101,8 @@ def test_numeric_columns_are_standardised_on_the_training_rows(
     assert sorted(train + val) == list(range(N))
     raw = frame[["age", "dose"]].to_numpy(float)
     scaler = StandardScaler().fit(raw[train])
-    np.testing.assert_allclose(problem.mean, scaler.mean_)
-    np.testing.assert_allclose(problem.scale, scaler.scale_)
+    np.testing.assert_allclose(problem.preprocessing.mean, scaler.mean_)
+    np.testing.assert_allclose(problem.preprocessing.scale, scaler.scale_)
     np.testing.assert_allclose(problem.x_train, scaler.transform(raw[train]), atol=1e-5)
     np.testing.assert_allclose(problem.x_val, scaler.transform(raw[val]), atol=1e-5)
     labels = (frame["ill"] == "yes").to_numpy(float)
@@ -116,8 +119,8 @@ def test_a_categorical_column_becomes_one_column_a_category(tmp_path: Path, suff
     hot = pd.get_dummies(frame["ward"]).to_numpy(float)
     np.testing.assert_array_equal(problem.x_train[:, 2:], hot[train])
     np.testing.assert_array_equal(problem.x_val[:, 2:], hot[val])
-    np.testing.assert_array_equal(problem.mean[2:], 0)
-    np.testing.assert_array_equal(problem.scale[2:], 1)
+    np.testing.assert_array_equal(problem.preprocessing.mean[2:], 0)
+    np.testing.assert_array_equal(problem.preprocessing.scale[2:], 1)
 
 
 def test_csv_and_parquet_of_one_table_are_one_problem(tmp_path: Path) -> None:
@@ -317,7 +320,7 @@ def test_a_column_of_nothing_but_missing_values_is_named(tmp_path: Path) -> None
         "no row is complete (column 'empty' lacks 80 values); drop that column (data.drop)"
     )
     assert "column 'empty' is constant" in refusal(path, missing="impute")
-    assert "column 'empty_' is constant" in refusal(path, missing="impute", categorical=["empty"])
+    assert "column 'empty' is constant" in refusal(path, missing="impute", categorical=["empty"])
 
 
 def test_a_missing_target_is_never_imputed(tmp_path: Path) -> None:
@@ -618,7 +621,12 @@ def check_problem(problem: Problem) -> None:
     for tensor in (problem.x_train, problem.x_val, problem.y_train, problem.y_val):
         assert torch.isfinite(tensor).all()
     assert problem.x_train.shape == (len(problem.y_train), len(problem.feature_names))
-    assert len(problem.mean) == len(problem.scale) == problem.n_features >= 1
+    assert (
+        len(problem.preprocessing.mean)
+        == len(problem.preprocessing.scale)
+        == problem.n_features
+        >= 1
+    )
     assert problem.raw_model(np.zeros(problem.n_features), 0.0) is not None
     assert problem.digest()
 

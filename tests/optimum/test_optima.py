@@ -13,6 +13,7 @@ from scipy.optimize import minimize
 from sklearn.linear_model import LogisticRegression
 
 from lrlab.data import Problem, load_problem
+from lrlab.data.preprocessing import unscaled
 from lrlab.losses import LOSSES, Loss
 from lrlab.optimum import optima as module
 from lrlab.optimum.optima import Objective, Optimum, find_optima
@@ -184,7 +185,7 @@ def line(points: list[float], labels: list[int]) -> Problem:
     """A problem with one column."""
     x = torch.tensor(points, dtype=torch.float64)[:, None]
     y = torch.tensor(labels, dtype=torch.float64)
-    return replace(NOISY, x_train=x, y_train=y, x_val=x, y_val=y, feature_names=("x",))
+    return replace(NOISY, x_train=x, y_train=y, x_val=x, y_val=y, preprocessing=unscaled(["x"]))
 
 
 def margins(problem: Problem) -> np.ndarray:

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from lrlab.data.preprocessing import unscaled
 from lrlab.data.problem import Problem, seeded
 from lrlab.spec import BlobsData
 
@@ -32,10 +33,8 @@ def load_blobs(data: BlobsData, seed: int, dtype: torch.dtype) -> Problem:
         y_train=_flip(y_train, data.noise, flips).to(dtype),
         x_val=x_val.to(dtype),
         y_val=_flip(y_val, data.noise, flips).to(dtype),
-        feature_names=tuple(f"x{i + 1}" for i in range(d)),
-        classes=("0", "1"),
-        mean=np.zeros(d),
-        scale=np.ones(d),
+        preprocessing=unscaled([f"x{i + 1}" for i in range(d)]),
+        labels=(0, 1),
         description=f"blobs: {n:,} rows x {d} columns, {len(y_val):,} held out{noise}{badly}",
         stream=partial(_stream_after_data, data),
     )

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from lrlab.catalogue import did_you_mean
+from lrlab.data.preprocessing import Label
 from lrlab.errors import UserError
 from lrlab.spec import CsvData, ParquetData
 
@@ -158,8 +159,8 @@ def _as_numbers(column: pd.Series, where: str) -> pd.Series:
 
 def encode_target(
     target: pd.Series, positive: Any, where: str
-) -> tuple[np.ndarray, tuple[str, str]]:
-    """Labels 0 and 1, [n] float64, and the names of class 0 and class 1.
+) -> tuple[np.ndarray, tuple[Label, Label]]:
+    """Labels 0 and 1, [n] float64, and what class 0 and class 1 are in the table.
 
     Class 1 is `positive` if given, against all the rest; else the larger of two values.
 
@@ -192,6 +193,9 @@ def encode_target(
             f"{where}: the target {target.name!r} has no class {positive!r} (data.positive); "
             f"it has {shown}{hint}"
         )
-    others = [str(value) for value in found if value != matches[0]]
-    negative = others[0] if len(others) == 1 else "rest"
-    return (target == matches[0]).to_numpy(np.float64), (negative, str(matches[0]))
+    others = [value for value in found if value != matches[0]]
+    labels = (others[0] if len(others) == 1 else "rest", matches[0])
+    y = (target == matches[0]).to_numpy(np.float64)
+    if type(labels[0]) is type(labels[1]) and isinstance(labels[0], Label):
+        return y, labels
+    return y, (str(labels[0]), str(labels[1]))

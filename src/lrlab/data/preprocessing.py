@@ -1,110 +1,215 @@
-"""From columns to tensors: split, impute, one-hot, standardise."""
+"""Preprocessing: how the columns of a table become the columns of a matrix.
+
+Everything is learnt from the training rows and kept as numbers and names, so that any table with
+the same columns becomes the same matrix: training, held-out rows, and whatever is predicted later.
+"""
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
-from pathlib import Path
-from typing import Any, NoReturn
+from itertools import count
+from typing import Literal
 
 import numpy as np
 import pandas as pd
-import torch
 
-from lrlab.data.problem import Problem
-from lrlab.data.splits import stratified
 from lrlab.errors import UserError
-from lrlab.spec import CsvData, ParquetData, SklearnData
 
 MAX_CATEGORIES = 1000
+WHOLE = 2.0**53  # beyond, not every whole number is a floating point number
 
-
-def split_and_encode(
-    frame: pd.DataFrame,
-    y: np.ndarray,
-    classes: tuple[str, str],
-    columns: tuple[list[str], list[str]],
-    data: CsvData | ParquetData | SklearnData,
-    seed: int,
-    dtype: torch.dtype,
-    where: str,
-    *,
-    impute: bool,
-) -> Problem:
-    """Stratified split; then whatever is learnt from data is learnt from the training rows.
-
-    Args:
-        frame: The features, numeric and categorical columns, [n rows].
-        y: Labels 0 and 1, [n] float64.
-        classes: Names of class 0 and class 1.
-        columns: Names of the numeric and of the categorical columns.
-        data: For the options.
-        seed: Of the split.
-        dtype: Of the tensors.
-        where: The source's name, for messages.
-        impute: Whether to fill in missing values.
-
-    Raises:
-        UserError: If a column cannot be used, or the rows are too few to split.
-    """
-    _check_finite(frame, columns[0], where)
-    train, val = stratified(y, data.val_fraction, seed, where)
-    numeric, categorical = columns
-    found = [_measured(frame[column], train, impute) for column in numeric]
-    if categorical:
-        found += _one_hot(frame[categorical], train, where, impute)
-    kept = _without_constant(found, data, where)
-    n, d = len(train), len(kept)
-    x_train, x_val = (torch.empty(len(rows), d, dtype=dtype) for rows in (train, val))
-    for j, column in enumerate(kept):  # one at a time: no second copy of the whole table
-        values = _standardised(column, where)
-        x_train[:, j] = torch.from_numpy(values[train])
-        x_val[:, j] = torch.from_numpy(values[val])
-    return Problem(
-        x_train=x_train,
-        y_train=torch.from_numpy(y[train]).to(dtype),
-        x_val=x_val,
-        y_val=torch.from_numpy(y[val]).to(dtype),
-        feature_names=tuple(column.name for column in kept),
-        classes=classes,
-        mean=np.array([column.mean for column in kept]),
-        scale=np.array([column.scale for column in kept]),
-        description=f"{Path(where).name}: {n:,} rows x {d} columns, {len(val):,} held out, "
-        f"class 1 is {classes[1]}",
-        fill=np.array([column.fill for column in kept]) if impute else None,
-    )
+Kind = Literal["text", "number", "truth"]
+Label = str | int | float | bool  # of a class, as the table has it
 
 
 @dataclass(frozen=True)
-class _Column:
-    """One column of the design matrix, with what the training rows say of it.
+class Numeric:
+    """A column of numbers: one column of the matrix, (x - mean) / scale.
 
-    `values()` gives it raw, [n] float64; it is not kept, as the table holds it already. `fill` is
-    what missing values became, NaN if there may be none.
+    Args:
+        name: Of the table's column.
+        mean: Of the training rows, once filled.
+        scale: Their standard deviation (of the population); positive.
+        fill: What a missing value becomes, the median of those that are there; None if none may
+            be missing.
     """
 
     name: str
-    values: Callable[[], np.ndarray]
-    mean: float
-    scale: float
-    constant: bool
-    fill: float = np.nan
+    mean: float = 0.0
+    scale: float = 1.0
+    fill: float | None = None
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """Names of its columns of the matrix: its own."""
+        return (self.name,)
+
+    def matrix(self, column: pd.Series) -> Iterator[np.ndarray]:
+        """Its columns of the matrix, each [n] float64; NaN where a value is missing for good."""
+        x = column.to_numpy(np.float64, na_value=np.nan)
+        if self.fill is not None:
+            x = np.where(np.isnan(x), self.fill, x)
+        yield (x - self.mean) / self.scale
 
 
-def _measured(column: pd.Series, train: np.ndarray, impute: bool) -> _Column:
-    """A numeric column; missing values become the training rows' median if asked for."""
+@dataclass(frozen=True)
+class Categorical:
+    """A column of categories: a column of the matrix for each, 1 where a row is of it, else 0.
 
-    def values() -> np.ndarray:
-        raw = column.to_numpy(np.float64)
-        return np.where(np.isnan(raw), median, raw) if impute else raw
+    Args:
+        name: Of the table's column.
+        kind: What its values are: texts, numbers or truth values.
+        categories: Those with a column, in order; values are compared as text
+            (`category_text`). All others, unknown ones included, are 0 everywhere.
+        features: Names of their columns of the matrix.
+        base: The category without a column, where there are just two; None elsewhere.
+        fill: What a missing value becomes, the commonest category; None if none may be missing.
+    """
 
-    median = _median(column.to_numpy(np.float64)[train]) if impute else np.nan
-    own = values()[train]
+    name: str
+    kind: Kind
+    categories: tuple[str, ...]
+    features: tuple[str, ...]
+    base: str | None = None
+    fill: str | None = None
+
+    def matrix(self, column: pd.Series) -> Iterator[np.ndarray]:
+        """Its columns of the matrix, each [n] float64."""
+        text = category_text(column)
+        if self.fill is not None:
+            text = text.fillna(self.fill)
+        codes = pd.Index(self.categories, dtype=object).get_indexer(pd.Index(text, dtype=object))
+        for code in range(len(self.categories)):
+            yield (codes == code).astype(np.float64)
+
+
+Column = Numeric | Categorical
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """From a table's columns to the matrix that models are trained on.
+
+    Args:
+        columns: In the order of the matrix; others of a table are not looked at.
+    """
+
+    columns: tuple[Column, ...]
+
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        """Names of the matrix's d columns; no two are equal."""
+        return tuple(name for column in self.columns for name in column.features)
+
+    @property
+    def mean(self) -> np.ndarray:
+        """What is subtracted from each column of the matrix, [d] float64; 0 of a category."""
+        return self._each(lambda column: column.mean, 0.0)
+
+    @property
+    def scale(self) -> np.ndarray:
+        """What each column of the matrix is then divided by, [d] float64; 1 of a category."""
+        return self._each(lambda column: column.scale, 1.0)
+
+    def _each(self, of: Callable[[Numeric], float], category: float) -> np.ndarray:
+        values = [
+            of(column) if isinstance(column, Numeric) else category
+            for column in self.columns
+            for _ in column.features
+        ]
+        return np.array(values, dtype=np.float64)
+
+    def matrix_columns(self, frame: pd.DataFrame) -> Iterator[tuple[Column, np.ndarray]]:
+        """The matrix column by column, each [n] float64, with the table's column it is made of."""
+        for column in self.columns:
+            for values in column.matrix(frame[column.name]):
+                yield column, values
+
+    def transform(self, frame: pd.DataFrame) -> np.ndarray:
+        """The matrix, [n, d] float64.
+
+        Args:
+            frame: A table with at least these columns, its numbers as numbers.
+        """
+        return np.stack([values for _, values in self.matrix_columns(frame)], axis=1)
+
+
+def unscaled(names: Sequence[str]) -> Preprocessing:
+    """Numeric columns that are taken as they are."""
+    return Preprocessing(tuple(Numeric(name) for name in names))
+
+
+def learn(
+    frame: pd.DataFrame,
+    numeric: Sequence[str],
+    categorical: Sequence[str],
+    where: str,
+    *,
+    impute: bool,
+    drop_constant: bool,
+) -> Preprocessing:
+    """What the training rows say of each column.
+
+    Args:
+        frame: The training rows.
+        numeric: Names of the numeric columns.
+        categorical: Names of the categorical columns.
+        where: The source's name, for messages.
+        impute: Whether missing values are filled in; else there are none.
+        drop_constant: Whether columns that do not vary are left out; else they are an error.
+
+    Raises:
+        UserError: If a column does not vary, or none does.
+    """
+    measured = [_measure(frame[name], impute) for name in numeric]
+    taken = {column.name for column in measured if column}
+    found: list[Column | None] = [*measured]
+    for name in categorical:
+        column = _categories_of(frame[name], impute, taken)
+        taken.update(column.features if column else ())
+        found.append(column)
+    constant = [name for name, c in zip([*numeric, *categorical], found, strict=True) if c is None]
+    if constant and not drop_constant:
+        raise UserError(
+            f"{where}: {_named(constant)} constant on the training rows, so nothing can be "
+            "learnt from it; list it under data.drop or set data.constant: drop"
+        )
+    if len(constant) == len(found):
+        raise UserError(f"{where}: every column is constant on the training rows")
+    return Preprocessing(tuple(column for column in found if column))
+
+
+def _named(columns: Sequence[str]) -> str:
+    others = f" (and {len(columns) - 1:,} more)" if len(columns) > 1 else ""
+    return f"column {columns[0]!r}{others} is"
+
+
+def _measure(column: pd.Series, impute: bool) -> Numeric | None:
+    """A numeric column; None if it does not vary."""
+    x = column.to_numpy(np.float64, na_value=np.nan)
+    fill = _median(x) if impute else None
+    if fill is not None:
+        x = np.where(np.isnan(x), fill, x)
+    if x.min() == x.max():
+        return None
     with np.errstate(over="ignore", invalid="ignore"):
-        mean, scale = float(own.mean()), float(own.std())
-    return _Column(str(column.name), values, mean, scale, bool(own.min() == own.max()), median)
+        mean, scale = mean_and_scale(x)
+    return Numeric(str(column.name), mean, scale, fill)
+
+
+def mean_and_scale(x: np.ndarray) -> tuple[float, float]:
+    """Mean and standard deviation (of the population) of values x [n] float64.
+
+    In two passes, with the first one's rounding corrected by the second (Chan, Golub & LeVeque
+    1983, Algorithms for computing the sample variance, eq. 1.7), so that values with a large
+    common part, such as times in seconds since 1970, lose no digits of what differs.
+    """
+    rough = x.mean()
+    rest = x - rough
+    shift = rest.mean()
+    variance = np.square(rest).mean() - shift**2
+    return float(rough + shift), float(np.sqrt(max(variance, 0.0)))
 
 
 def _median(values: np.ndarray) -> float:
@@ -113,84 +218,76 @@ def _median(values: np.ndarray) -> float:
     return float(np.median(there)) if len(there) else 0.0
 
 
-def _check_finite(frame: pd.DataFrame, numeric: list[str], where: str) -> None:
-    for column in numeric:
-        infinite = np.flatnonzero(np.isinf(frame[column].to_numpy(np.float64)))
-        if len(infinite):
-            raise UserError(
-                f"{where}: column {column!r} is infinite in row {frame.index[infinite[0]] + 1}; "
-                "mend the value or list the column under data.drop"
-            )
-
-
-def _one_hot(frame: pd.DataFrame, train: np.ndarray, where: str, impute: bool) -> list[_Column]:
-    """One column a category seen in training; a category met only later is all zeros.
-
-    They are not standardised: mean 0 and scale 1.
-    """
-    from sklearn.preprocessing import OneHotEncoder
-
-    text = frame.astype("string")
+def _categories_of(column: pd.Series, impute: bool, taken: set[str]) -> Categorical | None:
+    """A categorical column; None if it does not vary."""
+    text = category_text(column)
+    fill = None
     if impute:
-        commonest = text.iloc[train].mode().reindex([0]).iloc[0]
-        text = text.fillna(commonest).fillna("")  # "" where the training rows hold none
-    for column in text:
-        count = text[column].nunique()
-        if count > MAX_CATEGORIES:
-            raise UserError(
-                f"{where}: column {column!r} has {count:,} different values, too many for one "
-                "column each; list it under data.drop"
-            )
-    encoder = OneHotEncoder(
-        handle_unknown="ignore", drop="if_binary", sparse_output=True, dtype=np.float64
-    )
-    values = text.astype(object)
-    encoder.fit(values.iloc[train])
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # of unknown categories
-        hot = encoder.transform(values).tocsc()
-    names = [str(name) for name in encoder.get_feature_names_out()]
-    ones = np.asarray(hot[train].sum(axis=0)).ravel()
-    return [
-        _Column(name, partial(_dense, hot, j), 0.0, 1.0, constant=bool(ones[j] in (0, len(train))))
-        for j, name in enumerate(names)
-    ]
+        modes = text.mode()
+        fill = str(modes.iloc[0]) if len(modes) else ""
+        text = text.fillna(fill)
+    seen = sorted(str(value) for value in text.unique())
+    if len(seen) < 2:
+        return None
+    base = seen.pop(0) if len(seen) == 2 else None
+    name = str(column.name)
+    names = set(taken)
+    features = []
+    for category in seen:
+        features.append(_feature_name(name, category, names))
+        names.add(features[-1])
+    return Categorical(name, _kind_of(column), tuple(seen), tuple(features), base, fill)
 
 
-def _dense(hot: Any, j: int) -> np.ndarray:
-    return np.asarray(hot[:, [j]].todense()).ravel()
+def _feature_name(column: str, category: str, taken: set[str]) -> str:
+    """`color_red`; where something else is called so, `color=red`, or that with a number."""
+    names = (f"{column}_{category}", f"{column}={category}")
+    numbered = (f"{column}={category} ({i})" for i in count(2))
+    return next(name for name in (*names, *_until_free(numbered, taken)) if name not in taken)
 
 
-def _without_constant(
-    found: list[_Column], data: CsvData | ParquetData | SklearnData, where: str
-) -> list[_Column]:
-    constant = [column.name for column in found if column.constant]
-    if constant and data.constant == "error":
-        _refuse_constant(where, constant[0], len(constant))
-    if len(constant) == len(found):
-        raise UserError(f"{where}: every column is constant on the training rows")
-    return [column for column in found if not column.constant]
+def _until_free(names: Iterator[str], taken: set[str]) -> Iterator[str]:
+    yield next(name for name in names if name not in taken)
 
 
-def _standardised(column: _Column, where: str) -> np.ndarray:
-    """(x - mean) / scale, [n].
+def refuse_many_categories(column: pd.Series, where: str) -> None:
+    """Refuse more categories than a column each is sensible for.
 
     Raises:
-        UserError: If a column's values are too far apart, or too close, for that.
+        UserError: If there are more than MAX_CATEGORIES.
     """
-    with np.errstate(all="ignore"):
-        x = (column.values() - column.mean) / column.scale
-    if not (np.isfinite(column.scale) and (np.abs(x) < np.finfo(np.float32).max).all()):
+    found = category_text(column).nunique()
+    if found > MAX_CATEGORIES:
         raise UserError(
-            f"{where}: column {column.name!r} cannot be standardised: its values are too far "
-            "apart or too close together for floating point; rescale it or list it under data.drop"
+            f"{where}: column {column.name!r} has {found:,} different values, too many for one "
+            "column each; list it under data.drop"
         )
-    return x
 
 
-def _refuse_constant(where: str, column: str, count: int) -> NoReturn:
-    others = f" (and {count - 1} more)" if count > 1 else ""
-    raise UserError(
-        f"{where}: column {column!r}{others} is constant on the training rows, so nothing can be "
-        "learnt from it; list it under data.drop or set data.constant: drop"
-    )
+def _kind_of(column: pd.Series) -> Kind:
+    dtype = column.dtype
+    if isinstance(dtype, pd.CategoricalDtype):
+        dtype = dtype.categories.dtype
+    if pd.api.types.is_bool_dtype(dtype):
+        return "truth"
+    return "number" if pd.api.types.is_numeric_dtype(dtype) else "text"
+
+
+def category_text(column: pd.Series) -> pd.Series:
+    """Values of a categorical column as text, missing ones missing.
+
+    A number is written in one way, whatever its type: `1` for 1 and 1.0, as a whole column of
+    numbers turns into floating point with the first missing value.
+    """
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        names = category_text(pd.Series(column.cat.categories))
+        return pd.Series(names.reindex(column.cat.codes).to_numpy(), column.index, "string")
+    if not pd.api.types.is_float_dtype(column.dtype):
+        return column.astype("string")
+    codes, values = pd.factorize(column)
+    names = pd.Series([_number_text(float(value)) for value in values], dtype="string")
+    return pd.Series(names.reindex(codes).to_numpy(), column.index, "string")
+
+
+def _number_text(value: float) -> str:
+    return str(int(value)) if value.is_integer() and abs(value) <= WHOLE else repr(value)

@@ -14,6 +14,7 @@ from torch.nn import init
 
 from lrlab.data.columns import ColumnReading
 from lrlab.data.module import LogisticRegression
+from lrlab.data.preprocessing import Label, Preprocessing
 
 TENSORS = ("x_train", "y_train", "x_val", "y_val")
 DIGEST_LENGTH = 36  # hex digits; MLflow stores no more
@@ -33,14 +34,10 @@ class Problem:
         y_train: Labels 0 and 1, [n], of the same dtype.
         x_val: Held-out design matrix, [m, d].
         y_val: Held-out labels, [m].
-        feature_names: Names of the d columns.
-        classes: Names of class 0 and class 1.
-        mean: What was subtracted from each raw column, [d] float64.
-        scale: What each raw column was then divided by, [d] float64.
+        preprocessing: How the matrix's d columns follow from those of the source.
+        labels: What class 0 and class 1 are in the source.
         description: One line for people.
         stream: Random stream from which a model is initialised, given its seed.
-        fill: What a missing value of each raw column became, [d] float64; NaN where it may not
-            be missing. None if no column may.
         reading: How each column of the user's file was read, in the file's order; empty where the
             data come from no file.
         rows_left_out: Rows of the file that were left out, by the column whose missing value cost
@@ -52,15 +49,22 @@ class Problem:
     y_train: Tensor
     x_val: Tensor
     y_val: Tensor
-    feature_names: tuple[str, ...]
-    classes: tuple[str, str]
-    mean: np.ndarray
-    scale: np.ndarray
+    preprocessing: Preprocessing
+    labels: tuple[Label, Label]
     description: str
     stream: Callable[[int], torch.Generator] = seeded
-    fill: np.ndarray | None = None
     reading: tuple[ColumnReading, ...] = ()
     rows_left_out: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        """Names of the d columns; no two are equal."""
+        return self.preprocessing.feature_names
+
+    @property
+    def classes(self) -> tuple[str, str]:
+        """Names of class 0 and class 1."""
+        return str(self.labels[0]), str(self.labels[1])
 
     @property
     def n_features(self) -> int:
@@ -111,8 +115,8 @@ class Problem:
             bias: Bias on the standardised columns.
         """
         model = LogisticRegression(self.n_features).double()
-        folded = weight / self.scale
+        folded = weight / self.preprocessing.scale
         with torch.no_grad():
             model.features.weight.copy_(torch.from_numpy(folded)[None])
-            model.features.bias.fill_(float(bias - folded @ self.mean))
+            model.features.bias.fill_(float(bias - folded @ self.preprocessing.mean))
         return model.float()

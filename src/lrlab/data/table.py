@@ -9,7 +9,7 @@ import pandas as pd
 import torch
 
 from lrlab.data.columns import choose_columns, encode_target, how_read
-from lrlab.data.preprocessing import split_and_encode
+from lrlab.data.encode import split_and_encode
 from lrlab.data.problem import Problem
 from lrlab.data.sources import read_table
 from lrlab.errors import UserError
@@ -29,11 +29,11 @@ def load_table(data: CsvData | ParquetData, seed: int, dtype: torch.dtype) -> Pr
     used = [*numeric, *categorical, data.target]
     frame = frame.drop(columns=[column for column in frame.columns if column not in used])
     frame, left_out = _without_missing(frame, data, where)
-    y, classes = encode_target(frame[data.target], data.positive, where)
+    y, labels = encode_target(frame[data.target], data.positive, where)
     problem = split_and_encode(
         frame,
         y,
-        classes,
+        labels,
         (numeric, categorical),
         data,
         seed,
@@ -59,9 +59,9 @@ def load_sklearn(data: SklearnData, seed: int, dtype: torch.dtype) -> Problem:
     # scikit-learn's order of the classes decides which one is 1.
     positive = str(names[1]) if data.positive is None and len(names) == 2 else data.positive
     where = f"sklearn {data.dataset}"
-    y, classes = encode_target(target, positive, where)
+    y, labels = encode_target(target, positive, where)
     return split_and_encode(
-        frame, y, classes, (list(frame.columns), []), data, seed, dtype, where, impute=False
+        frame, y, labels, (list(frame.columns), []), data, seed, dtype, where, impute=False
     )
 
 

@@ -15,6 +15,7 @@ from mlflow.models import Model, infer_signature
 from torch import nn
 
 from lrlab.data import Problem
+from lrlab.data.preprocessing import Numeric
 from lrlab.errors import LrlabError
 from lrlab.track.read import RecordedRun
 from lrlab.track.recorder import Recorder
@@ -65,10 +66,18 @@ def log_best_model(recorder: Recorder, problem: Problem, best: RecordedRun) -> N
     state = load_weights(store, best.run_id)
     raw = problem.raw_model(state["features.weight"][0].numpy(), float(state["features.bias"][0]))
     layers = [raw.features, nn.Sigmoid()]
-    if problem.fill is not None:
-        layers.insert(0, Impute(torch.from_numpy(problem.fill).float()))
+    fill = [
+        column.fill if isinstance(column, Numeric) and column.fill is not None else np.nan
+        for column in problem.preprocessing.columns
+        for _ in column.features
+    ]
+    if not np.isnan(fill).all():
+        layers.insert(0, Impute(torch.tensor(fill)))
     model = nn.Sequential(*layers).eval()
-    rows = problem.x_val[:EXAMPLE_ROWS].double().numpy() * problem.scale + problem.mean
+    rows = (
+        problem.x_val[:EXAMPLE_ROWS].double().numpy() * problem.preprocessing.scale
+        + problem.preprocessing.mean
+    )
     example = rows.astype(np.float32)
     with torch.no_grad():
         output = model(torch.from_numpy(example)).numpy()
