@@ -12,6 +12,7 @@ from sklearn import metrics
 from sklearn.dummy import DummyClassifier
 
 from lrlab.data import Baseline, Problem, baseline_of
+from lrlab.data.preprocessing import unscaled
 
 
 def problem_with(train: list[int], held_out: list[int]) -> Problem:
@@ -21,10 +22,8 @@ def problem_with(train: list[int], held_out: list[int]) -> Problem:
         y_train=y_train,
         x_val=torch.zeros(len(y_val), 1),
         y_val=y_val,
-        feature_names=("x",),
-        classes=("no", "yes"),
-        mean=np.zeros(1),
-        scale=np.ones(1),
+        preprocessing=unscaled(["x"]),
+        labels=("no", "yes"),
         description="made up",
     )
 
