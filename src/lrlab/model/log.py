@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr
 
@@ -17,6 +16,7 @@ from torch import nn
 from lrlab.data import Problem
 from lrlab.data.preprocessing import Numeric
 from lrlab.errors import LrlabError
+from lrlab.scratch import scratch_folder
 from lrlab.track.read import RecordedRun
 from lrlab.track.recorder import Recorder
 from lrlab.track.store import Store, explained
@@ -28,8 +28,8 @@ URI_VARIABLE = "MLFLOW_TRACKING_URI"
 
 def load_weights(store: Store, run_id: str) -> dict[str, torch.Tensor]:
     """The weights that a run logged: a state dict of LogisticRegression, float64."""
-    with explained(store.uri), tempfile.TemporaryDirectory(prefix="lrlab-") as folder:
-        path = store.client.download_artifacts(run_id, WEIGHTS_FILE, folder)
+    with explained(store.uri), scratch_folder() as folder:
+        path = store.client.download_artifacts(run_id, WEIGHTS_FILE, str(folder))
         state: dict[str, torch.Tensor] = torch.load(path, weights_only=True)
     return state
 

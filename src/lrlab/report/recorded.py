@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from urllib.parse import urlencode
 
 import numpy as np
@@ -22,6 +21,7 @@ from lrlab.report.held_out import ROW_SCORES, representatives
 from lrlab.report.markdown import escape
 from lrlab.report.model import ReportContext
 from lrlab.report.tables import rank_runs
+from lrlab.scratch import scratch_folder
 from lrlab.spec import SweepSpec, dump_spec
 from lrlab.track import (
     RecordedRun,
@@ -82,8 +82,8 @@ def report_input(
 def _problem(store: Store, info: SweepInfo, spec: SweepSpec) -> Problem | None:
     """The sweep's data; None if they cannot be had any more, or have changed."""
     try:
-        with TemporaryDirectory(prefix="lrlab-") as folder:
-            problem = load_problem(_with_uploaded_table(store, info, spec, folder))
+        with scratch_folder() as folder:
+            problem = load_problem(_with_uploaded_table(store, info, spec, str(folder)))
     except (LrlabError, OSError):
         return None
     return problem if problem.digest() == info.tags.get(schema.DATA_DIGEST) else None

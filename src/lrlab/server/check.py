@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 import statistics
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,6 +12,7 @@ from mlflow.entities import Metric, Param
 
 from lrlab.doctor import Finding
 from lrlab.errors import LrlabError
+from lrlab.scratch import scratch_folder
 from lrlab.track import Store, connect
 from lrlab.track.store import explained, now_ms
 from lrlab.track.writers.http import server_info
@@ -82,8 +82,8 @@ def _round(
     def read() -> str:
         points = client.get_metric_history(names["run"], "value")
         run = client.get_run(names["run"])
-        with tempfile.TemporaryDirectory(prefix="lrlab-") as folder:
-            file = client.download_artifacts(names["run"], "folder/file.txt", folder)
+        with scratch_folder() as folder:
+            file = client.download_artifacts(names["run"], "folder/file.txt", str(folder))
             same = Path(file).read_text("utf-8") == "ä"
         same &= sorted((p.step, p.value) for p in points) == VALUES
         if not same or run.data.params != {"text": "ä\t%"} or run.info.status != "FINISHED":

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from lrlab import track
 from lrlab.errors import LrlabError, UserError
+from lrlab.scratch import lasting_folder
 from lrlab.server.healthcheck import HEARTBEAT
 from lrlab.server.job import EXECUTOR, INTERRUPTED, MIRROR
 from lrlab.server.leader_lock import DatabaseLock
@@ -108,7 +109,7 @@ class Dispatcher:
         self.jobs: dict[str, Job] = {}
         self._served: dict[str, float] = {}
         self._not_before: dict[str, float] = {}
-        self._folder = Path(tempfile.mkdtemp(prefix="lrlab-jobs-"))
+        self._folder = lasting_folder()
 
     def step(self) -> None:
         """Look at the jobs and at the queue once.

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from lrlab.scratch import lasting_folder
 from lrlab.server.settings import AUTH, SECRETS, TRACKING, Settings
 
 PYTHON = (sys.executable, "-m")
@@ -133,7 +134,7 @@ def secrets_of(service: str) -> tuple[str, ...]:
 
 def auth_environment(settings: Settings) -> dict[str, str]:
     """Variables for MLflow's basic-auth app; its database is named in a file of its own."""
-    folder = Path(tempfile.mkdtemp(prefix="lrlab-auth-"))  # mode 0700
+    folder = lasting_folder()
     file = folder / "basic_auth.ini"
     database = settings.database(AUTH).replace("%", "%%")  # configparser's own sign
     file.write_text(

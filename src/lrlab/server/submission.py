@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import io
 import re
-import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ import pyarrow.parquet as pq
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
 from lrlab.errors import UserError
+from lrlab.scratch import scratch_folder
 from lrlab.server.settings import Limits
 from lrlab.spec import BlobsData, CsvData, ParquetData, SweepSpec, dump_spec, parse_dumped_spec
 from lrlab.track import lock
@@ -150,13 +150,13 @@ def _queue(
     run_id = info.run_id
     with explained(store.uri):
         store.client.log_batch(run_id, tags=schema.as_tags(tags))
-        with tempfile.TemporaryDirectory(prefix="lrlab-") as folder:
-            (Path(folder) / schema.SPEC_FILE).write_text(dump_spec(spec), "utf-8")
+        with scratch_folder() as folder:
+            (folder / schema.SPEC_FILE).write_text(dump_spec(spec), "utf-8")
             if table is not None:
-                file = Path(folder) / table.place
+                file = folder / table.place
                 file.parent.mkdir(parents=True)
                 file.write_bytes(table.content)
-            get_artifact_repository(f"{root}/{run_id}/artifacts").log_artifacts(folder)
+            get_artifact_repository(f"{root}/{run_id}/artifacts").log_artifacts(str(folder))
         for tag in (schema.CANCEL, schema.REASON):
             if tag in info.tags:
                 store.client.delete_tag(run_id, tag)

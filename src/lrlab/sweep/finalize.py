@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
-
 from lrlab.data import Problem
 from lrlab.model.log import log_best_model
 from lrlab.report import build_report, write_report
 from lrlab.report.recorded import best_of, note_on, report_input
+from lrlab.scratch import scratch_folder
 from lrlab.spec import SweepSpec
 from lrlab.spec.space import names
 from lrlab.track import RecordedRun, Recorder, runs_frame
@@ -30,10 +28,10 @@ def finalize(recorder: Recorder, problem: Problem) -> tuple[RecordedRun | None, 
     if context.landscape is not None:
         recorder.log_text(context.landscape.to_json(), schema.LANDSCAPE_FILE)
     report = build_report(runs, curves, context)
-    with tempfile.TemporaryDirectory(prefix="lrlab-") as folder:
-        write_report(report, Path(folder))
+    with scratch_folder() as folder:
+        write_report(report, folder)
         note = note_on(info, report.runs, recorder.spec, report.verdict.text)
-        recorder.finalize(Path(folder), note, report.verdict.text, best)
+        recorder.finalize(folder, note, report.verdict.text, best)
     return best, report.verdict.text
 
 

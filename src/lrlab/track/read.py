@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ import pyarrow.parquet as pq
 from lrlab.catalogue import did_you_mean
 from lrlab.errors import UserError
 from lrlab.measures import MEASURES, STEPPED
+from lrlab.scratch import scratch_folder
 from lrlab.track import mlflow_schema as schema
 from lrlab.track.children import Child, children
 from lrlab.track.store import Store, connect, explained
@@ -214,8 +214,8 @@ def load_histories(
         covered.update(frame["run_id"].unique())
         frames.append((frame if every_step else _evaluated(frame)).reindex(columns=columns))
 
-    with tempfile.TemporaryDirectory(prefix="lrlab-") as folder:
-        for frame in _batch_files(store, info.run_id, Path(folder)):
+    with scratch_folder() as folder:
+        for frame in _batch_files(store, info.run_id, folder):
             add(frame)
     for run in runs:
         if run.run_id not in covered:
@@ -230,8 +230,8 @@ def no_histories() -> pd.DataFrame:
 
 def load_history(store: Store, run_id: str) -> pd.DataFrame:
     """The history of one run, with its run_id as first column."""
-    with explained(store.uri), tempfile.TemporaryDirectory(prefix="lrlab-") as folder:
-        path = store.client.download_artifacts(run_id, HISTORY_FILE, folder)
+    with explained(store.uri), scratch_folder() as folder:
+        path = store.client.download_artifacts(run_id, HISTORY_FILE, str(folder))
         frame = pd.read_parquet(path)
     frame.insert(0, "run_id", run_id)
     return frame
@@ -256,8 +256,8 @@ def _evaluated(history: pd.DataFrame) -> pd.DataFrame:
 
 def read_text(store: Store, run_id: str, name: str) -> str | None:
     """A text artifact of a run; None if there is none of that name."""
-    with explained(store.uri), tempfile.TemporaryDirectory(prefix="lrlab-") as folder:
+    with explained(store.uri), scratch_folder() as folder:
         files = {str(file.path) for file in store.client.list_artifacts(run_id)}
         if name not in files:
             return None
-        return Path(store.client.download_artifacts(run_id, name, folder)).read_text("utf-8")
+        return Path(store.client.download_artifacts(run_id, name, str(folder))).read_text("utf-8")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -13,6 +12,7 @@ from mlflow.entities import Metric
 from mlflow.utils.validation import MAX_TAG_VAL_LENGTH
 
 from lrlab.errors import LrlabError
+from lrlab.scratch import scratch_folder
 from lrlab.spec import SweepSpec, dump_spec
 from lrlab.track import lock
 from lrlab.track import mlflow_schema as schema
@@ -162,8 +162,8 @@ class Recorder:
 
     def _log_histories(self, ids: Sequence[str], name: str) -> None:
         """Write a trial batch's histories to one file, a few runs at a time."""
-        with tempfile.TemporaryDirectory(prefix="lrlab-") as folder:
-            path = Path(folder) / name
+        with scratch_folder() as folder:
+            path = folder / name
             with schema.history_writer(path) as writer:
                 for start in range(0, len(ids), RUNS_A_GROUP):
                     some = ids[start : start + RUNS_A_GROUP]

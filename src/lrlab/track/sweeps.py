@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -14,6 +13,7 @@ from mlflow.entities import ViewType
 from lrlab.catalogue import did_you_mean
 from lrlab.data import Baseline
 from lrlab.errors import LrlabError, UserError
+from lrlab.scratch import scratch_folder
 from lrlab.spec import SweepSpec, parse_dumped_spec
 from lrlab.track import mlflow_schema as schema
 from lrlab.track.lock import is_alive
@@ -199,8 +199,8 @@ def load_sweep_spec(store: Store, info: SweepInfo) -> SweepSpec:
         LrlabError: If it cannot be read.
     """
     try:
-        with explained(store.uri), tempfile.TemporaryDirectory(prefix="lrlab-") as folder:
-            path = store.client.download_artifacts(info.run_id, schema.SPEC_FILE, folder)
+        with explained(store.uri), scratch_folder() as folder:
+            path = store.client.download_artifacts(info.run_id, schema.SPEC_FILE, str(folder))
             return parse_dumped_spec(Path(path).read_text("utf-8"))
     except UserError as error:
         raise LrlabError(f"the recorded spec of {info.name!r} cannot be used: {error}") from error

@@ -16,7 +16,6 @@ from contextlib import closing
 from functools import lru_cache
 from itertools import chain
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import sqlalchemy
@@ -34,6 +33,7 @@ from mlflow.utils.uri import append_to_uri_path, is_local_uri
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import IntegrityError, OperationalError
 
+from lrlab.scratch import scratch_folder
 from lrlab.track import mlflow_schema as schema
 from lrlab.track.mlflow_schema import RunRecord
 from lrlab.track.store import Store, explained, now_ms, schema_revisions, sqlite_path
@@ -142,9 +142,9 @@ def _write_artifacts(records: Sequence[RunRecord], root: str) -> None:
         return
 
     def upload(record: RunRecord) -> None:
-        with TemporaryDirectory(prefix="lrlab-") as folder:
-            schema.write_files(record.files(), Path(folder))
-            get_artifact_repository(_artifact_uri(root, record)).log_artifacts(folder)
+        with scratch_folder() as folder:
+            schema.write_files(record.files(), folder)
+            get_artifact_repository(_artifact_uri(root, record)).log_artifacts(str(folder))
 
     with ThreadPoolExecutor(UPLOADS) as pool:
         list(pool.map(upload, records))

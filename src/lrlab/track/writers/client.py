@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from pathlib import Path
 
 from lrlab.errors import LrlabError
+from lrlab.scratch import scratch_folder
 from lrlab.track import mlflow_schema as schema
 from lrlab.track.store import Store, explained, now_ms
 from lrlab.train import Trajectory
@@ -50,15 +49,15 @@ def _write_run(
     client = store.client
     run_id = None
     try:
-        with explained(store.uri), tempfile.TemporaryDirectory(prefix="lrlab-") as folder:
-            schema.write_files(run_files(trajectory), Path(folder))
+        with explained(store.uri), scratch_folder() as folder:
+            schema.write_files(run_files(trajectory), folder)
             created = client.create_run(
                 experiment_id,
                 tags=schema.run_tags(run, parent, user),
                 run_name=schema.run_name(run),
             )
             run_id = str(created.info.run_id)
-            client.log_artifacts(run_id, folder)
+            client.log_artifacts(run_id, str(folder))
             metrics = schema.run_metrics(trajectory, now_ms())
             client.log_batch(
                 run_id,
