@@ -6,6 +6,9 @@ import io
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr
+from functools import partial
+from pathlib import Path
+from typing import Any
 
 import mlflow
 import numpy as np
@@ -16,6 +19,7 @@ from torch import nn
 from lrlab.data import Problem
 from lrlab.data.preprocessing import Numeric
 from lrlab.errors import LrlabError
+from lrlab.model.once import log_once, register_once
 from lrlab.scratch import scratch_folder
 from lrlab.track.read import RecordedRun
 from lrlab.track.recorder import Recorder
@@ -53,7 +57,7 @@ class Impute(nn.Module):
 
 
 def log_best_model(recorder: Recorder, problem: Problem, best: RecordedRun) -> None:
-    """Log the best run's model to the parent run, registered if the spec asks.
+    """Log the best run's model to the parent run, registered if the spec asks; once each.
 
     The model takes raw columns, [n, d] float32, in the order of its `columns` metadata (one-hot
     columns as 0 and 1, missing values as NaN if the sweep imputed them), and returns p(y = 1),
@@ -81,36 +85,30 @@ def log_best_model(recorder: Recorder, problem: Problem, best: RecordedRun) -> N
     example = rows.astype(np.float32)
     with torch.no_grad():
         output = model(torch.from_numpy(example)).numpy()
+    save = partial(
+        _save,
+        model,
+        signature=infer_signature(example, output),
+        input_example=example,
+        pip_requirements=[f"torch=={torch.__version__.partition('+')[0]}", "numpy"],
+    )
+    metadata = {
+        "columns": list(problem.feature_names),
+        "classes": list(problem.classes),
+        "run_id": best.run_id,
+    }
     try:
         # Exporting the graph talks on standard error, whatever the log level.
         with explained(store.uri), _fluent(store.uri), redirect_stderr(io.StringIO()):
-            # By itself MLflow would put it into the experiment Default, where a user of a team
-            # server may write nothing.
-            made = store.client.create_logged_model(
-                recorder.info.experiment_id,
-                name="model",
-                source_run_id=recorder.info.run_id,
-                params=store.client.get_run(recorder.info.run_id).data.params,
-            )
-            Model.log(
-                None,
-                mlflow.pytorch,
-                model_id=made.model_id,
-                run_id=recorder.info.run_id,
-                step=best.trial,  # MLflow copies the sweep's metrics of that step to the model
-                registered_model_name=recorder.spec.register_model,
-                pytorch_model=model,
-                signature=infer_signature(example, output),
-                input_example=example,
-                pip_requirements=[f"torch=={torch.__version__.partition('+')[0]}", "numpy"],
-                metadata={
-                    "columns": list(problem.feature_names),
-                    "classes": list(problem.classes),
-                    "run_id": best.run_id,
-                },
-            )
+            model_id = log_once(store, recorder.info, best, save, metadata)
+            if recorder.spec.register_model:
+                register_once(store, recorder.info, recorder.spec.register_model, model_id)
     except (RuntimeError, ValueError, ImportError) as error:
         raise LrlabError(f"MLflow cannot log the best model: {error}") from error
+
+
+def _save(model: nn.Module, path: Path, mlflow_model: Model, **more: Any) -> None:
+    mlflow.pytorch.save_model(model, str(path), mlflow_model=mlflow_model, **more)
 
 
 @contextmanager

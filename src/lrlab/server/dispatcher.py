@@ -214,8 +214,9 @@ class Dispatcher:
         sweep = job.sweep
         with explained(self.store.uri):
             tags = self.store.client.get_run(sweep.run_id).data.tags
-        if tags.get(schema.STATE) == schema.FINISHED:
-            return  # it fell on its way out
+            if tags.get(schema.STATE) == schema.FINISHED:  # it fell on its way out
+                self.store.client.set_terminated(sweep.run_id, "FINISHED")
+                return
         went_on = int(tags.get(schema.DONE, 0)) > sweep.done
         attempts = 1 if went_on else sweep.attempts + 1
         why = job.said or f"its process ended with {job.process.returncode}"

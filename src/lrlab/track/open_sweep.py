@@ -26,7 +26,9 @@ def open_sweep(
 ) -> Iterator[Recorder]:
     """Begin a sweep, or resume the one that this spec began, and hold its lock.
 
-    An exception marks the sweep as failed, Ctrl-C as cancelled; either can be resumed.
+    An exception marks the sweep as failed, Ctrl-C as cancelled; either can be resumed. A sweep
+    that is finished, and has all the runs that the spec asks for, is only looked at: nothing is
+    written to it, whatever ends the look.
 
     Args:
         store: Where to record.
@@ -45,9 +47,14 @@ def open_sweep(
             info = _chosen(store, spec, new, run_id)
             if info is None:
                 info = create_sweep(store, spec, store.user or schema.user(), lock.sign_of_life())
-            info = _on_data(store, spec, info, problem)
-            stack.enter_context(lock.only_one(info.run_id, spec.name))
-        recorder = Recorder(store, spec, info)
+            _refuse_other_data(info, problem)
+            looked_at = _finished(store, spec, info)
+            if looked_at is None:
+                stack.enter_context(lock.only_one(info.run_id, spec.name))
+        if looked_at is not None:
+            yield looked_at
+            return
+        recorder = Recorder(store, spec, _complete_begin(store, spec, info, problem))
         recorder.tidy_up()
         try:
             yield recorder
@@ -154,18 +161,39 @@ def _chosen(store: Store, spec: SweepSpec, new: bool, run_id: str | None) -> Swe
     return info
 
 
-def _on_data(store: Store, spec: SweepSpec, info: SweepInfo, problem: Problem) -> SweepInfo:
-    """Record what a sweep trains on, or make sure that it is what it began on."""
+def _refuse_other_data(info: SweepInfo, problem: Problem) -> None:
     begun = info.tags.get(schema.DATA_DIGEST)
-    if begun == problem.digest():
-        return info
-    if begun is not None:
+    if begun not in (None, problem.digest()):
         raise UserError(
             f"the data have changed since the sweep {info.name!r} began, so its runs could not be "
             "compared; start another with --new"
         )
+
+
+def _finished(store: Store, spec: SweepSpec, info: SweepInfo) -> Recorder | None:
+    """What is recorded of a sweep that is finished and has all runs asked for; else None."""
+    if info.state != schema.FINISHED:
+        return None
+    recorder = Recorder(store, spec, info)
+    recorder.read()
+    return recorder if recorder.is_finished else None
+
+
+def _complete_begin(store: Store, spec: SweepSpec, info: SweepInfo, problem: Problem) -> SweepInfo:
+    """Record what a sweep is and trains on, as far as its parent run does not say so yet.
+
+    A process may have been killed between the requests that begin a sweep.
+    """
     with explained(store.uri):
-        store.client.log_inputs(info.run_id, [schema.dataset_input(spec, problem)])
-        tags = schema.data_tags(spec, problem)
-        store.client.log_batch(info.run_id, tags=schema.as_tags(tags))
+        run = store.client.get_run(info.run_id)
+        params = [p for p in schema.sweep_params(spec) if p.key not in run.data.params]
+        if params:
+            store.client.log_batch(info.run_id, params=params)
+        inputs = run.inputs.dataset_inputs if run.inputs else []
+        data = schema.dataset_input(spec, problem)
+        if data.dataset.digest not in {each.dataset.digest for each in inputs}:
+            store.client.log_inputs(info.run_id, [data])
+        if schema.DATA_DIGEST not in info.tags:
+            tags = schema.data_tags(spec, problem)
+            store.client.log_batch(info.run_id, tags=schema.as_tags(tags))
     return load_sweep(store, info.run_id)

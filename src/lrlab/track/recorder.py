@@ -17,7 +17,7 @@ from lrlab.spec import SweepSpec, dump_spec
 from lrlab.track import lock
 from lrlab.track import mlflow_schema as schema
 from lrlab.track.children import children, running
-from lrlab.track.read import RecordedRun, load_history, recorded_run
+from lrlab.track.read import RecordedRun, load_history, recorded_run, recorded_runs
 from lrlab.track.store import Store, explained, now_ms
 from lrlab.track.sweeps import SweepInfo
 from lrlab.track.writers import choose_writer
@@ -42,6 +42,8 @@ class Recorder:
         self.runs: dict[Key, RecordedRun] = {}
         self._histories: dict[str, Trajectory] = {}
         self._last_beat = time.monotonic()
+        self._open = True
+        self._best_steps: set[int] | None = None  # that have a point of the best objective
         self.writer_name, self._writer, self.why_not_faster = choose_writer(
             store, info.experiment_id
         )
@@ -56,6 +58,11 @@ class Recorder:
         """Whether the sweep ended, with at least as many runs as the spec asks for."""
         ended = self.info.state == schema.FINISHED
         return ended and len(self.runs) >= self.spec.n_runs
+
+    def read(self) -> None:
+        """Read what is recorded, and change nothing."""
+        for run in recorded_runs(self.store, self.info):
+            self.runs.setdefault((run.trial, run.replicate), run)
 
     def tidy_up(self) -> None:
         """Read what is recorded; remove runs that were cut off, and repeated ones."""
@@ -99,16 +106,31 @@ class Recorder:
             best: Best objective so far by trial number.
         """
         ids = [self.runs[key].run_id for key in keys]
-        fresh = [run_id for run_id in ids if run_id in self._histories]
+        fresh = any(run_id in self._histories for run_id in ids)
         with explained(self.store.uri):
-            if not fresh and self._has_batch_file(index):
+            there = self._recorded_best()
+            points = [point for point in schema.corners(best) if point[0] not in there]
+            # The points come after the file: where they are, it is there and whole.
+            if not fresh and not points and (best or self._has_batch_file(index)):
                 return
             self._log_histories(ids, schema.curves_file(index))
-            name, now = f"best_{self.spec.objective}", now_ms()
-            points = [Metric(name, value, now, trial) for trial, value in schema.corners(best)]
-            for start in range(0, len(points), 1000):
-                self.store.client.log_batch(self.info.run_id, metrics=points[start : start + 1000])
+            self._log_best(points)
+            there.update(trial for trial, _ in points)
             self._set_tags({schema.DONE: str(len(self.runs))})
+
+    def _recorded_best(self) -> set[int]:
+        """The trials that the parent has a point of the best objective for."""
+        if self._best_steps is None:
+            name, client = f"best_{self.spec.objective}", self.store.client
+            known = client.get_metric_history(self.info.run_id, name)
+            self._best_steps = {point.step for point in known}
+        return self._best_steps
+
+    def _log_best(self, points: Sequence[tuple[int, float]]) -> None:
+        name, now = f"best_{self.spec.objective}", now_ms()
+        metrics = [Metric(name, value, now, trial) for trial, value in points]
+        for start in range(0, len(metrics), 1000):
+            self.store.client.log_batch(self.info.run_id, metrics=metrics[start : start + 1000])
 
     def finalize(self, folder: Path, note: str, verdict: str, best: RecordedRun | None) -> None:
         """Log the report and mark the sweep as finished.
@@ -128,6 +150,7 @@ class Recorder:
                 tags[schema.BEST_RUN] = best.run_id
             self._set_tags(tags)
         self.mark(schema.FINISHED, "FINISHED")
+        self._open = False
 
     def log_text(self, text: str, name: str) -> None:
         """Log a text file to the parent run."""
@@ -135,7 +158,12 @@ class Recorder:
             self.store.client.log_text(self.info.run_id, text, name)
 
     def mark(self, state: str, status: str) -> None:
-        """Set the sweep's state and the parent run's status; a failing store is let be."""
+        """Set the sweep's state and the parent run's status, in this order.
+
+        A failing store is let be, unless the sweep is finished. Once that is recorded, it stays.
+        """
+        if not self._open:
+            return
         try:
             with explained(self.store.uri):
                 self._set_tags({schema.STATE: state, schema.DONE: str(len(self.runs))})

@@ -149,7 +149,9 @@ def sweep_info(run: MlflowRun, experiment: str) -> SweepInfo:
     objective = tags.get(schema.OBJECTIVE, "val_log_loss")
     ended = run.info.end_time
     state = tags.get(schema.STATE, run.info.status.lower())
-    if (
+    if state == schema.FINISHED and run.info.status == "RUNNING":
+        state = schema.RUNNING if is_alive(run.info.run_id, tags) else "interrupted"
+    elif (
         state == schema.RUNNING
         and schema.SUBMITTED_BY not in tags  # the dispatcher will take it up
         and not is_alive(run.info.run_id, tags)

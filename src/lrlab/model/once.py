@@ -1,0 +1,129 @@
+"""One logged model for a best run, and one registered version of it, whatever interrupts them.
+
+Every step looks for what an earlier end of the sweep has left and goes on from there: a logged
+model that is not READY is written again in its place, one that is READY is taken as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from mlflow.entities import LoggedModel, LoggedModelOutput, LoggedModelStatus, Metric
+from mlflow.exceptions import MlflowException
+from mlflow.models import Model
+
+from lrlab.scratch import scratch_folder
+from lrlab.track import mlflow_schema as schema
+from lrlab.track.read import RecordedRun
+from lrlab.track.store import Store
+from lrlab.track.sweeps import SweepInfo
+
+NAME = "model"  # so that MLflow finds it as runs:/PARENT/model
+Save = Callable[[Path, Model], object]
+
+
+def log_once(
+    store: Store, info: SweepInfo, best: RecordedRun, save: Save, metadata: Mapping[str, Any]
+) -> str:
+    """The best run's logged model: found, finished or made. Returns its id.
+
+    Args:
+        store: Where.
+        info: The sweep.
+        best: Its best run.
+        save: Writes the model into a folder that does not exist yet, as MLflow's `save_model`
+            functions do with `mlflow_model=`.
+        metadata: Goes into the model's description, MLmodel.
+
+    Raises:
+        MlflowException: If the store fails.
+    """
+    model = _begun(store, info, best)
+    if model.status is LoggedModelStatus.READY:
+        return str(model.model_id)
+    run = store.client.get_run(info.run_id)
+    outputs = run.outputs.model_outputs if run.outputs else []
+    if model.model_id not in {output.model_id for output in outputs}:
+        made = LoggedModelOutput(model.model_id, step=best.trial)
+        store.client.log_outputs(info.run_id, [made])
+    _log_metrics(store, info.run_id, model.model_id, best.trial, list(run.data.metrics))
+    with scratch_folder() as folder:
+        path = folder / NAME
+        described = Model(
+            artifact_path=model.artifact_location,
+            model_uuid=model.model_id,
+            run_id=info.run_id,
+            metadata=dict(metadata),
+            model_id=model.model_id,
+        )
+        save(path, described)
+        store.client.log_model_artifacts(model.model_id, str(path))
+    store.client.finalize_logged_model(model.model_id, LoggedModelStatus.READY)
+    return str(model.model_id)
+
+
+def _begun(store: Store, info: SweepInfo, best: RecordedRun) -> LoggedModel:
+    """The sweep's logged model of a best run; a half-written one of another run is used again."""
+    ours = [model for model in _models(store, info) if schema.MODEL in model.tags]
+    half = [model for model in ours if model.status is not LoggedModelStatus.READY]
+    whole = [model for model in ours if model.status is LoggedModelStatus.READY]
+    for model in whole:
+        if model.tags[schema.MODEL] == best.run_id:
+            return model
+    if half:
+        tag = {schema.MODEL: best.run_id}
+        store.client.set_logged_model_tags(half[0].model_id, tag)
+        return half[0]
+    return store.client.create_logged_model(
+        info.experiment_id,  # MLflow's own default is Default, where a team's user may not write
+        name=NAME,
+        source_run_id=info.run_id,
+        tags={schema.MODEL: best.run_id},
+        params=store.client.get_run(info.run_id).data.params,
+    )
+
+
+def _models(store: Store, info: SweepInfo) -> list[LoggedModel]:
+    found: list[LoggedModel] = []
+    token = None
+    while True:
+        page = store.client.search_logged_models(
+            [info.experiment_id],
+            filter_string=f"source_run_id = '{info.run_id}'",
+            page_token=token,
+        )
+        found += page
+        token = page.token
+        if not token:
+            return found
+
+
+def _log_metrics(store: Store, run_id: str, model_id: str, step: int, names: list[str]) -> None:
+    """Link the sweep's metrics at the best run's trial to the model, as MLflow itself does."""
+    history = [m for name in names for m in store.client.get_metric_history(run_id, name)]
+    linked = [
+        Metric(m.key, m.value, m.timestamp, m.step, model_id=model_id, run_id=run_id)
+        for m in history
+        if m.step == step and m.model_id is None
+    ]
+    if linked:
+        store.client.log_batch(run_id, metrics=linked)
+
+
+def register_once(store: Store, info: SweepInfo, name: str, model_id: str) -> None:
+    """Make sure that a logged model is a version of a registered model, once.
+
+    Raises:
+        MlflowException: If the store fails.
+    """
+    try:
+        store.client.create_registered_model(name)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
+    versions = store.client.search_model_versions(f"run_id = '{info.run_id}'")
+    source = f"models:/{model_id}"
+    if not any(version.name == name and version.source == source for version in versions):
+        store.client.create_model_version(name, source, model_id=model_id)
