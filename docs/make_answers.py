@@ -152,7 +152,7 @@ def curvature(found: object, inputs: dict[str, tuple]) -> pd.DataFrame:  # type:
         limits = found.findings[name].limits  # type: ignore[attr-defined]
         own = limits[(limits["loss"] == YARDSTICK) & (limits["optimizer"] == "sgd")].iloc[0]
         optimum = next(
-            o for objective, o in context.landscape.optima.items() if objective.loss == YARDSTICK
+            o for objective, o in context.optima.found.items() if objective.loss == YARDSTICK
         )
         breaks = "none tried" if pd.isna(own["breaks"]) else f"{own['breaks']:g}"
         rows.append(

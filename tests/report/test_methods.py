@@ -12,7 +12,7 @@ from sklearn.calibration import calibration_curve
 
 from lrlab.data import load_problem
 from lrlab.report import evidence
-from lrlab.report.converged import Landscape, convergence_frame, gaps, objectives
+from lrlab.report.converged import convergence_frame, gaps, objectives
 from lrlab.report.importance import importances
 from lrlab.report.methods import compare, trial_frame, tunability
 from lrlab.report.verdict import verdict
@@ -193,22 +193,6 @@ def test_without_an_optimum_the_recorded_outcome_stands() -> None:
     found = convergence_frame(runs, gaps(runs, curves, None), None)
     assert found["how"].tolist() == ["slow", "diverged"]
     assert found["gap"].isna().all()
-
-
-def test_a_landscape_survives_its_text() -> None:
-    from lrlab.report import survey
-
-    spec = make_spec({"name": "x", "data": {"noise": 0.1}, "train": {"l2": 0.1}})
-    runs = tournament({"a": 0.3}).head(2).assign(loss=["focal", "hinge"], l2=0.1)
-    runs["focal.gamma"] = [1.5, np.nan]
-    found = survey(load_problem(spec), runs, spec.train)
-    again = Landscape.from_json(found.to_json())
-    assert again.optima.keys() == found.optima.keys()
-    for objective, optimum in found.optima.items():
-        assert again.optima[objective].value == optimum.value
-        assert again.optima[objective].kind == optimum.kind
-    with pytest.raises(ValueError, match="not a landscape"):
-        Landscape.from_json('{"optima": [{}]}')
 
 
 def test_the_lr_that_breaks_is_the_first_at_which_a_run_swings_or_diverges() -> None:

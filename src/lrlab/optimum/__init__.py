@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
-from lrlab.optimum.optima import Objective, Optimum, find_optima
+from lrlab.optimum.objectives import Objective, Optimum
+from lrlab.optimum.optima import find_optima
 
 __all__ = ["Objective", "Optimum", "find_optima"]

@@ -7,13 +7,14 @@ absolute value, so that a step always descends (Dauphin et al. 2014, arXiv:1406.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, fields, replace
 
 import torch
 from torch import Tensor
 
 from lrlab.losses import Loss
+from lrlab.optimum.curvature import DEPENDENT, by_logit
 
 ITERATIONS = 200
 HALVINGS = 40
@@ -33,6 +34,7 @@ class Stack:
         l2: [R] float64.
         rows: Rows (x, 1), [n, p] float64.
         y: Labels, [n] float64.
+        check: Called before every pass over the rows; may raise to end the search.
     """
 
     loss: Loss
@@ -40,11 +42,12 @@ class Stack:
     l2: Tensor
     rows: Tensor
     y: Tensor
+    check: Callable[[], None] = lambda: None
 
     def select(self, which: Tensor) -> Stack:
         """Some of the objectives."""
         params = {name: value[which] for name, value in self.params.items()}
-        return Stack(self.loss, params, self.l2[which], self.rows, self.y)
+        return replace(self, params=params, l2=self.l2[which])
 
     def _ridge(self) -> Tensor:
         """Second derivative of the penalty by weight, [R, p]."""
@@ -54,7 +57,9 @@ class Stack:
 
     def _tiles(self, wide: int) -> Iterator[tuple[Tensor, Tensor]]:
         size = max(1, TILE // (max(1, len(self.l2)) * wide))
-        yield from zip(self.rows.split(size), self.y.split(size), strict=True)
+        for tile in zip(self.rows.split(size), self.y.split(size), strict=True):
+            self.check()
+            yield tile
 
     def values(self, w: Tensor) -> Tensor:
         """Objective at w [R, p], [R]."""
@@ -82,39 +87,53 @@ class Stack:
         )
 
 
-def by_logit(
-    loss: Loss, z: Tensor, y: Tensor, params: Mapping[str, Tensor]
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Values of a loss and its first two derivatives by the logit, by autograd.
+@dataclass(frozen=True)
+class End:
+    """Where a search ended.
 
     Args:
-        loss: Any entry of the catalogue.
-        z: Logits, [R, t].
-        y: Labels, [t].
-        params: Hyperparameters, each [R, 1].
-
-    Returns:
-        Three tensors [R, t].
+        w: Weights with bias, [R, p].
+        value: Objective there, [R].
+        gradient: [R, p].
+        hessian: [R, p, p].
     """
-    z = z.detach().clone().requires_grad_()
-    with torch.enable_grad():
-        value = loss.per_example(z, y.expand_as(z), **params)
-        (first,) = torch.autograd.grad(value.sum(), z, create_graph=True)
-        second = torch.zeros_like(z)
-        if first.requires_grad:
-            (second,) = torch.autograd.grad(first.sum(), z, materialize_grads=True)
-    return value.detach(), first.detach(), second.detach()
+
+    w: Tensor
+    value: Tensor
+    gradient: Tensor
+    hessian: Tensor
+
+    def lower(self, other: End) -> End:
+        """Of each objective the end that is lower; this one, if neither is."""
+        better = other.value < self.value
+        parts = []
+        for each in fields(self):
+            mine, theirs = getattr(self, each.name), getattr(other, each.name)
+            parts.append(torch.where(better.view(-1, *[1] * (mine.ndim - 1)), theirs, mine))
+        return End(*parts)
+
+    def gap(self, l2: Tensor) -> Tensor:
+        """What a convex objective may at most still lose, [R].
+
+        With l2 > 0 by strong convexity ||g||^2 / (2 l2), and the bias's derivative for a bias that
+        is off by as much as it is large, or by 1; without l2 half the Newton decrement, which is
+        an estimate (Boyd & Vandenberghe 2004, 9.5.1), along what is no rounding of the columns.
+        """
+        slope, bias = self.gradient[:, :-1].square().sum(1), self.w[:, -1].abs()
+        bound = slope / (2 * l2) + self.gradient[:, -1].abs() * (1 + bias)
+        values, vectors = torch.linalg.eigh(self.hessian)
+        along = (vectors.mT @ self.gradient[..., None])[..., 0].square()
+        known = values > DEPENDENT * values[:, -1:]
+        decrement = torch.where(known, along / values, 0.0).sum(1)
+        return torch.where(l2 > 0, bound, decrement / 2)
 
 
 @torch.no_grad()
-def minimise(stack: Stack, start: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def minimise(stack: Stack, start: Tensor) -> End:
     """Newton's method from `start` [R, p].
 
     An objective is done when a full Newton step promises to gain less than the last digits of
     what it has, or when no step along it gains anything.
-
-    Returns:
-        Where it ended, [R, p], the objective there, [R], and the gradient's norm, [R].
     """
     w = start.clone()
     left = torch.arange(len(w))
@@ -123,6 +142,7 @@ def minimise(stack: Stack, start: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         value, gradient, hessian = part.derivatives(w[left])
         direction, promised = _direction(gradient, hessian)
         going = promised > PRECISION * value.abs() + torch.finfo(value.dtype).tiny
+        w[left[~going]] += direction[~going]  # gains nothing, but a gradient of a few digits less
         left, part = left[going], part.select(going.nonzero()[:, 0])
         if not len(left):
             break
@@ -133,8 +153,7 @@ def minimise(stack: Stack, start: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         left = left[gained]
         if not len(left):
             break
-    value, gradient, _ = stack.derivatives(w)
-    return w, value, gradient.norm(dim=1)
+    return End(w, *stack.derivatives(w))
 
 
 def _direction(gradient: Tensor, hessian: Tensor) -> tuple[Tensor, Tensor]:

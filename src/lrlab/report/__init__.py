@@ -6,7 +6,7 @@ into a folder. matplotlib is imported only when figures are drawn.
 
 from lrlab.report.across import across_report, compare_sweeps
 from lrlab.report.build import FORMATS, build_report, write_report
-from lrlab.report.converged import Landscape, convergence_frame, survey
+from lrlab.report.converged import convergence_frame
 from lrlab.report.figure_data import (
     best_curves,
     convergence_band,
@@ -22,7 +22,6 @@ from lrlab.report.tables import best_run, rank_runs, summary_table, threshold
 __all__ = [
     "FORMATS",
     "Findings",
-    "Landscape",
     "Report",
     "ReportContext",
     "across_report",
@@ -39,7 +38,6 @@ __all__ = [
     "lr_sensitivity",
     "rank_runs",
     "summary_table",
-    "survey",
     "threshold",
     "write_report",
 ]

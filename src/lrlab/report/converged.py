@@ -2,83 +2,16 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-import torch
 
-from lrlab.data import Problem
-from lrlab.optimum.optima import Objective, Optimum, find_optima
+from lrlab.optimum import Objective
+from lrlab.optimum.record import Optima
 from lrlab.report import convergence
-from lrlab.spec import TrainSpec
-from lrlab.train.loop import batch_rows
 
 CURVE = "train_objective"
-KEPT = ("value", "kind", "gradient_norm", "bound", "largest", "smallest")
-
-
-@dataclass(frozen=True)
-class Landscape:
-    """What is known of the objectives of a sweep.
-
-    Args:
-        optima: By objective.
-        separation: How far the classes are separable: see `lrlab.optimum.separability`.
-        precision: Machine epsilon of the training.
-        n_rows: Training rows.
-        batch_rows: Rows of a step's batch.
-    """
-
-    optima: Mapping[Objective, Optimum]
-    separation: str
-    precision: float
-    n_rows: int
-    batch_rows: int
-
-    def to_json(self) -> str:
-        """All of it but the weights, as text."""
-        optima = [
-            {"objective": asdict(objective), **{name: getattr(optimum, name) for name in KEPT}}
-            for objective, optimum in self.optima.items()
-        ]
-        rest = {"separation": self.separation, "precision": self.precision}
-        rest |= {"n_rows": self.n_rows, "batch_rows": self.batch_rows}
-        return json.dumps({**rest, "optima": optima}, indent=1)
-
-    @classmethod
-    def from_json(cls, text: str) -> Landscape:
-        """What `to_json` wrote.
-
-        Raises:
-            ValueError: If it is something else.
-        """
-        try:
-            found = json.loads(text)
-            optima = {}
-            for entry in found.pop("optima"):
-                named = entry.pop("objective")
-                params = tuple((str(k), float(v)) for k, v in named["loss_params"])
-                objective = Objective(str(named["loss"]), params, float(named["l2"]))
-                optima[objective] = Optimum(**entry)
-            return cls(optima=optima, **found)
-        except (KeyError, TypeError, AttributeError) as error:
-            raise ValueError(f"not a landscape: {error}") from error
-
-
-def survey(problem: Problem, runs: pd.DataFrame, settings: TrainSpec) -> Landscape:
-    """Find the optimum of every objective that the runs had."""
-    optima, separated = find_optima(problem, objectives(runs))
-    n_rows = len(problem.y_train)
-    return Landscape(
-        optima=optima,
-        separation=separated.kind,
-        precision=torch.finfo(problem.x_train.dtype).eps,
-        n_rows=n_rows,
-        batch_rows=batch_rows(n_rows, settings),
-    )
 
 
 def objectives(runs: pd.DataFrame) -> list[Objective]:
@@ -116,7 +49,7 @@ class Gaps:
     gap: np.ndarray
 
 
-def gaps(runs: pd.DataFrame, curves: pd.DataFrame, landscape: Landscape | None) -> Gaps:
+def gaps(runs: pd.DataFrame, curves: pd.DataFrame, optima: Optima | None) -> Gaps:
     """Read the objective's curves as gaps.
 
     Where the best known value of an objective is above the lowest that a run reached, the latter
@@ -127,28 +60,26 @@ def gaps(runs: pd.DataFrame, curves: pd.DataFrame, landscape: Landscape | None) 
     steps, values = wide.columns.to_numpy(dtype=float), wide.to_numpy(dtype=float)
     start = _wide(curves, "train_loss", run_ids).reindex(columns=[1])[1].to_numpy(dtype=float)
     optimum = np.full(len(runs), np.nan)
-    if landscape is not None and len(steps):
+    if optima is not None and len(steps):
         keys = objectives(runs)
-        found = {key: landscape.optima[key] for key in set(keys) if key in landscape.optima}
+        found = {key: optima.found[key] for key in set(keys) if key in optima.found}
         optimum = np.array([found[k].value if k in found else np.nan for k in keys])
         lowest = pd.Series(np.nanmin(np.where(np.isnan(values), np.inf, values), axis=1))
         reached = lowest.groupby(pd.Series([repr(k) for k in keys])).transform("min").to_numpy()
         loose = np.array([k in found and found[k].kind == "best known" for k in keys])
         optimum = np.where(loose, np.fmin(optimum, reached), optimum)
-    precision = landscape.precision if landscape else 0.0
+    precision = optima.precision if optima else 0.0
     gap = convergence.relative_gap(values, optimum, start, precision)
     return Gaps(run_ids, steps, values, gap)
 
 
-def convergence_frame(
-    runs: pd.DataFrame, found: Gaps, landscape: Landscape | None
-) -> pd.DataFrame:
+def convergence_frame(runs: pd.DataFrame, found: Gaps, optima: Optima | None) -> pd.DataFrame:
     """One row a run: how it converged.
 
     Args:
         runs: The runs frame.
         found: What `gaps` returns.
-        landscape: Optima; without them what needs one is NaN.
+        optima: What is known; without them what needs one is NaN.
 
     Returns:
         run_id; how, the outcome by the gap (else the recorded outcome); gap, at the end;
@@ -167,12 +98,12 @@ def convergence_frame(
     frame["how"] = np.where(how == "", recorded, how)
     frame["gap"] = convergence.last_value(found.gap)
     steps = convergence.steps_to_gap(found.steps, found.gap)
-    per_pass = landscape.batch_rows / landscape.n_rows if landscape else np.nan
+    per_pass = optima.batch_rows / optima.n_rows if optima else np.nan
     for i, tolerance in enumerate(convergence.TOLERANCES):
         frame[f"steps_to_{tolerance:.0e}".replace("e-0", "e-")] = steps[:, i]
         frame[f"passes_to_{tolerance:.0e}".replace("e-0", "e-")] = steps[:, i] * per_pass
     frame["steps_to_final"] = convergence.steps_to_final(found.steps, found.values)
-    precision = landscape.precision if landscape else 0.0
+    precision = optima.precision if optima else 0.0
     rates = convergence.tail_rates(found.steps, found.gap, floor=max(precision, 1e-12))
     frame["rate_kind"] = rates.kind
     frame["rate"], frame["exponent"] = rates.rate, rates.exponent

@@ -10,7 +10,8 @@ import torch
 from scipy import stats
 
 from lrlab.data import Problem
-from lrlab.report.converged import Gaps, Landscape, objectives
+from lrlab.optimum.record import Optima
+from lrlab.report.converged import Gaps, objectives
 from lrlab.report.methods import SPEED, best_trials, trial_frame
 from lrlab.report.tables import prepare, ranked
 
@@ -70,7 +71,7 @@ def gap_bands(runs: pd.DataFrame, gaps: Gaps, fastest: pd.DataFrame) -> pd.DataF
 
 
 def stable_limits(
-    runs: pd.DataFrame, converged: pd.DataFrame, landscape: Landscape | None
+    runs: pd.DataFrame, converged: pd.DataFrame, optima: Optima | None
 ) -> pd.DataFrame:
     """The largest stable lr of gradient descent and momentum, by theory and as observed.
 
@@ -84,7 +85,7 @@ def stable_limits(
     """
     columns = ["loss", "optimizer", "safe", "limit", "holds", "breaks"]
     found: list[tuple[str, str, float, float, float, float]] = []
-    if landscape is None or landscape.batch_rows < landscape.n_rows:
+    if optima is None or optima.batch_rows < optima.n_rows:
         return pd.DataFrame(found, columns=columns)
     keys = pd.Series(objectives(runs), index=runs.index)
     wild = converged.set_index("run_id")["how"].reindex(runs["run_id"]).isin(WILD).to_numpy()
@@ -94,7 +95,7 @@ def stable_limits(
             targets = set(keys[own.index])
             if len(betas) != 1 or len(targets) != 1:
                 continue
-            optimum = landscape.optima.get(targets.pop())
+            optimum = optima.found.get(targets.pop())
             if optimum is None or math.isnan(optimum.stable_lr()):
                 continue
             holds, breaks = _observed(own["lr"], wild[runs.index.get_indexer(own.index)])

@@ -95,8 +95,8 @@ def find(runs: pd.DataFrame, curves: pd.DataFrame, context: ReportContext) -> Fi
         return _nothing(runs, curves, summary, context)
     if curves.empty:
         curves = pd.DataFrame(columns=["run_id", "step", "metric", "value"])
-    measured = gaps(runs, curves, context.landscape)
-    converged = convergence_frame(runs, measured, context.landscape)
+    measured = gaps(runs, curves, context.optima)
+    converged = convergence_frame(runs, measured, context.optima)
     fastest = pd.DataFrame(columns=["optimizer", "loss", "lr", "gap", "steps"])
     if SPEED in converged and converged["gap"].notna().any():
         fastest = evidence.fastest_trials(runs, converged)
@@ -116,14 +116,14 @@ def find(runs: pd.DataFrame, curves: pd.DataFrame, context: ReportContext) -> Fi
         losses=comparisons[1],
         yardsticks=evidence.yardsticks(runs, **context.aim),
         speed=speed,
-        limits=evidence.stable_limits(runs, converged, context.landscape),
+        limits=evidence.stable_limits(runs, converged, context.optima),
         importance=importances(runs, **context.aim),
         verdict=verdict(
             runs,
             converged["how"],
             comparisons,
             speed,
-            context.landscape,
+            context.optima,
             sampler=context.sampler,
             held_out=0 if context.problem is None else len(context.problem.y_val),
             objective=context.objective,
@@ -192,7 +192,7 @@ def _nothing(
 
 def objectives_table(context: ReportContext) -> pd.DataFrame:
     """Optimum and curvature of every objective: loss, its hyperparameters, l2 and the rest."""
-    if context.landscape is None:
+    if context.optima is None:
         return pd.DataFrame()
     rows = [
         {
@@ -208,6 +208,6 @@ def objectives_table(context: ReportContext) -> pd.DataFrame:
             "condition_number": optimum.condition,
             "stable_lr": optimum.stable_lr(),
         }
-        for objective, optimum in context.landscape.optima.items()
+        for objective, optimum in context.optima.found.items()
     ]
     return pd.DataFrame(rows)

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from lrlab.data import Baseline, Problem
-from lrlab.report.converged import Landscape
+from lrlab.optimum.record import Optima
 from lrlab.report.verdict import Verdict
 
 
@@ -28,7 +28,7 @@ class ReportContext:
         facts: Further facts, such as versions and the store, in the order shown.
         run_links: Address of each run's page by run_id (None where it has none), or None.
         sampler: The sweep's: says whether its trials are a fair sample of the space.
-        landscape: Optimum and curvature of the objectives, if they are known.
+        optima: Optimum and curvature of the objectives, if they are known.
         problem: The data, if they can be had.
         best_weights: Weights [d] and bias of the best run, if they can be had.
         weights: The same of the runs that stand for the methods compared, by run_id.
@@ -44,7 +44,7 @@ class ReportContext:
     facts: Mapping[str, str]
     run_links: Mapping[str, str | None] | None = None
     sampler: str = "tpe"
-    landscape: Landscape | None = None
+    optima: Optima | None = None
     problem: Problem | None = None
     best_weights: tuple[np.ndarray, float] | None = None
     weights: Mapping[str, tuple[np.ndarray, float]] = field(default_factory=dict)

@@ -10,13 +10,14 @@ from urllib.parse import urlencode
 import numpy as np
 import pandas as pd
 
-from lrlab import track
 from lrlab.data import Problem, load_problem
 from lrlab.errors import LrlabError
 from lrlab.measures import MEASURES
 from lrlab.model.log import load_weights
+from lrlab.optimum.background import compute_optima
+from lrlab.optimum.record import Optima
 from lrlab.report.base_rate import base_rate
-from lrlab.report.converged import Landscape, survey
+from lrlab.report.converged import objectives
 from lrlab.report.held_out import ROW_SCORES, representatives
 from lrlab.report.markdown import escape
 from lrlab.report.model import ReportContext
@@ -34,8 +35,10 @@ from lrlab.track import (
     runs_frame,
 )
 from lrlab.track import mlflow_schema as schema
+from lrlab.track.read import read_optima
 from lrlab.track.store import explained
 from lrlab.track.writers import wire
+from lrlab.train.loop import batch_rows
 
 LOCAL_UI = "http://127.0.0.1:5000"  # where `lrlab ui` serves a local store
 
@@ -45,6 +48,7 @@ def report_input(
     info: SweepInfo,
     problem: Problem | None = None,
     recorded: Sequence[RecordedRun] | None = None,
+    optima: Optima | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame, ReportContext]:
     """What `build_report` takes, read from the store: runs, curves and context.
 
@@ -53,6 +57,8 @@ def report_input(
         info: The sweep.
         problem: Its data, if they are at hand; else they are loaded, if they still can be.
         recorded: Its runs by trial and replicate, if they are at hand; else they are read.
+        optima: Of their objectives, if they are at hand; else they are read, and what is missing
+            is computed.
 
     Raises:
         LrlabError: If the store fails or the recorded spec cannot be read.
@@ -66,7 +72,7 @@ def report_input(
     context = replace(
         _context(store, info, spec, runs),
         problem=problem,
-        landscape=_landscape(store, info, spec, runs, problem),
+        optima=optima or _optima(store, info, spec, runs, problem),
         best_weights=_best_weights(store, runs, spec),
     )
     if problem is not None and spec.objective in ROW_SCORES:
@@ -99,17 +105,15 @@ def _with_uploaded_table(store: Store, info: SweepInfo, spec: SweepSpec, folder:
     return spec.model_copy(update={"data": spec.data.model_copy(update={"path": Path(found)})})
 
 
-def _landscape(
+def _optima(
     store: Store, info: SweepInfo, spec: SweepSpec, runs: pd.DataFrame, problem: Problem | None
-) -> Landscape | None:
-    """Found from the data, else as the sweep's end recorded it."""
-    if problem is not None:
-        return survey(problem, runs, spec.train)
-    text = track.read_text(store, info.run_id, schema.LANDSCAPE_FILE)
-    try:
-        return None if text is None else Landscape.from_json(text)
-    except ValueError:
-        return None
+) -> Optima | None:
+    """As a finished sweep recorded them; else what is missing is computed from the data."""
+    known = read_optima(store, info)
+    if problem is None or runs.empty or (known and info.state == schema.FINISHED):
+        return known
+    rows = batch_rows(len(problem.y_train), spec.train)
+    return compute_optima(problem, objectives(runs), rows, known)
 
 
 def _best_weights(

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import pandas as pd
 
 from lrlab.data import Baseline
+from lrlab.optimum.record import Optima
 from lrlab.report.base_rate import base_rate, no_better
-from lrlab.report.converged import Landscape
 from lrlab.report.convergence import OUTCOMES
 from lrlab.report.methods import BUDGETS, UNBIASED, Comparison, best_trials, trial_frame
 from lrlab.report.statistics import LEAST_SEEDS, LEVEL, NEGLIGIBLE, bootstrap_median
@@ -64,7 +64,7 @@ def verdict(
     how: pd.Series,
     comparisons: Sequence[Comparison],
     speed: Comparison | None,
-    landscape: Landscape | None,
+    optima: Optima | None,
     *,
     objective: str,
     direction: str,
@@ -79,7 +79,7 @@ def verdict(
         how: How each run converged.
         comparisons: Of the optimizers and of the losses.
         speed: Of the optimizers by steps, if the optimum is known.
-        landscape: The optima, if they are known.
+        optima: The optima, if they are known.
         objective: Name of the objective.
         direction: `minimize` or `maximize`.
         sampler: The sweep's.
@@ -105,7 +105,8 @@ def verdict(
     remarks = [
         no_better(runs, baseline, objective, better_small),
         _affordable(comparisons[0], sampler, minimizes(direction)),
-        _separable(runs, landscape),
+        _separable(runs, optima),
+        _without_optimum(optima),
         _edge_remark(runs, float(best["lr"])),
         _few_trials(comparisons, sampler),
         _untested(runs, comparisons, objective, direction),
@@ -234,18 +235,24 @@ def _affordable(comparison: Comparison, sampler: str, better_small: bool) -> str
     return f"{BUDGET} {comparison.measure} of random trials, take " + (f"{listing(choices)}.")
 
 
-def _separable(runs: pd.DataFrame, landscape: Landscape | None) -> str:
-    if landscape is None:
+def _separable(runs: pd.DataFrame, optima: Optima | None) -> str:
+    if optima is None:
         return ""
-    losses = sorted({key.loss for key, o in landscape.optima.items() if o.kind == "infimum"})
+    losses = sorted({key.loss for key, o in optima.found.items() if o.kind == "infimum"})
     if not losses:
         return ""
-    which = "" if landscape.separation == "complete" else ", but for some rows on the plane"
+    which = "" if optima.separation == "complete" else ", but for some rows on the plane"
     return (
         f"The training rows are linearly separable{which}: with l2 = 0, {listing(losses)} "
         f"{'has' if len(losses) == 1 else 'have'} no minimiser, and weights grow for ever towards "
         f"an infimum; set train.l2 above 0 for a problem with a solution."
     )
+
+
+def _without_optimum(optima: Optima | None) -> str:
+    if optima is None or not optima.note:
+        return ""
+    return f"{optima.note[0].upper()}{optima.note[1:]}."
 
 
 def _few_trials(comparisons: Sequence[Comparison], sampler: str) -> str:

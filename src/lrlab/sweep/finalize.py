@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from lrlab.data import Problem
 from lrlab.model.log import log_best_model
+from lrlab.optimum.record import Optima
 from lrlab.report import build_report, write_report
 from lrlab.report.recorded import best_of, note_on, report_input
 from lrlab.scratch import scratch_folder
@@ -17,16 +18,17 @@ from lrlab.train.loop import objective_of
 from lrlab.trial import TrialConfig
 
 
-def finalize(recorder: Recorder, problem: Problem) -> tuple[RecordedRun | None, str]:
+def finalize(
+    recorder: Recorder, problem: Problem, optima: Optima
+) -> tuple[RecordedRun | None, str]:
     """Graph, best model and report; then the sweep is finished. Returns best run and verdict."""
     best = best_run(recorder)
     recorder.log_text(draw_graph(recorder.spec, problem, best), "graph.svg")
     if best is not None:
         log_best_model(recorder, problem, best)
     store, info = recorder.store, recorder.info
-    runs, curves, context = report_input(store, info, problem, recorder.in_order)
-    if context.landscape is not None:
-        recorder.log_text(context.landscape.to_json(), schema.LANDSCAPE_FILE)
+    recorder.log_text(optima.to_json(), schema.OPTIMA_FILE)
+    runs, curves, context = report_input(store, info, problem, recorder.in_order, optima)
     report = build_report(runs, curves, context)
     with scratch_folder() as folder:
         write_report(report, folder)

@@ -15,11 +15,15 @@ import optuna
 from lrlab import search, track
 from lrlab.data import Baseline, Problem, load_problem
 from lrlab.errors import LrlabError
+from lrlab.optimum.background import OptimumFinder
+from lrlab.optimum.objectives import Objective
 from lrlab.spec import SweepSpec
 from lrlab.sweep.worker_pool import WorkerPool
 from lrlab.track import RecordedRun, Recorder, trial_result
+from lrlab.track.read import read_optima
 from lrlab.track.recorder import as_recorded
 from lrlab.train import ENGINES, Finished, device_of
+from lrlab.train.loop import batch_rows
 from lrlab.trial import Run, TrialConfig
 
 PROBE_STEPS = (10, 200)
@@ -118,6 +122,7 @@ def run_sweep(
     with (
         closing(WorkerPool(workers, executor, data, spec, on_note)) as pool,
         track.open_sweep(store, spec, problem, new=new, run_id=run_id) as recorder,
+        closing(_optimum_finder(recorder, problem)) as finder,
     ):
         resumed, finished = len(recorder.runs), recorder.is_finished
         if not finished:
@@ -128,7 +133,7 @@ def run_sweep(
                 closing(pool),
                 _mirror(mirror, recorder, on_note) as copy,
             ):
-                _run_batches(spec, data, pool, background, copy)
+                _run_batches(spec, data, pool, background, copy, finder)
         from lrlab.sweep.finalize import (  # the report's libraries: not before a run
             best_run,
             finalize,
@@ -137,14 +142,28 @@ def run_sweep(
         if finished:
             best, verdict = best_run(recorder), recorder.info.verdict
         else:
-            best, verdict = finalize(recorder, problem)
+            optima = finder.result()
+            if optima.note:
+                on_note(optima.note)
+            best, verdict = finalize(recorder, problem, optima)
         runs = tuple(recorder.in_order)
         info = recorder.info
         return SweepResult(info.run_id, finished, resumed, runs, best, verdict, info.baseline)
 
 
+def _optimum_finder(recorder: Recorder, problem: Problem) -> OptimumFinder:
+    """Who finds the optima of the sweep's objectives beside the training."""
+    known = read_optima(recorder.store, recorder.info) if recorder.runs else None
+    return OptimumFinder(problem, batch_rows(len(problem.y_train), recorder.spec.train), known)
+
+
 def _run_batches(
-    spec: SweepSpec, data: Problem, pool: WorkerPool, background: _Background, copy: search.Mirror
+    spec: SweepSpec,
+    data: Problem,
+    pool: WorkerPool,
+    background: _Background,
+    copy: search.Mirror,
+    finder: OptimumFinder,
 ) -> None:
     """Ask, train, record and tell, batch by batch."""
     study, engine = search.new_study(spec), ENGINES[spec.train.engine]
@@ -153,6 +172,7 @@ def _run_batches(
         pool.consider(batch)
         trials = _propose(study, spec, batch, background.results)
         runs = [run for trial in trials for run in trial.runs]
+        finder.want(Objective.of(run.config) for run in runs)
         recorded = frozenset(background.results)
         for part in engine(data, runs, spec.train, recorded, pool.workers):
             background.record(part)

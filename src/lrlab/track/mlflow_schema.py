@@ -67,7 +67,8 @@ QUEUED, ARRIVING = "queued", "arriving"  # of a sweep that was handed to a serve
 SPEC_FILE = "sweep.yaml"
 CURVES_FOLDER = "curves"
 REPORT_FOLDER = "report"
-LANDSCAPE_FILE = "landscape.json"
+OPTIMA_FILE = "optima.json"
+OPTIMA_FILE_0_1_0 = "landscape.json"  # as lrlab 0.1.0 called it
 
 
 def experiment_tags(spec: SweepSpec) -> dict[str, str]:

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from lrlab.catalogue import did_you_mean
 from lrlab.errors import UserError
 from lrlab.measures import MEASURES, STEPPED
+from lrlab.optimum.record import Optima
 from lrlab.scratch import scratch_folder
 from lrlab.track import mlflow_schema as schema
 from lrlab.track.children import Child, children
@@ -252,6 +253,19 @@ def _evaluated(history: pd.DataFrame) -> pd.DataFrame:
     """The steps at which the stepped measures were taken."""
     taken = [name for name in STEPPED if name in history]
     return history.dropna(subset=taken, how="all") if taken else history.iloc[:0]
+
+
+def read_optima(store: Store, info: SweepInfo) -> Optima | None:
+    """The optima recorded with a sweep; None if there are none, or they are of other data."""
+    for name in (schema.OPTIMA_FILE, schema.OPTIMA_FILE_0_1_0):
+        text = read_text(store, info.run_id, name)
+        try:
+            found = None if text is None else Optima.from_json(text)
+        except ValueError:  # half written, or somebody's own file
+            continue
+        if found and found.data_digest in ("", info.tags.get(schema.DATA_DIGEST)):
+            return found
+    return None
 
 
 def read_text(store: Store, run_id: str, name: str) -> str | None:

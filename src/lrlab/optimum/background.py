@@ -1,0 +1,152 @@
+"""Optima beside the training: in a thread of its own, within a budget, gone when told to go."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from queue import SimpleQueue
+
+import torch
+
+from lrlab.data import Problem
+from lrlab.optimum.objectives import Objective, Optimum
+from lrlab.optimum.optima import Solver
+from lrlab.optimum.record import Optima
+
+BUDGET = 20.0  # seconds of computing for the optima of a sweep, or
+SHARE = 0.2  # of the time since they were first asked for, if that is more
+BESIDE = 2**26  # numbers of data; larger ones are not held twice while others train
+
+
+class _Stopped(Exception):
+    """The search was told to end."""
+
+
+class _Spent(Exception):
+    """The budget is used up."""
+
+
+class OptimumFinder:
+    """Finds optima while others train; torch and scipy leave Python to them for most of it.
+
+    What it finds depends on the objectives and their order, not on when they were handed over,
+    unless the budget is used up; then it says what is left out. It counts processor time, so
+    that a busy machine finds as many as an idle one.
+
+    Args:
+        problem: The data, on any device.
+        batch_rows: Rows of a training step.
+        known: Optima that are recorded already; they are not looked for again.
+        budget: Seconds of computing.
+    """
+
+    def __init__(
+        self,
+        problem: Problem,
+        batch_rows: int,
+        known: Optima | None = None,
+        budget: float = BUDGET,
+    ) -> None:
+        digest = problem.digest()
+        if known is None or known.data_digest not in ("", digest):
+            known = Optima({}, "", 0.0, 0, 0)
+        self._known = replace(
+            known,
+            precision=torch.finfo(problem.x_train.dtype).eps,
+            n_rows=len(problem.y_train),
+            batch_rows=batch_rows,
+            left_out=(),
+            budget=budget,
+            data_digest=digest,
+        )
+        self._solver = Solver(problem, self._check)
+        self._budget, self._began = budget, time.monotonic()
+        self._found: dict[Objective, Optimum] = dict(known.found)
+        self._wanted: dict[Objective, None] = dict.fromkeys(known.found)
+        self._queue: SimpleQueue[Sequence[Objective] | None] = SimpleQueue()
+        self._stop, self._done = threading.Event(), threading.Event()
+        self._failure: BaseException | None = None
+        self._separation = known.separation
+        # a daemon: nobody waits for a step of it when the process ends
+        self._thread = threading.Thread(target=self._work, name="lrlab-optima", daemon=True)
+        self._beside = problem.x_train.numel() <= BESIDE
+
+    def want(self, objectives: Iterable[Objective]) -> None:
+        """Ask for more optima; returns at once."""
+        fresh = [o for o in dict.fromkeys(objectives) if o not in self._wanted]
+        self._wanted |= dict.fromkeys(fresh)
+        if fresh:
+            self._queue.put(fresh)
+            self._start(self._beside)
+
+    def result(self) -> Optima:
+        """All that was asked for, or what the budget was enough for; waits for it.
+
+        Raises:
+            Exception: What a loss of one's own raised.
+        """
+        self._queue.put(None)
+        self._start(True)
+        self._done.wait()
+        if self._failure is not None:
+            raise self._failure
+        found = {o: self._found[o] for o in self._wanted if o in self._found}
+        left_out = tuple(o for o in self._wanted if o not in found)
+        return replace(self._known, found=found, left_out=left_out, separation=self._separation)
+
+    def _start(self, now: bool) -> None:
+        if now and self._thread.ident is None:
+            self._thread.start()
+
+    def close(self) -> None:
+        """End the search, also in the middle of it. May be called again."""
+        self._stop.set()
+        self._queue.put(None)
+
+    def _check(self) -> None:
+        if self._stop.is_set():
+            raise _Stopped
+        budget = max(self._budget, SHARE * (time.monotonic() - self._began))
+        if time.thread_time() > budget:
+            raise _Spent
+
+    def _work(self) -> None:
+        torch.set_num_threads(1)  # of this thread: sums split over threads round otherwise
+        try:
+            while (objectives := self._queue.get()) is not None:
+                for objective, optimum in self._solver.solve(objectives):
+                    self._found[objective] = optimum
+            if self._wanted and not self._separation:
+                self._separation = self._solver.separation.kind
+        except (_Stopped, _Spent):
+            self._separation = self._separation or "unknown"
+        except Exception as error:  # handed over to who asks for the result
+            self._failure = error
+        finally:
+            self._done.set()
+
+
+def compute_optima(
+    problem: Problem,
+    objectives: Iterable[Objective],
+    batch_rows: int,
+    known: Optima | None = None,
+    budget: float = BUDGET,
+) -> Optima:
+    """The optima of objectives on a problem's training rows, within the budget.
+
+    Args:
+        problem: The data, on any device.
+        objectives: Those wanted.
+        batch_rows: Rows of a training step.
+        known: Those that are recorded already.
+        budget: Seconds of computing.
+    """
+    finder = OptimumFinder(problem, batch_rows, known, budget)
+    try:
+        finder.want(objectives)
+        return finder.result()
+    finally:
+        finder.close()

@@ -1,0 +1,108 @@
+"""What is known of a sweep's objectives, as it is recorded with the sweep."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from lrlab.optimum.objectives import Objective, Optimum
+
+KEPT = ("value", "kind", "gap", "gradient_norm", "bound", "largest", "smallest")
+
+
+@dataclass(frozen=True)
+class Optima:
+    """What is known of the objectives of a sweep.
+
+    Args:
+        found: Optima by objective.
+        separation: How far the classes are separable: see `lrlab.optimum.separability`.
+        precision: Machine epsilon of the training.
+        n_rows: Training rows.
+        batch_rows: Rows of a step's batch.
+        left_out: Objectives whose optimum was not found within the time for it.
+        budget: That time, in seconds of computing.
+        data_digest: Of the data that they belong to; empty if it is not known.
+    """
+
+    found: Mapping[Objective, Optimum]
+    separation: str
+    precision: float
+    n_rows: int
+    batch_rows: int
+    left_out: tuple[Objective, ...] = ()
+    budget: float = 0.0
+    data_digest: str = ""
+
+    @property
+    def note(self) -> str:
+        """What is missing and why, a sentence without its full stop; empty if nothing is."""
+        if not self.left_out:
+            return ""
+        total = len(self.found) + len(self.left_out)
+        return (
+            f"the exact optimum of {len(self.left_out):,} of {total:,} objectives is not known, "
+            f"because {self.budget:,.0f} s of computing were not enough for all; their runs have "
+            "no gap"
+        )
+
+    def missing(self, wanted: Mapping[Objective, object] | set[Objective]) -> list[Objective]:
+        """Those wanted that are neither found nor left out, in order."""
+        known = {*self.found, *self.left_out}
+        return [objective for objective in wanted if objective not in known]
+
+    def to_json(self) -> str:
+        """All of it but the weights, as text."""
+        optima = [
+            {"objective": asdict(objective)}
+            | {name: _plain(getattr(optimum, name)) for name in KEPT}
+            for objective, optimum in self.found.items()
+        ]
+        rest = {name: getattr(self, name) for name in _PLAIN}
+        left_out = [asdict(objective) for objective in self.left_out]
+        return json.dumps({**rest, "left_out": left_out, "optima": optima}, indent=1)
+
+    @classmethod
+    def from_json(cls, text: str) -> Optima:
+        """What `to_json` wrote, also lrlab 0.1.0's.
+
+        Raises:
+            ValueError: If it is something else.
+        """
+        try:
+            read = json.loads(text)
+            found = {
+                _objective(entry["objective"]): Optimum(
+                    **{name: _number(entry[name]) for name in KEPT if name in entry}
+                )
+                for entry in read["optima"]
+            }
+            left_out = tuple(_objective(named) for named in read.get("left_out", ()))
+            plain = {name: read[name] for name in _PLAIN if name in read}
+            return cls(found=found, left_out=left_out, **plain)
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ValueError(f"not a record of optima: {error}") from error
+
+
+_PLAIN = ("separation", "precision", "n_rows", "batch_rows", "budget", "data_digest")
+
+
+def _objective(named: Mapping[str, Any]) -> Objective:
+    params = tuple((str(k), float(v)) for k, v in named["loss_params"])
+    return Objective(str(named["loss"]), params, float(named["l2"]))
+
+
+def _plain(value: Any) -> Any:
+    """JSON knows neither NaN nor infinity: null and "inf"."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return None if math.isnan(value) else str(value)
+    return value
+
+
+def _number(value: Any) -> Any:
+    if value is None:
+        return math.nan
+    return float(value) if value in ("inf", "-inf") else value
