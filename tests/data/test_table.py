@@ -390,11 +390,10 @@ def test_a_csv_file_is_not_parquet(tmp_path: Path) -> None:
     assert "Parquet" in refusal(path)
 
 
-@pytest.mark.parametrize("tail", [",", ",9"], ids=["empty field", "field"])
-def test_rows_of_more_fields_than_the_header_are_refused(tmp_path: Path, tail: str) -> None:
+def test_rows_of_more_fields_than_the_header_are_refused(tmp_path: Path) -> None:
     """pandas would take the first column for row names and shift all others by one."""
     path = tmp_path / "table.csv"
-    path.write_text("a,b,ill\n" + f"1,2,0{tail}\n3,4,1{tail}\n" * 10)
+    path.write_text("a,b,ill\n" + "1,2,0,9\n3,4,1,9\n" * 10)
     assert refusal(path) == "rows have more fields than the header line names"
 
 

@@ -671,9 +671,15 @@ TABLE = {
     "drop": ["a"],
     "missing": "drop",
     "constant": "drop",
+    "missing_target": "drop",
+    "na_values": ["-99"],
+    "keep_default_na": False,
+    "decimal": ",",
+    "thousands": "'",
     "val_fraction": 0.5,
     "seed": 3,
 }
+CSV = {**TABLE, "separator": ";", "encoding": "latin-1", "skiprows": 2}
 CHANGES: dict[str, dict[str, Any]] = {
     "blobs": {
         "name": "u",
@@ -702,7 +708,7 @@ CHANGES: dict[str, dict[str, Any]] = {
         "data.val_sizes": [3, 4],
         "data.seed": 3,
     },
-    "csv": {f"data.{key}": value for key, value in {**TABLE, "separator": ";"}.items()},
+    "csv": {f"data.{key}": value for key, value in CSV.items()},
     "parquet": {f"data.{key}": value for key, value in TABLE.items()},
     "sklearn": {
         "data.dataset": "wine",
@@ -826,7 +832,13 @@ DATA = st.fixed_dictionaries(
         "dataset": WORDS,
         "positive": SCALARS,
         "numeric": often(st.lists(st.text(), max_size=2)),
-        "separator": often(st.characters()),
+        "separator": often(st.characters() | st.sampled_from(["auto", "\\s+", "tab"])),
+        "encoding": often(st.text(max_size=5) | st.sampled_from(["latin-1", "utf-16", "hex"])),
+        "skiprows": NUMBERS,
+        "decimal": often(st.characters()),
+        "thousands": often(st.characters()),
+        "na_values": often(st.lists(SCALARS, max_size=3)),
+        "keep_default_na": often(st.booleans()),
         "val_fraction": NUMBERS,
         "seed": COUNTS,
     },

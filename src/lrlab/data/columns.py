@@ -38,7 +38,7 @@ class ColumnReading:
 
 
 def choose_columns(
-    frame: pd.DataFrame, data: CsvData | ParquetData, where: str
+    frame: pd.DataFrame, data: CsvData | ParquetData, where: str, index: tuple[str, ...] = ()
 ) -> tuple[list[str], list[str]]:
     """Numeric and categorical columns: as the spec says, else by what they hold.
 
@@ -67,7 +67,7 @@ def choose_columns(
         )
     for name in chosen & {data.target, *data.drop}:
         raise UserError(f"{where}: column {name!r} is a feature, but also the target or dropped")
-    rest = [c for c in columns if c not in chosen and c not in (data.target, *data.drop)]
+    rest = [c for c in columns if c not in chosen and c not in (data.target, *data.drop, *index)]
     kinds = {column: _kind(frame[column]) for column in rest}
     numeric, categorical = (
         [c for c in rest if kinds[c] == kind] if given is None else list(given)
@@ -89,7 +89,10 @@ def choose_columns(
 
 
 def how_read(
-    frame: pd.DataFrame, columns: tuple[list[str], list[str]], data: CsvData | ParquetData
+    frame: pd.DataFrame,
+    columns: tuple[list[str], list[str]],
+    data: CsvData | ParquetData,
+    index: tuple[str, ...] = (),
 ) -> tuple[ColumnReading, ...]:
     """Every column of the file, in its order.
 
@@ -97,6 +100,7 @@ def how_read(
         frame: The whole file.
         columns: Names of the numeric and of the categorical columns.
         data: For the target, and for what was left out on request.
+        index: Columns that pandas wrote for the index of a frame.
     """
     numeric, categorical = map(set, columns)
 
@@ -110,6 +114,8 @@ def how_read(
         if name in numeric:
             return ColumnReading(name, "numeric", missing, None)
         why = "data.drop names it" if name in data.drop else "neither list names it"
+        if name in index:
+            why = "the index of the frame that pandas wrote"
         return ColumnReading(name, "left out", missing, None, why)
 
     return tuple(one(name) for name in frame.columns)

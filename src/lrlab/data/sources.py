@@ -2,80 +2,116 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable, Sequence
-from pathlib import Path
+import math
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import pandas as pd
 
+from lrlab.data.csv_files import bad_byte, markers, other_reading, read_csv, refuse_duplicates
+from lrlab.data.sniffing import CsvOptions, sniff
+from lrlab.data.text import as_typed
 from lrlab.errors import UserError
 from lrlab.spec import CsvData, ParquetData
+
+T = TypeVar("T")
 
 
 def read_table(data: CsvData | ParquetData) -> pd.DataFrame:
     """The whole file as it stands, read with the options of its source; row labels count from 0.
 
+    Missing values are NaN, whatever marks them; a column of numbers is of a numeric type, however
+    they are written (text, decimals, codes); all other columns are as pandas reads them.
+
     Raises:
         UserError: If the file cannot be read as a table; the message names it.
     """
-    read = _read_csv if isinstance(data, CsvData) else _read_parquet
-    frame = _guarded(data.path, lambda: read(data))  # type: ignore[arg-type]
+    if isinstance(data, CsvData):
+        frame = _guarded(data, lambda: read_csv(data))
+    else:
+        frame = _guarded(data, lambda: _read_parquet(data))
+    if frame.empty:
+        raise UserError(f"{data.path}: has no rows")
     frame.columns = frame.columns.astype(str)
-    _refuse_duplicates(frame.columns, str(data.path))
+    refuse_duplicates(frame.columns, str(data.path))
+    known, numbers = markers(data), _marked_numbers(data)
+    for name in frame.columns:
+        typed = as_typed(frame[name], known, data.decimal, data.thousands)
+        if numbers and pd.api.types.is_numeric_dtype(typed):
+            typed = typed.mask(typed.isin(numbers))
+        if typed is not frame[name]:
+            frame[name] = typed
     return frame
 
 
-def _read_csv(data: CsvData) -> pd.DataFrame:
-    header = pd.read_csv(
-        data.path, sep=data.separator, header=None, nrows=1, dtype=str, na_filter=False
-    )
-    # pandas would rename the second of two equal columns, and shift the columns by one
-    # where rows have a field more than the header.
-    _refuse_duplicates([name for name in header.iloc[0] if name], str(data.path))
-    # Types are found from whole columns, not chunk by chunk: '1' and 1 are one class.
-    whole = data.separator.isascii()  # other separators take the engine that always does so
-    frame = pd.read_csv(data.path, sep=data.separator, low_memory=not whole)
-    if not isinstance(frame.index, pd.RangeIndex):
-        raise UserError(f"{data.path}: rows have more fields than the header line names")
-    return frame
+def index_names(data: CsvData | ParquetData) -> tuple[str, ...]:
+    """Columns that pandas wrote for the index of a frame; it names them in a Parquet file only."""
+    if isinstance(data, CsvData):
+        return ()
+    import pyarrow.parquet
+
+    schema = _guarded(data, lambda: pyarrow.parquet.read_schema(data.path))
+    index = (schema.pandas_metadata or {}).get("index_columns", [])
+    return tuple(name for name in index if isinstance(name, str))
+
+
+def _marked_numbers(data: CsvData | ParquetData) -> list[float]:
+    """Numbers that stand for a missing value."""
+    found = []
+    for marker in data.na_values or ():
+        try:
+            found.append(float(marker))
+        except ValueError:
+            continue
+    return [number for number in found if not math.isnan(number)]
 
 
 def _read_parquet(data: ParquetData) -> pd.DataFrame:
     import pyarrow.parquet
 
-    _refuse_duplicates(pyarrow.parquet.read_schema(data.path).names, str(data.path))
+    refuse_duplicates(pyarrow.parquet.read_schema(data.path).names, str(data.path))
+    table = pyarrow.parquet.read_table(data.path, memory_map=True, pre_buffer=False)
+    for i, field in enumerate(table.schema):
+        plain = _plain_type(field.type)
+        if plain != field.type:
+            table = table.set_column(i, field.name, table.column(i).cast(plain))
     # Each column on its own, and given up by Arrow as pandas takes it: one copy of the table.
-    frame = pd.read_parquet(
-        data.path,
-        "pyarrow",
-        memory_map=True,
-        pre_buffer=False,
-        to_pandas_kwargs={"split_blocks": True, "self_destruct": True},
+    frame: pd.DataFrame = table.to_pandas(
+        ignore_metadata=True, split_blocks=True, self_destruct=True
     )
-    frame.index = pd.RangeIndex(len(frame))
     return frame
 
 
-def _refuse_duplicates(names: Sequence[str] | pd.Index, where: str) -> None:
-    twice = pd.Index(names)[pd.Index(names).duplicated()]
-    if len(twice):
-        raise UserError(f"{where}: column {twice[0]!r} stands twice; rename one")
+def _plain_type(kind: Any) -> Any:
+    """The type in which pandas has the values as such: numbers as numbers, codes decoded."""
+    import pyarrow.types as types
+    from pyarrow import float64, string
+
+    if types.is_dictionary(kind):
+        return _plain_type(kind.value_type)
+    if types.is_decimal(kind):
+        return float64()
+    return string() if types.is_string_view(kind) or types.is_large_string(kind) else kind
 
 
-def _guarded(path: Path, read: Callable[[], pd.DataFrame]) -> pd.DataFrame:
+def _guarded(data: CsvData | ParquetData, read: Callable[[], T]) -> T:
+    """What `read` gives; whatever readers and decompressors raise becomes a message."""
+    path = data.path
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", pd.errors.ParserWarning)  # of pandas' choice of engine
-            frame = read()
+        return read()
     except UserError:
         raise
+    except UnicodeError as error:
+        raise UserError(f"{path}: {bad_byte(data, error)}") from None
     except FileNotFoundError:
         raise UserError(f"{path}: no such file (data.path)") from None
     except OSError as error:
         raise UserError(f"{path}: cannot read: {error.strerror or error} (data.path)") from error
     except Exception as error:  # parsers and decompressors raise errors of many kinds
         text = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise UserError(f"{path}: is not a table that can be read: {text}") from error
-    if frame.empty:
-        raise UserError(f"{path}: has no rows")
-    return frame
+        text = text.removeprefix("Error tokenizing data. C error: ")
+        advice = other_reading(data) if isinstance(data, CsvData) else ""
+        raise UserError(f"{path}: is not a table that can be read: {text}{advice}") from error
+
+
+__all__ = ["CsvOptions", "index_names", "markers", "read_table", "sniff"]

@@ -11,7 +11,7 @@ import torch
 from lrlab.data.columns import choose_columns, encode_target, how_read
 from lrlab.data.encode import split_and_encode
 from lrlab.data.problem import Problem
-from lrlab.data.sources import read_table
+from lrlab.data.sources import index_names, read_table
 from lrlab.errors import UserError
 from lrlab.spec import CsvData, ParquetData, SklearnData
 
@@ -24,8 +24,9 @@ def load_table(data: CsvData | ParquetData, seed: int, dtype: torch.dtype) -> Pr
     """
     where = str(data.path)
     frame = read_table(data)
-    numeric, categorical = choose_columns(frame, data, where)
-    reading = how_read(frame, (numeric, categorical), data)
+    index = index_names(data)
+    numeric, categorical = choose_columns(frame, data, where, index)
+    reading = how_read(frame, (numeric, categorical), data, index)
     used = [*numeric, *categorical, data.target]
     frame = frame.drop(columns=[column for column in frame.columns if column not in used])
     frame, left_out = _without_missing(frame, data, where)

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Discriminator,
     Field,
@@ -34,6 +35,7 @@ from lrlab.spec.space import (
 )
 
 MAX_NUMBERS = 1_000_000_000  # of a made-up problem: 4 GB in float32
+AUTO, BLANKS = "auto", r"\s+"  # separators of a table that are no single character
 MAX_GRID = 1_000_000  # the grid sampler holds every point in memory
 
 Sampler = Literal["tpe", "random", "qmc", "grid", "cmaes", "gp"]
@@ -53,6 +55,39 @@ def _known_objective(name: str) -> str:
     return name
 
 
+def _sign(text: str) -> str:
+    if len(text) != 1 or text.isalnum() or text in '+-"\n\r':
+        raise ValueError("should be one character, such as ',' or '.'")
+    return text
+
+
+def _separator(text: str) -> str:
+    text = {"\\t": "\t", "tab": "\t"}.get(text, text)
+    if len(text) != 1 and text not in (AUTO, BLANKS):
+        raise ValueError(f"should be one character, {AUTO}, or {BLANKS} (runs of blanks)")
+    return text
+
+
+def _text_encoding(name: str) -> str:
+    try:
+        "a,b\n".encode(name).decode(name)
+    except (LookupError, UnicodeError, ValueError):
+        known = ("utf-8", "latin-1", "cp1252", "utf-16")
+        raise ValueError(f"unknown encoding {name!r}{did_you_mean(name, known)}") from None
+    return name
+
+
+def _markers(value: Any) -> Any:
+    """One marker or several, each as it stands in a file; a number as people write it."""
+    markers = value if isinstance(value, list | tuple) else [value]
+    for marker in markers:
+        if isinstance(marker, bool) or not isinstance(marker, str | int | float):
+            raise ValueError(f"should be texts or numbers, not {marker!r}; write it in quotes")
+        if isinstance(marker, int) and abs(marker) >= 2**64:
+            raise ValueError("holds a number of more than 19 digits; write it in quotes")
+    return [str(marker).removesuffix(".0") for marker in markers]
+
+
 Count = Annotated[Int, Field(ge=1, le=10_000_000)]
 Seed = Annotated[Int, Field(ge=0, lt=2**31)]
 Centre = Annotated[Number, Field(ge=-1e6, le=1e6)]
@@ -65,7 +100,14 @@ Cell = (
     | bool
 )
 Missing = Literal["error", "drop", "impute"]
+MissingTarget = Literal["error", "drop"]
 Constant = Literal["error", "drop"]
+Sign = Annotated[str, AfterValidator(_sign)]
+Markers = Annotated[
+    tuple[Annotated[str, Field(max_length=200)], ...],
+    BeforeValidator(_markers),
+    Field(max_length=1000),
+]
 
 
 class Section(BaseModel):
@@ -104,7 +146,12 @@ class BlobsData(Section):
 
 
 class TableData(Section):
-    """What csv and parquet share: a table with a target column."""
+    """What csv and parquet share: a table with a target column.
+
+    How text becomes numbers and missing values has the names that pandas gives it, and the same
+    meaning, but that an empty field is always missing and that `?`, `-` and `.` standing alone
+    are, too; `na_values: []` is `keep_default_na: false`.
+    """
 
     path: Path
     target: str
@@ -113,16 +160,32 @@ class TableData(Section):
     categorical: tuple[str, ...] | None = None
     drop: tuple[str, ...] = ()
     missing: Missing = "error"
+    missing_target: MissingTarget = "error"
+    na_values: Markers | None = None
+    keep_default_na: bool | None = None
+    decimal: Sign = "."
+    thousands: Sign | None = None
     constant: Constant = "error"
     val_fraction: Fraction = 0.25
     seed: Seed | None = None
 
+    @model_validator(mode="after")
+    def _check_signs(self) -> TableData:
+        if self.decimal == self.thousands:
+            raise ValueError(f"decimal and thousands are both {self.decimal!r}; they must differ")
+        return self
+
 
 class CsvData(TableData):
-    """A comma-separated file with a header line."""
+    """A text file of separated values with a header line.
+
+    `separator` is one character, or `auto` (found in the file), or `\\s+` (runs of blanks).
+    """
 
     source: Literal["csv"] = "csv"
-    separator: Annotated[str, Field(min_length=1, max_length=1)] = ","
+    separator: Annotated[str, AfterValidator(_separator)] = ","
+    encoding: Annotated[str, AfterValidator(_text_encoding)] = "utf-8"
+    skiprows: Annotated[Int, Field(ge=0, le=10_000)] = 0
 
 
 class ParquetData(TableData):
