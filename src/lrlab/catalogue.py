@@ -15,7 +15,9 @@ from importlib.metadata import entry_points
 from typing import Generic, Protocol, TypeVar
 
 from lrlab.errors import LrlabError, UserError
+from lrlab.wording import quoted, some
 
+MOST_KNOWN = 30  # names that a message lists; a spec's section has fewer keys
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 
@@ -149,8 +151,8 @@ def did_you_mean(word: str, known: tuple[str, ...] | list[str]) -> str:
     """`; did you mean 'x'?` for the nearest known word, else the whole list."""
     nearest = difflib.get_close_matches(word, known, n=1)
     if nearest:
-        return f"; did you mean {nearest[0]!r}?"
-    return f"; known: {', '.join(known)}" if known else ""
+        return f"; did you mean {quoted(nearest[0])}?"
+    return f"; known: {some(known, MOST_KNOWN)}" if known else ""
 
 
 def resolve_hyperparameters(entry: Entry, given: Mapping[str, float]) -> dict[str, float]:

@@ -21,7 +21,7 @@ def with_holes() -> pd.DataFrame:
     frame = pd.DataFrame(
         {"a": [0.5, 1.5, 2.5, 4.0] * 10, "b": ["u", "v"] * 20, "c": [1.0, 7.5] * 20}
     )
-    frame["y"] = ["no", "no", "yes", "yes"] * 10
+    frame["y"] = ["no", "yes"] * 10 + ["yes", "no"] * 10
     frame.loc[[0, 1, 2], "a"] = None
     frame.loc[[2, 3], "b"] = None
     frame.loc[[3, 5], "y"] = None

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Literal
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, NoReturn
 
 import numpy as np
 import pandas as pd
 
 from lrlab.catalogue import did_you_mean
-from lrlab.data.preprocessing import Label
+from lrlab.data.shapes import hindrance
+from lrlab.data.suspects import disguise, identifier
+from lrlab.data.text import as_numbers
 from lrlab.errors import UserError
 from lrlab.spec import CsvData, ParquetData
-
-MANY_VALUES = 20  # fewer different values than this are never taken for identifiers
+from lrlab.wording import quoted, some
 
 ReadAs = Literal["numeric", "categorical", "target", "left out"]
+# Types of values that are no feature, by what pandas calls them; others are named by their class.
+NO_FEATURES = {"date": "dates", "time": "times", "bytes": "bytes", "timedelta": "durations"}
+NO_FEATURES |= {"datetime": "dates", "period": "periods", "interval": "intervals"}
+INDEX = "the index of the frame that pandas wrote"
+ASK = "; name it under data.numeric or data.categorical to use it"
+CLASSES = {"ndarray": "lists", "list": "lists", "dict": "structs", "tuple": "lists"}
 
 
 @dataclass(frozen=True)
@@ -37,15 +45,118 @@ class ColumnReading:
     why: str = ""
 
 
+@dataclass(frozen=True)
+class Look:
+    """What a column is by what it holds, if the spec says nothing of it.
+
+    Args:
+        kind: What to take it for; `unusable` if it can be neither numbers nor categories.
+        why: Why it is left out or unusable.
+        advice: What to do about an unusable one.
+        keys: Keys of `data` that would do, with their values; empty if `drop` is all there is.
+    """
+
+    kind: Literal["numeric", "categorical", "left out", "unusable"]
+    why: str = ""
+    advice: str = ""
+    keys: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The columns to learn from, and why others are left out.
+
+    Args:
+        numeric: Names of the numeric columns.
+        categorical: Names of the categorical ones.
+        left_out: Why each other column but the target is left out.
+    """
+
+    numeric: list[str]
+    categorical: list[str]
+    left_out: Mapping[str, str]
+
+
+def look(column: pd.Series, data: CsvData | ParquetData) -> Look:
+    """What a column is by what it holds.
+
+    Args:
+        column: As `read_table` gives it, [n].
+        data: How its text is written.
+    """
+    odd = _no_feature(column)
+    if odd:
+        return Look("unusable", f"holds {odd}", "list it under data.drop or convert it to numbers")
+    why = identifier(column)
+    if pd.api.types.is_numeric_dtype(column) or column.isna().all():
+        return Look("left out", why) if why else Look("numeric")
+    found = hindrance(column, lambda text: as_numbers(text, data.decimal, data.thousands).notna())
+    if found:
+        return Look("unusable", found.what, found.advice, found.keys)
+    return Look("left out", why) if why else Look("categorical")
+
+
 def choose_columns(
     frame: pd.DataFrame, data: CsvData | ParquetData, where: str, index: tuple[str, ...] = ()
-) -> tuple[list[str], list[str]]:
+) -> Choice:
     """Numeric and categorical columns: as the spec says, else by what they hold.
+
+    Columns of numbers are turned into float64, in place.
 
     Raises:
         UserError: If the spec names a column that is not there, or a column cannot be used.
     """
-    columns = tuple(frame.columns)
+    chosen = _check_names(tuple(frame.columns), data, where)
+    left_out = dict.fromkeys(data.drop, "data.drop names it")
+    left_out |= dict.fromkeys((name for name in index if name not in chosen), INDEX)
+    rest = [c for c in frame.columns if c not in chosen and c != data.target and c not in left_out]
+    found: dict[str, list[str]] = {"numeric": [], "categorical": []}
+    unusable: dict[str, Look] = {}
+    for name in rest:
+        if data.numeric is not None and data.categorical is not None:
+            left_out[name] = "data.numeric and data.categorical do not name it"
+            continue
+        seen = look(frame[name], data)
+        if seen.kind == "unusable":
+            unusable[name] = seen
+        elif seen.kind == "left out":
+            left_out[name] = seen.why + ASK
+        elif getattr(data, seen.kind) is not None:
+            left_out[name] = f"data.{seen.kind} does not name it"
+        else:
+            found[seen.kind].append(name)
+    if unusable:
+        _refuse(unusable, where)
+    numeric = found["numeric"] if data.numeric is None else list(data.numeric)
+    categorical = found["categorical"] if data.categorical is None else list(data.categorical)
+    for name in numeric:
+        frame[name] = _floats(frame[name], data, where)
+    for name in categorical:
+        if _no_feature(frame[name]) in CLASSES.values():
+            raise UserError(
+                f"{where}: column {quoted(name)} holds {_no_feature(frame[name])}, which are no "
+                "categories; list it under data.drop"
+            )
+    if not numeric and not categorical:
+        raise UserError(f"{where}: no column is left to learn from{_reasons(left_out)}")
+    return Choice(numeric, categorical, left_out)
+
+
+def _refuse(unusable: Mapping[str, Look], where: str) -> NoReturn:
+    name, *others = unusable
+    also = f"; not usable either: {some(others)}" if others else ""
+    seen = unusable[name]
+    raise UserError(f"{where}: column {quoted(name)} {seen.why}; {seen.advice}{also}")
+
+
+def _reasons(left_out: Mapping[str, str]) -> str:
+    """Which columns were left out unasked, and why."""
+    odd = [f"{name} ({why.removesuffix(ASK)})" for name, why in left_out.items() if ASK in why]
+    return f"; left out: {some(odd, 3)}" if odd else ""
+
+
+def _check_names(columns: tuple[str, ...], data: CsvData | ParquetData, where: str) -> set[str]:
+    """The columns that the spec names as features; each must be there, and be one thing only."""
     listed = {
         "target": (data.target,),
         "drop": data.drop,
@@ -56,152 +167,96 @@ def choose_columns(
         for name in named:
             if name not in columns:
                 raise UserError(
-                    f"{where}: no column {name!r} (data.{key}){did_you_mean(name, columns)}"
+                    f"{where}: no column {quoted(name)} (data.{key}){did_you_mean(name, columns)}"
                 )
     features = [*listed["numeric"], *listed["categorical"]]
     chosen = set(features)
     if len(chosen) < len(features):
         twice = next(name for name in features if features.count(name) > 1)
         raise UserError(
-            f"{where}: column {twice!r} is listed twice (data.numeric, data.categorical)"
+            f"{where}: column {quoted(twice)} is listed twice (data.numeric, data.categorical)"
         )
-    for name in chosen & {data.target, *data.drop}:
-        raise UserError(f"{where}: column {name!r} is a feature, but also the target or dropped")
-    rest = [c for c in columns if c not in chosen and c not in (data.target, *data.drop, *index)]
-    kinds = {column: _kind(frame[column]) for column in rest}
-    numeric, categorical = (
-        [c for c in rest if kinds[c] == kind] if given is None else list(given)
-        for kind, given in (("numeric", data.numeric), ("categorical", data.categorical))
-    )
-    for column in rest if data.numeric is None or data.categorical is None else ():
-        if kinds[column] not in ("numeric", "categorical"):
+    for name in features:
+        if name in (data.target, *data.drop):
             raise UserError(
-                f"{where}: column {column!r} holds {kinds[column]}; list it under data.drop "
-                "or convert it"
+                f"{where}: column {quoted(name)} is a feature, but also the target or dropped"
             )
-        if kinds[column] == "categorical" and data.categorical is None:
-            _refuse_identifier(frame[column], where)
-    for column in numeric:
-        frame[column] = _as_numbers(frame[column], where)
-    if not numeric and not categorical:
-        raise UserError(f"{where}: no column is left to learn from")
-    return numeric, categorical
+    return chosen
+
+
+def _no_feature(column: pd.Series) -> str:
+    """What a column holds that is neither numbers nor categories, with its type; else empty."""
+    dtype = column.dtype
+    if pd.api.types.is_object_dtype(column):
+        kind = pd.api.types.infer_dtype(column, skipna=True)
+        if kind in NO_FEATURES:
+            return NO_FEATURES[kind]
+        present = column.dropna()
+        name = type(present.iloc[0]).__name__ if len(present) else ""
+        return CLASSES.get(name, "")
+    for test, what in (
+        (pd.api.types.is_datetime64_any_dtype, "dates"),
+        (pd.api.types.is_timedelta64_dtype, "durations"),
+        (pd.api.types.is_complex_dtype, "complex numbers"),
+    ):
+        if test(dtype):
+            return f"{what} ({dtype})"
+    return ""
+
+
+def _floats(column: pd.Series, data: CsvData | ParquetData, where: str) -> pd.Series:
+    odd = _no_feature(column)
+    if odd:
+        raise UserError(
+            f"{where}: column {quoted(column.name)} is not numeric: it holds {odd}; list it under "
+            "data.drop or convert it to numbers"
+        )
+    try:
+        return column.astype("float64")
+    except (ValueError, TypeError):
+        numbers = as_numbers(column.astype("str"), data.decimal, data.thousands)
+        wrong = np.flatnonzero(numbers.isna() & column.notna())
+        found = hindrance(
+            column.astype("str"),
+            lambda text: as_numbers(text, data.decimal, data.thousands).notna(),
+        )
+        advice = found.advice if found else "list it under data.categorical or data.drop"
+        others = f" (and {len(wrong) - 1:,} more rows hold text)" if len(wrong) > 1 else ""
+        raise UserError(
+            f"{where}: column {quoted(column.name)} is not numeric: row {wrong[0] + 1} holds "
+            f"{quoted(column.iloc[wrong[0]])}{others}; {advice}"
+        ) from None
 
 
 def how_read(
     frame: pd.DataFrame,
-    columns: tuple[list[str], list[str]],
-    data: CsvData | ParquetData,
-    index: tuple[str, ...] = (),
+    choice: Choice,
+    target: str,
+    used: pd.DataFrame,
+    y: np.ndarray,
+    notes: Mapping[str, str],
 ) -> tuple[ColumnReading, ...]:
     """Every column of the file, in its order.
 
     Args:
-        frame: The whole file.
-        columns: Names of the numeric and of the categorical columns.
-        data: For the target, and for what was left out on request.
-        index: Columns that pandas wrote for the index of a frame.
+        frame: The whole file, [n].
+        choice: What its columns were taken for.
+        target: Name of the target.
+        used: The rows that are used, [m].
+        y: Their labels 0 and 1, [m].
+        notes: What else there is to say of a column.
     """
-    numeric, categorical = map(set, columns)
+    kinds: dict[str, ReadAs] = dict.fromkeys(choice.numeric, "numeric")
+    kinds |= dict.fromkeys(choice.categorical, "categorical")
+    kinds[target] = "target"
 
     def one(name: str) -> ColumnReading:
-        column = frame[name]
-        missing = int(column.isna().sum())
-        if name == data.target:
-            return ColumnReading(name, "target", missing, _different(column))
-        if name in categorical:
-            return ColumnReading(name, "categorical", missing, _different(column))
-        if name in numeric:
-            return ColumnReading(name, "numeric", missing, None)
-        why = "data.drop names it" if name in data.drop else "neither list names it"
-        if name in index:
-            why = "the index of the frame that pandas wrote"
-        return ColumnReading(name, "left out", missing, None, why)
+        kind = kinds.get(name, "left out")
+        why = [choice.left_out.get(name, ""), notes.get(name, "")]
+        if kind in ("numeric", "categorical"):
+            why.append(disguise(used[name], y))
+        different = int(frame[name].nunique()) if kind in ("categorical", "target") else None
+        missing = int(frame[name].isna().sum())
+        return ColumnReading(name, kind, missing, different, "; ".join(filter(None, why)))
 
     return tuple(one(name) for name in frame.columns)
-
-
-def _different(column: pd.Series) -> int | None:
-    try:
-        return int(column.nunique())
-    except TypeError:  # lists, mappings
-        return None
-
-
-def _refuse_identifier(column: pd.Series, where: str) -> None:
-    """Text that is different in almost every row is a name or number of the row, no feature."""
-    different = column.astype("string").nunique()
-    if different > MANY_VALUES and different > 0.9 * len(column):
-        raise UserError(
-            f"{where}: column {column.name!r} has {different:,} different values in "
-            f"{len(column):,} rows, so it looks like an identifier; list it under data.drop (or "
-            "under data.categorical, to use it all the same)"
-        )
-
-
-def _kind(column: pd.Series) -> str:
-    if pd.api.types.is_bool_dtype(column) or pd.api.types.is_numeric_dtype(column):
-        return "categorical" if pd.api.types.is_complex_dtype(column) else "numeric"
-    if isinstance(column.dtype, pd.CategoricalDtype) or pd.api.types.is_string_dtype(column):
-        return "categorical"
-    if column.isna().all():
-        return "numeric"
-    if pd.api.types.is_object_dtype(column):
-        return "categorical"
-    return f"{column.dtype} values"
-
-
-def _as_numbers(column: pd.Series, where: str) -> pd.Series:
-    try:
-        return column.astype("float64")
-    except (ValueError, TypeError):
-        numbers = pd.to_numeric(column, errors="coerce")
-        row = int(np.flatnonzero(numbers.isna() & column.notna())[0])
-        raise UserError(
-            f"{where}: column {column.name!r} is not numeric: row {row + 1} holds "
-            f"{str(column.iloc[row])[:40]!r}; list it under data.categorical or data.drop"
-        ) from None
-
-
-def encode_target(
-    target: pd.Series, positive: Any, where: str
-) -> tuple[np.ndarray, tuple[Label, Label]]:
-    """Labels 0 and 1, [n] float64, and what class 0 and class 1 are in the table.
-
-    Class 1 is `positive` if given, against all the rest; else the larger of two values.
-
-    Raises:
-        UserError: If there are not two classes, or `positive` is none of them.
-    """
-    try:
-        found = sorted(target.unique().tolist(), key=lambda value: (str(type(value)), value))
-    except TypeError:  # lists, mappings: neither hashable nor ordered
-        raise UserError(
-            f"{where}: the target {target.name!r} holds values that are no classes, such as "
-            f"{str(target.iloc[0])[:40]}; name another column as data.target"
-        ) from None
-    shown = ", ".join(str(value) for value in found[:6]) + (", ..." if len(found) > 6 else "")
-    if len(found) < 2:
-        raise UserError(f"{where}: the target {target.name!r} has one class ({shown}); need two")
-    if positive is None and len(found) > 2:
-        raise UserError(
-            f"{where}: the target {target.name!r} has {len(found):,} classes ({shown}); name one "
-            "as data.positive to set it against the rest"
-        )
-    if positive is None:
-        positive = found[1]
-    matches = [value for value in found if value == positive or str(value) == str(positive)]
-    if not matches:
-        hint = ""
-        if isinstance(positive, bool):
-            hint = "; write yes and no in quotes, as YAML takes them for true and false"
-        raise UserError(
-            f"{where}: the target {target.name!r} has no class {positive!r} (data.positive); "
-            f"it has {shown}{hint}"
-        )
-    others = [value for value in found if value != matches[0]]
-    labels = (others[0] if len(others) == 1 else "rest", matches[0])
-    y = (target == matches[0]).to_numpy(np.float64)
-    if type(labels[0]) is type(labels[1]) and isinstance(labels[0], Label):
-        return y, labels
-    return y, (str(labels[0]), str(labels[1]))

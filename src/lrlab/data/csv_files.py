@@ -22,6 +22,7 @@ from lrlab.data.sniffing import (
 from lrlab.errors import UserError
 from lrlab.spec import CsvData, ParquetData
 from lrlab.spec.model import AUTO, BLANKS
+from lrlab.wording import quoted
 
 # What pandas takes for missing, and three signs that people write where a number is unknown.
 _NUMERIC_MARKERS = {"-1.#IND", "-1.#QNAN", "1.#IND", "1.#QNAN", "NaN", "-NaN", "nan", "-nan"}
@@ -58,10 +59,27 @@ def read_csv(data: CsvData) -> pd.DataFrame:
     return frame
 
 
+def raw_column(data: CsvData, name: str) -> pd.Series:
+    """One column as the text that stands in the file."""
+    options = _csv_options(data)
+    header = _pandas(data.path, header=None, nrows=1, dtype=str, na_filter=False, **options)
+    options["thousands"] = None
+    frame, longer = _rows(data, options, dtype=str, na_filter=False)
+    if longer:
+        names = [ROW_NAMES, *map(str, header.iloc[0])]
+        frame, _ = _rows(data, options, dtype=str, na_filter=False, header=0, names=names)
+    return frame[name]
+
+
 def refuse_duplicates(names: Sequence[str] | pd.Index, where: str) -> None:
+    """Refuse two columns of one name.
+
+    Raises:
+        UserError: If there are.
+    """
     twice = pd.Index(names)[pd.Index(names).duplicated()]
     if len(twice):
-        raise UserError(f"{where}: column {twice[0]!r} stands twice; rename one")
+        raise UserError(f"{where}: column {quoted(twice[0])} stands twice; rename one")
 
 
 def _pandas(path: Path, **options: Any) -> pd.DataFrame:
@@ -184,6 +202,6 @@ def bad_byte(data: CsvData | ParquetData, error: UnicodeError) -> str:
     other = find_encoding(data.path)
     where = f"byte 0x{found[2]:02x} in line {found[0]:,} (offset {found[1]:,})" if found else "it"
     return (
-        f"is not a table that can be read: {where} is not {data.encoding}; set data.encoding to "
-        f"what the file was written in, perhaps {other}"
+        f"is not a table that can be read: {where} is not {data.encoding}; set data.encoding: "
+        f"{other}, or whatever the file was written in"
     )

@@ -20,6 +20,7 @@ from lrlab.data.problem import Problem
 from lrlab.data.splits import stratified
 from lrlab.errors import UserError
 from lrlab.spec import CsvData, ParquetData, SklearnData
+from lrlab.wording import quoted
 
 LARGEST = float(np.finfo(np.float32).max)
 
@@ -54,7 +55,7 @@ def split_and_encode(
     """
     numeric, categorical = columns
     _check_finite(frame, numeric, where)
-    train, val = stratified(y, data.val_fraction, seed, where)
+    train, val = stratified(y, data.val_fraction, seed, where, labels)
     for name in categorical:
         refuse_many_categories(frame[name], where)
     preprocessing = learn(
@@ -102,8 +103,9 @@ def _check_representable(column: Column, x: np.ndarray, where: str) -> None:
         return
     if not (np.isfinite(column.scale) and (np.abs(x) < LARGEST).all()):
         raise UserError(
-            f"{where}: column {column.name!r} cannot be standardised: its values are too far "
-            "apart or too close together for floating point; rescale it or list it under data.drop"
+            f"{where}: column {quoted(column.name)} cannot be standardised: its values are too "
+            "far apart or too close together for floating point; rescale it or list it under "
+            "data.drop"
         )
 
 
@@ -111,7 +113,8 @@ def _check_finite(frame: pd.DataFrame, numeric: list[str], where: str) -> None:
     for column in numeric:
         infinite = np.flatnonzero(np.isinf(frame[column].to_numpy(np.float64)))
         if len(infinite):
+            row = frame.index[infinite[0]] + 1
             raise UserError(
-                f"{where}: column {column!r} is infinite in row {frame.index[infinite[0]] + 1}; "
-                "mend the value or list the column under data.drop"
+                f"{where}: column {quoted(column)} is infinite in row {row}; mend the value or "
+                "list the column under data.drop"
             )

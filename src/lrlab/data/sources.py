@@ -8,7 +8,14 @@ from typing import Any, TypeVar
 
 import pandas as pd
 
-from lrlab.data.csv_files import bad_byte, markers, other_reading, read_csv, refuse_duplicates
+from lrlab.data.csv_files import (
+    bad_byte,
+    markers,
+    other_reading,
+    raw_column,
+    read_csv,
+    refuse_duplicates,
+)
 from lrlab.data.sniffing import CsvOptions, sniff
 from lrlab.data.text import as_typed
 from lrlab.errors import UserError
@@ -55,6 +62,19 @@ def index_names(data: CsvData | ParquetData) -> tuple[str, ...]:
     return tuple(name for name in index if isinstance(name, str))
 
 
+def missing_signs(data: CsvData | ParquetData, name: str) -> dict[str, int]:
+    """How the missing values of a column are written, and how often; empty fields do not count."""
+    if isinstance(data, CsvData):
+        column = _guarded(data, lambda: raw_column(data, name))
+    else:
+        column = _guarded(data, lambda: _read_parquet(data, [name])[name])
+    if not pd.api.types.is_string_dtype(column):
+        return {}
+    counts = column.dropna().str.strip().value_counts()
+    known = markers(data) - {""}
+    return {str(sign): int(count) for sign, count in counts.items() if sign in known}
+
+
 def _marked_numbers(data: CsvData | ParquetData) -> list[float]:
     """Numbers that stand for a missing value."""
     found = []
@@ -66,11 +86,13 @@ def _marked_numbers(data: CsvData | ParquetData) -> list[float]:
     return [number for number in found if not math.isnan(number)]
 
 
-def _read_parquet(data: ParquetData) -> pd.DataFrame:
+def _read_parquet(data: ParquetData, columns: list[str] | None = None) -> pd.DataFrame:
     import pyarrow.parquet
 
     refuse_duplicates(pyarrow.parquet.read_schema(data.path).names, str(data.path))
-    table = pyarrow.parquet.read_table(data.path, memory_map=True, pre_buffer=False)
+    table = pyarrow.parquet.read_table(
+        data.path, columns=columns, memory_map=True, pre_buffer=False
+    )
     for i, field in enumerate(table.schema):
         plain = _plain_type(field.type)
         if plain != field.type:
@@ -114,4 +136,4 @@ def _guarded(data: CsvData | ParquetData, read: Callable[[], T]) -> T:
         raise UserError(f"{path}: is not a table that can be read: {text}{advice}") from error
 
 
-__all__ = ["CsvOptions", "index_names", "markers", "read_table", "sniff"]
+__all__ = ["CsvOptions", "index_names", "markers", "missing_signs", "read_table", "sniff"]

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pandas as pd
 import torch
 
-from lrlab.data.columns import choose_columns, encode_target, how_read
+from lrlab.data.columns import choose_columns, how_read
 from lrlab.data.encode import split_and_encode
+from lrlab.data.missing import usable_rows
 from lrlab.data.problem import Problem
-from lrlab.data.sources import index_names, read_table
-from lrlab.errors import UserError
+from lrlab.data.sources import index_names, missing_signs, read_table
+from lrlab.data.targets import as_classes, encode_target
 from lrlab.spec import CsvData, ParquetData, SklearnData
+from lrlab.wording import quoted, some
 
 
 def load_table(data: CsvData | ParquetData, seed: int, dtype: torch.dtype) -> Problem:
@@ -24,25 +28,44 @@ def load_table(data: CsvData | ParquetData, seed: int, dtype: torch.dtype) -> Pr
     """
     where = str(data.path)
     frame = read_table(data)
-    index = index_names(data)
-    numeric, categorical = choose_columns(frame, data, where, index)
-    reading = how_read(frame, (numeric, categorical), data, index)
-    used = [*numeric, *categorical, data.target]
-    frame = frame.drop(columns=[column for column in frame.columns if column not in used])
-    frame, left_out = _without_missing(frame, data, where)
-    y, labels = encode_target(frame[data.target], data.positive, where)
+    choice = choose_columns(frame, data, where, index_names(data))
+    used = frame[[*choice.numeric, *choice.categorical, data.target]]
+    written = partial(missing_signs, data)
+    rows, left_out = usable_rows(used, data, written)
+    target = rows[data.target]
+    y, labels = encode_target(
+        as_classes(target) if len(rows) < len(frame) else target, data.positive, where
+    )
     problem = split_and_encode(
-        frame,
+        rows,
         y,
         labels,
-        (numeric, categorical),
+        (choice.numeric, choice.categorical),
         data,
         seed,
         dtype,
         where,
         impute=data.missing == "impute",
     )
+    notes = {name: _taken_for_missing(written(name)) for name in _with_missing_text(used)}
+    reading = how_read(frame, choice, data.target, rows, y, notes)
     return replace(problem, reading=reading, rows_left_out=left_out)
+
+
+def _with_missing_text(frame: pd.DataFrame) -> list[str]:
+    return [
+        str(name)
+        for name in frame.columns
+        if not pd.api.types.is_numeric_dtype(frame[name]) and frame[name].isna().any()
+    ]
+
+
+def _taken_for_missing(written: Mapping[str, int]) -> str:
+    """What to say of words among categories or classes that were taken for missing values."""
+    if not written:
+        return ""
+    signs = some(map(quoted, written), 3)
+    return f"{signs} taken for missing (data.keep_default_na: false keeps it)"
 
 
 def load_sklearn(data: SklearnData, seed: int, dtype: torch.dtype) -> Problem:
@@ -64,44 +87,3 @@ def load_sklearn(data: SklearnData, seed: int, dtype: torch.dtype) -> Problem:
     return split_and_encode(
         frame, y, labels, (list(frame.columns), []), data, seed, dtype, where, impute=False
     )
-
-
-def _without_missing(
-    frame: pd.DataFrame, data: CsvData | ParquetData, where: str
-) -> tuple[pd.DataFrame, dict[str, int]]:
-    """The rows to use, and how many were left out for want of a value in which column."""
-    missing = frame.isna().sum()
-    if data.missing == "drop":
-        complete = frame.dropna()
-        if complete.empty:
-            worst = str(missing.idxmax())
-            raise UserError(
-                f"{where}: no row is complete (column {worst!r} lacks {missing[worst]:,} values); "
-                "drop that column (data.drop) or impute (data.missing: impute)"
-            )
-        return complete, _costs(frame, missing, data.target)
-    if missing[data.target]:
-        raise UserError(
-            f"{where}: the target {data.target!r} is missing in {missing[data.target]:,} rows; "
-            "remove them or set data.missing: drop"
-        )
-    if data.missing == "error" and missing.any():
-        column = str(missing.idxmax())
-        raise UserError(
-            f"{where}: column {column!r} has {missing[column]:,} missing values (NaN or empty); "
-            "set data.missing to drop or impute, or list the column under data.drop"
-        )
-    return frame, {}
-
-
-def _costs(frame: pd.DataFrame, missing: pd.Series, target: str) -> dict[str, int]:
-    """Incomplete rows by the column that costs them: the target first, then the dearest one."""
-    lacking = missing[missing > 0].sort_values(ascending=False, kind="stable")
-    whole = np.ones(len(frame), bool)
-    costs: dict[str, int] = {}
-    for name in sorted(lacking.index, key=lambda name: name != target):
-        lost = frame[name].isna().to_numpy() & whole
-        whole &= ~lost
-        if lost.any():
-            costs[name] = int(lost.sum())
-    return costs

@@ -49,6 +49,8 @@ def as_numbers(text: pd.Series, decimal: str = ".", thousands: str | None = None
 def _numbers_among_objects(column: pd.Series) -> pd.Series:
     """Truth values with missing ones among them, and whole numbers too long for 64 bits."""
     kind = pd.api.types.infer_dtype(column, skipna=True)
-    if kind in ("boolean", "integer", "floating", "mixed-integer-float"):
+    if kind == "boolean":
+        return column.astype("boolean")
+    if kind in ("integer", "floating", "mixed-integer-float"):
         return column.astype("float64")
     return column

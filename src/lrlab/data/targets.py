@@ -1,0 +1,70 @@
+"""Targets: which rows have a class, and which class is 1."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from lrlab.data.preprocessing import Label
+from lrlab.errors import UserError
+from lrlab.wording import printable, quoted, some
+
+
+def as_classes(target: pd.Series) -> pd.Series:
+    """A target without its missing rows, as if there had been none.
+
+    Missing values turn whole numbers into floating point ones and truth values into others:
+    classes 1 and 0 would be called 1.0 and 0.0.
+    """
+    if pd.api.types.is_bool_dtype(target):
+        return target.astype(bool)
+    if pd.api.types.is_float_dtype(target) and (target % 1 == 0).all():
+        return target.astype("int64")
+    return target
+
+
+def encode_target(
+    target: pd.Series, positive: Any, where: str
+) -> tuple[np.ndarray, tuple[Label, Label]]:
+    """Labels 0 and 1, [n] float64, and what class 0 and class 1 are in the table.
+
+    Class 1 is `positive` if given, against all the rest; else the larger of two values.
+
+    Raises:
+        UserError: If there are not two classes, or `positive` is none of them.
+    """
+    try:
+        found = sorted(target.unique().tolist(), key=lambda value: (str(type(value)), value))
+    except TypeError:  # lists, mappings: neither hashable nor ordered
+        raise UserError(
+            f"{where}: the target {quoted(target.name)} holds values that are no classes, such as "
+            f"{printable(target.iloc[0], 40)}; name another column as data.target"
+        ) from None
+    shown, name = some(found, 6), quoted(target.name)
+    if len(found) < 2:
+        raise UserError(f"{where}: the target {name} has one class ({shown}); need two")
+    if positive is None and len(found) > 2:
+        raise UserError(
+            f"{where}: the target {name} has {len(found):,} classes ({shown}); name one "
+            "as data.positive to set it against the rest"
+        )
+    if positive is None:
+        positive = found[1]
+    matches = [value for value in found if value == positive or str(value) == str(positive)]
+    if not matches:
+        hint = ""
+        asked = quoted(positive) if isinstance(positive, str) else printable(positive)
+        if isinstance(positive, bool):
+            hint = "; write yes and no in quotes, as YAML takes them for true and false"
+        raise UserError(
+            f"{where}: the target {name} has no class {asked} (data.positive); it has "
+            f"{shown}{hint}"
+        )
+    others = [value for value in found if value != matches[0]]
+    labels = (others[0] if len(others) == 1 else "rest", matches[0])
+    y = (target == matches[0]).to_numpy(np.float64)
+    if type(labels[0]) is type(labels[1]) and isinstance(labels[0], Label):
+        return y, labels
+    return y, (str(labels[0]), str(labels[1]))
