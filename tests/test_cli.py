@@ -130,7 +130,7 @@ def test_a_dry_run_writes_nothing(tmp_path: Path, monkeypatch, cli) -> None:
 
 def test_a_dry_run_shows_what_became_of_a_table(tmp_path: Path, monkeypatch, cli) -> None:
     monkeypatch.chdir(tmp_path)
-    rows = [f"{i},{i % 7},{'abc'[i % 3]},{'yes' if i % 4 else 'no'}" for i in range(80)]
+    rows = [f"{20 + i % 40},{i % 7},{'abc'[i % 3]},{'yes' if i % 4 else 'no'}" for i in range(80)]
     (tmp_path / "t.csv").write_text("\n".join(["age,visits,plan,churn", *rows]))
     data = {"source": "csv", "path": "t.csv", "target": "churn", "positive": "yes"}
     (tmp_path / "tiny.yaml").write_text(yaml.safe_dump(tiny(data=data)))
