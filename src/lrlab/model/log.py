@@ -21,7 +21,7 @@ from lrlab.data.preprocessing import Numeric
 from lrlab.errors import LrlabError
 from lrlab.model.once import log_once, register_once
 from lrlab.scratch import scratch_folder
-from lrlab.track.read import RecordedRun
+from lrlab.track.recorded import RecordedRun
 from lrlab.track.recorder import Recorder
 from lrlab.track.store import Store, explained
 from lrlab.train.artifacts import WEIGHTS_FILE
