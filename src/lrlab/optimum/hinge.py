@@ -23,9 +23,9 @@ from torch import Tensor
 
 from lrlab.optimum.curvature import independent
 
-ITERATIONS = 60
-PATIENCE = 5  # iterations that do not narrow the gap: rounding is reached
-GAP = 1e-10  # of the objective, at which an optimum is exact
+ITERATIONS = 80
+PATIENCE = 15  # iterations that do not narrow the gap: rounding is reached
+GAP = 1e-9  # of the objective, at which an optimum is exact
 LEAST = 1e-12  # gap at which nothing is left to gain: the objective is 1 for zero weights
 INSIDE = 0.995  # of the way to the boundary that a step may go
 JITTER = 1e-14  # of the diagonal

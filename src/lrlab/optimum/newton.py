@@ -22,6 +22,7 @@ SUFFICIENT = 1e-4  # of the decrease that the slope promises (Armijo)
 PRECISION = 1e-15  # of the objective that is still to be gained
 TILE = 2**22  # numbers formed at a time
 SINGULAR = 1e-13  # of the largest eigenvalue
+PIVOT = 1e-9  # of the largest, above which a Cholesky factor is exact enough
 
 
 @dataclass(frozen=True)
@@ -129,19 +130,21 @@ class End:
 
 
 @torch.no_grad()
-def minimise(stack: Stack, start: Tensor) -> End:
+def minimise(
+    stack: Stack, start: Tensor, precision: float = PRECISION, iterations: int = ITERATIONS
+) -> End:
     """Newton's method from `start` [R, p].
 
-    An objective is done when a full Newton step promises to gain less than the last digits of
-    what it has, or when no step along it gains anything.
+    An objective is done when a full Newton step promises to gain less than `precision` of what it
+    has, by default the last digits, or when no step along it gains anything.
     """
     w = start.clone()
     left = torch.arange(len(w))
-    for _ in range(ITERATIONS):
+    for _ in range(iterations):
         part = stack.select(left)
         value, gradient, hessian = part.derivatives(w[left])
         direction, promised = _direction(gradient, hessian)
-        going = promised > PRECISION * value.abs() + torch.finfo(value.dtype).tiny
+        going = promised > precision * value.abs() + torch.finfo(value.dtype).tiny
         w[left[~going]] += direction[~going]  # gains nothing, but a gradient of a few digits less
         left, part = left[going], part.select(going.nonzero()[:, 0])
         if not len(left):
@@ -158,11 +161,23 @@ def minimise(stack: Stack, start: Tensor) -> End:
 
 def _direction(gradient: Tensor, hessian: Tensor) -> tuple[Tensor, Tensor]:
     """The Newton step [R, p], and the decrease by its slope, [R]."""
+    factor, failed = torch.linalg.cholesky_ex(hessian)
+    pivots = factor.diagonal(dim1=1, dim2=2).square()
+    hard = (failed > 0) | ~(pivots.amin(1) > PIVOT * pivots.amax(1))
+    direction = -torch.cholesky_solve(gradient[..., None], factor)[..., 0]
+    if bool(hard.any()):  # an eigendecomposition costs ten times as much
+        direction[hard] = _by_eigenvalues(gradient[hard], hessian[hard])
+    return direction, -(gradient * direction).sum(1)
+
+
+def _by_eigenvalues(gradient: Tensor, hessian: Tensor) -> Tensor:
+    """The Newton step with eigenvalues by their absolute value, none of them singular, [R, p]."""
     eigenvalues, vectors = torch.linalg.eigh(hessian)
     size = eigenvalues.abs()
     size = size.clamp(min=SINGULAR * size.amax(1, keepdim=True).clamp(min=1e-300))
     along = (vectors.mT @ gradient[..., None])[..., 0]
-    return -(vectors @ (along / size)[..., None])[..., 0], (along.square() / size).sum(1)
+    step: Tensor = -(vectors @ (along / size)[..., None])[..., 0]
+    return step
 
 
 def _line_search(

@@ -31,7 +31,7 @@ STRIDE = (
     8  # of the objectives of a loss, by l2, every such one is solved first, for its neighbours
 )
 EXACT = 1e-7  # norm of the gradient, in units of its size at zero, of a minimum that is certain
-LOWER = 1e-9  # of the value, by which a neighbour's weights must do better to be a new start
+ROUGH = 1e-9, 50  # of the value that is to be gained, and iterations, while starts are compared
 NO_L2 = 1e-9  # stands for l2 = 0 where distances are logarithmic
 MOST_STEPS = 2000  # of L-BFGS-B
 STABLE = {"bce": "bce_logits"}  # the same function, whose derivatives keep their digits
@@ -174,36 +174,32 @@ def _several(solver: Solver, objectives: list[Objective]) -> Found:
     """Where there may be several minima: the lowest from several starts.
 
     The first ones begin at zero and at random, the others at zero and at a neighbour's lowest;
-    then any that another one's weights serve better begins there again.
+    where another one's weights serve better, those are taken. From there to the last digits.
     """
     first, rest = solver.anchors_first(objectives)
     p = solver.rows.shape[1]
     for part, alone in ((first, True), (rest, False)):
         for some in solver.chunks(part):
             stack = solver.stack(some)
-            end = minimise(stack, solver.rows.new_zeros(len(some), p))
+            end = minimise(stack, solver.rows.new_zeros(len(some), p), *ROUGH)
             if not alone:
-                end = end.lower(minimise(stack, solver.nearest(some)))
+                end = end.lower(minimise(stack, solver.nearest(some), *ROUGH))
             stream = torch.Generator().manual_seed(0)
             size = solver.rows.square().mean(0).sqrt().clamp(min=1e-12)
             for _ in range(STARTS - 1 if alone else 0):
                 start = torch.randn(len(some), p, generator=stream, dtype=size.dtype) / size
-                end = end.lower(minimise(stack, start))
-            end = _swapped(stack, end)
+                end = end.lower(minimise(stack, start, *ROUGH))
+            end = minimise(stack, _swapped(stack, end))
             solver.keep(some, end.w)
             yield from zip(some, _read_off(stack, end, convex=False), strict=True)
 
 
-def _swapped(stack: Stack, end: End) -> End:
-    """Where one objective is lower at another one's end, it begins there again."""
+def _swapped(stack: Stack, end: End) -> Tensor:
+    """Where each objective is lowest of all their ends, [R, p]."""
     values = torch.stack([stack.values(w.expand_as(end.w)) for w in end.w], dim=1)
     lowest, whose = values.min(dim=1)
-    better = (lowest < end.value - LOWER * end.value.abs()).nonzero()[:, 0]
-    if not len(better):
-        return end
-    start = end.w.clone()
-    start[better] = end.w[whose[better]]
-    return end.lower(minimise(stack, start))
+    better = lowest < end.value - ROUGH[0] * end.value.abs()
+    return torch.where(better[:, None], end.w[whose], end.w)
 
 
 def _read_off(stack: Stack, end: End, convex: bool) -> list[Optimum]:

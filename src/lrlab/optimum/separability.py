@@ -16,7 +16,7 @@ from lrlab.optimum.curvature import independent
 
 LARGEST = 500_000  # numbers of data up to which the linear program is solved
 PATIENCE = 10.0  # seconds for it
-STEPS = 40  # of Newton's method
+STEPS = 25  # of Newton's method
 SIDE = 1e-9  # of a row's size, which it must lie beside the plane to be on one side
 SURE = 0.5  # of its weight, that a row's correction may be
 
@@ -44,9 +44,8 @@ def separation(margins: np.ndarray, check: Callable[[], None] = lambda: None) ->
     """
     size = np.abs(margins).max(axis=0)
     margins = margins / np.where(size > 0, size, 1)
-    margins = margins @ independent(torch.from_numpy(margins)).numpy()
-    proved = _proved(margins, check)
-    return proved or _by_program(margins)
+    basis = independent(torch.from_numpy(margins)).numpy()
+    return _proved(margins @ basis, check) or _by_program(margins)
 
 
 def _proved(margins: np.ndarray, check: Callable[[], None]) -> Separation | None:
