@@ -546,22 +546,6 @@ def test_a_column_of_too_many_categories_is_refused_even_if_asked_for(tmp_path: 
     )
 
 
-# --- the model for raw rows ------------------------------------------------------------------
-
-
-def test_the_raw_model_gives_the_standardised_model_s_logits_on_raw_rows(tmp_path: Path) -> None:
-    frame = distinct(table()).assign(far=lambda f: 1e4 + 50 * np.sin(np.arange(len(f))))
-    problem = load(write(tmp_path, frame), drop=["ward"])
-    train, _ = rows_of(frame, problem, "age")
-    rng = np.random.default_rng(1)
-    weight, bias = rng.normal(size=3), 0.7
-    raw = frame[["age", "dose", "far"]].to_numpy(np.float32)[train]
-    logits = problem.raw_model(weight, bias)(torch.from_numpy(raw)).detach().numpy()
-    expected = problem.x_train.double().numpy() @ weight + bias
-    np.testing.assert_allclose(logits, expected, atol=2e-3)
-    assert np.abs(expected).max() > 1
-
-
 # --- scikit-learn's own ----------------------------------------------------------------------
 
 
@@ -643,7 +627,6 @@ def check_problem(problem: Problem) -> None:
         == problem.n_features
         >= 1
     )
-    assert problem.raw_model(np.zeros(problem.n_features), 0.0) is not None
     assert problem.digest()
 
 

@@ -6,9 +6,11 @@ import math
 from functools import partial
 
 import numpy as np
+import pandas as pd
 import torch
 from torch import Tensor
 
+from lrlab.data.encode import EXAMPLE_ROWS
 from lrlab.data.preprocessing import unscaled
 from lrlab.data.problem import Problem, seeded
 from lrlab.spec import BlobsData
@@ -28,14 +30,16 @@ def load_blobs(data: BlobsData, seed: int, dtype: torch.dtype) -> Problem:
     x_train, x_val = (x * _scales(data) for x in (x_train, x_val))
     badly = f", condition {data.condition:g}" if data.condition > 1 else ""
     noise = f", {data.noise:.0%} of labels flipped" if data.noise else ""
+    names = [f"x{i + 1}" for i in range(d)]
     return Problem(
         x_train=x_train.to(dtype),
         y_train=_flip(y_train, data.noise, flips).to(dtype),
         x_val=x_val.to(dtype),
         y_val=_flip(y_val, data.noise, flips).to(dtype),
-        preprocessing=unscaled([f"x{i + 1}" for i in range(d)]),
+        preprocessing=unscaled(names),
         labels=(0, 1),
         description=f"blobs: {n:,} rows x {d} columns, {len(y_val):,} held out{noise}{badly}",
+        example=pd.DataFrame(x_val[:EXAMPLE_ROWS].double().numpy(), columns=names),
         stream=partial(_stream_after_data, data),
     )
 

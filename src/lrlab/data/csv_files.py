@@ -45,7 +45,7 @@ def read_csv(data: CsvData) -> pd.DataFrame:
     Raises:
         UserError: If the header and the rows do not go together, or the file is no text.
     """
-    path, options = data.path, _csv_options(data)
+    path, options = data.path, csv_options(data)
     header = _pandas(path, header=None, nrows=1, dtype=str, na_filter=False, **options)
     names = [str(name) for name in header.iloc[0]]
     # pandas would rename the second of two equal columns.
@@ -61,7 +61,7 @@ def read_csv(data: CsvData) -> pd.DataFrame:
 
 def raw_column(data: CsvData, name: str) -> pd.Series:
     """One column as the text that stands in the file."""
-    options = _csv_options(data)
+    options = csv_options(data)
     header = _pandas(data.path, header=None, nrows=1, dtype=str, na_filter=False, **options)
     options["thousands"] = None
     frame, longer = _rows(data, options, dtype=str, na_filter=False)
@@ -87,7 +87,7 @@ def _pandas(path: Path, **options: Any) -> pd.DataFrame:
     return frame
 
 
-def _csv_options(data: CsvData) -> dict[str, Any]:
+def csv_options(data: CsvData) -> dict[str, Any]:
     """What pandas is told; the separator that the file itself names goes before the spec's."""
     found = sniff(data.path) if data.separator == AUTO else CsvOptions(separator=data.separator)
     separator, skip = found.separator, data.skiprows

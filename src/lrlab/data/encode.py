@@ -22,6 +22,7 @@ from lrlab.errors import UserError
 from lrlab.spec import CsvData, ParquetData, SklearnData
 from lrlab.wording import quoted
 
+EXAMPLE_ROWS = 5
 LARGEST = float(np.finfo(np.float32).max)
 
 
@@ -77,6 +78,7 @@ def split_and_encode(
         labels=labels,
         description=f"{Path(where).name}: {n:,} rows x {d} columns, {len(val):,} held out, "
         f"class 1 is {labels[1]}",
+        example=frame[[*numeric, *categorical]].iloc[val[:EXAMPLE_ROWS]].reset_index(drop=True),
     )
 
 

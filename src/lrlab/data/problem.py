@@ -6,8 +6,10 @@ import hashlib
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 from torch import Tensor
 from torch.nn import init
@@ -43,6 +45,9 @@ class Problem:
         rows_left_out: Rows of the file that were left out, by the column whose missing value cost
             them; a row that lacks several is counted once, for the target, else for the column
             that lacks most. So their sum is the number of rows left out.
+        cells: How the source's cells are read (`lrlab.data.sources.how_cells_are_read`); empty
+            where they are numbers already.
+        example: A few held-out rows as the source has them, to show what a model takes.
     """
 
     x_train: Tensor
@@ -55,6 +60,8 @@ class Problem:
     stream: Callable[[int], torch.Generator] = seeded
     reading: tuple[ColumnReading, ...] = ()
     rows_left_out: Mapping[str, int] = field(default_factory=dict)
+    cells: Mapping[str, Any] = field(default_factory=dict)
+    example: pd.DataFrame = field(default_factory=pd.DataFrame, repr=False)
 
     @property
     def feature_names(self) -> tuple[str, ...]:
@@ -106,17 +113,3 @@ class Problem:
         bound = 1 / math.sqrt(self.n_features)
         init.uniform_(linear.bias, -bound, bound, generator=stream)
         return model.to(self.x_train)
-
-    def raw_model(self, weight: np.ndarray, bias: float) -> LogisticRegression:
-        """The same classifier for raw columns: standardisation folded into the weights.
-
-        Args:
-            weight: Weights on the standardised columns, [d].
-            bias: Bias on the standardised columns.
-        """
-        model = LogisticRegression(self.n_features).double()
-        folded = weight / self.preprocessing.scale
-        with torch.no_grad():
-            model.features.weight.copy_(torch.from_numpy(folded)[None])
-            model.features.bias.fill_(float(bias - folded @ self.preprocessing.mean))
-        return model.float()

@@ -10,6 +10,7 @@ import pandas as pd
 
 from lrlab.data.csv_files import (
     bad_byte,
+    csv_options,
     markers,
     other_reading,
     raw_column,
@@ -49,6 +50,25 @@ def read_table(data: CsvData | ParquetData) -> pd.DataFrame:
         if typed is not frame[name]:
             frame[name] = typed
     return frame
+
+
+def how_cells_are_read(data: CsvData | ParquetData) -> dict[str, Any]:
+    """What a later table needs to be read alike, as plain values.
+
+    The keys are the spec's, with what was found in the file where it says `auto`, and
+    `missing_markers`: every text that stands for a missing value.
+
+    Raises:
+        OSError: If the file is gone.
+    """
+    found: dict[str, Any] = {"source": data.source}
+    if isinstance(data, CsvData):
+        options = csv_options(data)
+        found |= {"separator": options["sep"], "skiprows": options["skiprows"]}
+        found["encoding"] = data.encoding
+    numbers = [str(number) for number in _marked_numbers(data)]
+    found |= {"decimal": data.decimal, "thousands": data.thousands, "missing_numbers": numbers}
+    return found | {"missing_markers": sorted(markers(data))}
 
 
 def index_names(data: CsvData | ParquetData) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from lrlab.data.columns import choose_columns, how_read
 from lrlab.data.encode import split_and_encode
 from lrlab.data.missing import usable_rows
 from lrlab.data.problem import Problem
-from lrlab.data.sources import index_names, missing_signs, read_table
+from lrlab.data.sources import how_cells_are_read, index_names, missing_signs, read_table
 from lrlab.data.targets import as_classes, encode_target
 from lrlab.spec import CsvData, ParquetData, SklearnData
 from lrlab.wording import quoted, some
@@ -49,7 +49,9 @@ def load_table(data: CsvData | ParquetData, seed: int, dtype: torch.dtype) -> Pr
     )
     notes = {name: _taken_for_missing(written(name)) for name in _with_missing_text(used)}
     reading = how_read(frame, choice, data.target, rows, y, notes)
-    return replace(problem, reading=reading, rows_left_out=left_out)
+    return replace(
+        problem, reading=reading, rows_left_out=left_out, cells=how_cells_are_read(data)
+    )
 
 
 def _with_missing_text(frame: pd.DataFrame) -> list[str]:

@@ -2,32 +2,39 @@
 
 from __future__ import annotations
 
-import io
+import json
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stderr
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import mlflow
 import numpy as np
+import pandas as pd
 import torch
-from mlflow.models import Model, infer_signature
-from torch import nn
+from mlflow.models import Model, ModelSignature
+from mlflow.types.schema import AnyType, ColSpec, DataType, ParamSchema, ParamSpec, Schema
 
 from lrlab.data import Problem
-from lrlab.data.preprocessing import Numeric
 from lrlab.errors import LrlabError
-from lrlab.model.once import log_once, register_once
+from lrlab.model import predictor
+from lrlab.model.describe import description
+from lrlab.model.numbers import THRESHOLD, model_numbers
+from lrlab.model.once import log_once, mark_run, register_once
 from lrlab.scratch import scratch_folder
-from lrlab.track.recorded import RecordedRun
+from lrlab.track.read import RecordedRun
 from lrlab.track.recorder import Recorder
 from lrlab.track.store import Store, explained
 from lrlab.train.artifacts import WEIGHTS_FILE
 
-EXAMPLE_ROWS = 8
 URI_VARIABLE = "MLFLOW_TRACKING_URI"
+NUMBERS_FILE = "model.json"
+PAGE_FILE = "logistic_regression.py"
+NEEDED = ("mlflow", "numpy", "pandas")
+TYPES = {bool: DataType.boolean, int: DataType.long, float: DataType.double, str: DataType.string}
 
 
 def load_weights(store: Store, run_id: str) -> dict[str, torch.Tensor]:
@@ -38,77 +45,101 @@ def load_weights(store: Store, run_id: str) -> dict[str, torch.Tensor]:
     return state
 
 
-class Impute(nn.Module):
-    """Replaces what is missing, NaN, as it was replaced in training.
-
-    Args:
-        fill: Value of each column, [d]; NaN leaves it as it is.
-    """
-
-    fill: torch.Tensor
-
-    def __init__(self, fill: torch.Tensor) -> None:
-        super().__init__()
-        self.register_buffer("fill", fill)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Columns without missing values, [n, d], from raw ones, [n, d]."""
-        return torch.where(torch.isnan(x), self.fill, x)
-
-
 def log_best_model(recorder: Recorder, problem: Problem, best: RecordedRun) -> None:
     """Log the best run's model to the parent run, registered if the spec asks; once each.
 
-    The model takes raw columns, [n, d] float32, in the order of its `columns` metadata (one-hot
-    columns as 0 and 1, missing values as NaN if the sweep imputed them), and returns p(y = 1),
-    [n, 1].
+    The model takes a table with the columns of the user's file and returns a DataFrame:
+    `prediction` and a probability of each class (`lrlab.model.predictor.predict`).
 
     Raises:
         LrlabError: If MLflow cannot log it.
     """
-    store = recorder.store
+    store, info = recorder.store, recorder.info
     state = load_weights(store, best.run_id)
-    raw = problem.raw_model(state["features.weight"][0].numpy(), float(state["features.bias"][0]))
-    layers = [raw.features, nn.Sigmoid()]
-    fill = [
-        column.fill if isinstance(column, Numeric) and column.fill is not None else np.nan
-        for column in problem.preprocessing.columns
-        for _ in column.features
-    ]
-    if not np.isnan(fill).all():
-        layers.insert(0, Impute(torch.tensor(fill)))
-    model = nn.Sequential(*layers).eval()
-    rows = (
-        problem.x_val[:EXAMPLE_ROWS].double().numpy() * problem.preprocessing.scale
-        + problem.preprocessing.mean
-    )
-    example = rows.astype(np.float32)
-    with torch.no_grad():
-        output = model(torch.from_numpy(example)).numpy()
-    save = partial(
-        _save,
-        model,
-        signature=infer_signature(example, output),
-        input_example=example,
-        pip_requirements=[f"torch=={torch.__version__.partition('+')[0]}", "numpy"],
-    )
-    metadata = {
-        "columns": list(problem.feature_names),
-        "classes": list(problem.classes),
+    about = {
+        "sweep": info.name,
         "run_id": best.run_id,
+        "trained_on": problem.description,
+        "optimizer": best.params["optimizer"],
+        "loss": best.params["loss"],
+        "metrics": dict(sorted(best.latest.items())),
     }
+    weight, bias = state["features.weight"][0].numpy(), float(state["features.bias"][0])
+    numbers = model_numbers(recorder.spec, problem, weight, bias, about)
+    save = partial(_save, numbers, example_of(problem), state)
+    metadata = {key: numbers[key] for key in ("sweep", "run_id", "trained_on", "classes")}
+    metadata["columns"] = [column["name"] for column in numbers["columns"]]
+    note = description(numbers)
     try:
-        # Exporting the graph talks on standard error, whatever the log level.
-        with explained(store.uri), _fluent(store.uri), redirect_stderr(io.StringIO()):
-            model_id = log_once(store, recorder.info, best, save, metadata)
+        with explained(store.uri), _fluent(store.uri):
+            model_id = log_once(store, info, best, save, metadata, note)
+            mark_run(store, info, best, model_id)
             if recorder.spec.register_model:
-                register_once(store, recorder.info, recorder.spec.register_model, model_id)
+                register_once(store, info, recorder.spec.register_model, model_id, note)
     except (RuntimeError, ValueError, ImportError) as error:
         raise LrlabError(f"MLflow cannot log the best model: {error}") from error
 
 
-def _save(model: nn.Module, path: Path, mlflow_model: Model, **more: Any) -> None:
-    mlflow.pytorch.save_model(model, str(path), mlflow_model=mlflow_model, **more)
+def example_of(problem: Problem) -> pd.DataFrame:
+    """A few held-out rows of the columns that the model takes; whole numbers without decimals."""
+    names = [column.name for column in problem.preprocessing.columns]
+    shown = problem.example[names].copy()
+    for name in shown.select_dtypes("float"):
+        if (shown[name].to_numpy() % 1 == 0).all() and (shown[name].abs() < 2**53).all():
+            shown[name] = shown[name].astype(np.int64)
+    return shown
+
+
+def signature_of(numbers: Mapping[str, Any]) -> ModelSignature:
+    """What the model takes and gives.
+
+    Columns may be of any type: MLflow would refuse whole numbers where decimals were declared, and
+    the other way round, although the model takes both, and numbers as text, too.
+    """
+    inputs = [ColSpec(AnyType(), column["name"]) for column in numbers["columns"]]
+    first, second = numbers["classes"]
+    outputs = [
+        ColSpec(TYPES[type(first)], "prediction"),
+        ColSpec(DataType.double, f"probability_{first}"),
+        ColSpec(DataType.double, f"probability_{second}"),
+    ]
+    threshold = ParamSpec("threshold", DataType.double, THRESHOLD)
+    return ModelSignature(Schema(inputs), Schema(outputs), ParamSchema([threshold]))
+
+
+def _save(
+    numbers: Mapping[str, Any],
+    example: pd.DataFrame,
+    state: Mapping[str, torch.Tensor],
+    path: Path,
+    mlflow_model: Model,
+) -> None:
+    """Write the model into a folder that does not exist yet: page, numbers and state dict."""
+    with scratch_folder() as folder:
+        page, numbers_file, weights = (
+            folder / name for name in (PAGE_FILE, NUMBERS_FILE, WEIGHTS_FILE)
+        )
+        page.write_text(page_of_code(), encoding="utf-8")
+        numbers_file.write_text(json.dumps(numbers, indent=1), encoding="utf-8")
+        torch.save(dict(state), weights)
+        mlflow.pyfunc.save_model(
+            str(path),
+            python_model=str(page),
+            model_config={"output": predictor.ALL},
+            artifacts={"numbers": str(numbers_file), "weights": str(weights)},
+            mlflow_model=mlflow_model,
+            signature=signature_of(numbers),
+            input_example=example,
+            pip_requirements=[
+                f"{name}=={version(name)}" for name in ("mlflow", "numpy", "pandas")
+            ],
+        )
+
+
+def page_of_code() -> str:
+    """The predictor as MLflow loads it: a page that ends with naming its model."""
+    text = Path(predictor.__file__).read_text("utf-8")
+    return f"{text}\n\nimport mlflow.models\n\nmlflow.models.set_model(mlflow_model())\n"
 
 
 @contextmanager

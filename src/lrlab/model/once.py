@@ -10,22 +10,28 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from mlflow.entities import LoggedModel, LoggedModelOutput, LoggedModelStatus, Metric
+from mlflow.entities import LoggedModel, LoggedModelOutput, LoggedModelStatus, Metric, Run
 from mlflow.exceptions import MlflowException
 from mlflow.models import Model
 
 from lrlab.scratch import scratch_folder
 from lrlab.track import mlflow_schema as schema
-from lrlab.track.recorded import RecordedRun
+from lrlab.track.read import RecordedRun
 from lrlab.track.store import Store
 from lrlab.track.sweeps import SweepInfo
 
 NAME = "model"  # so that MLflow finds it as runs:/PARENT/model
+NOTE = "mlflow.note.content"  # where the UI looks for a description
 Save = Callable[[Path, Model], object]
 
 
 def log_once(
-    store: Store, info: SweepInfo, best: RecordedRun, save: Save, metadata: Mapping[str, Any]
+    store: Store,
+    info: SweepInfo,
+    best: RecordedRun,
+    save: Save,
+    metadata: Mapping[str, Any],
+    note: str,
 ) -> str:
     """The best run's logged model: found, finished or made. Returns its id.
 
@@ -35,7 +41,8 @@ def log_once(
         best: Its best run.
         save: Writes the model into a folder that does not exist yet, as MLflow's `save_model`
             functions do with `mlflow_model=`.
-        metadata: Goes into the model's description, MLmodel.
+        metadata: Goes into the model's own file, MLmodel.
+        note: Its description, in Markdown.
 
     Raises:
         MlflowException: If the store fails.
@@ -48,7 +55,8 @@ def log_once(
     if model.model_id not in {output.model_id for output in outputs}:
         made = LoggedModelOutput(model.model_id, step=best.trial)
         store.client.log_outputs(info.run_id, [made])
-    _log_metrics(store, info.run_id, model.model_id, best.trial, list(run.data.metrics))
+    store.client.set_logged_model_tags(model.model_id, {NOTE: note})
+    _log_metrics(store, run, model.model_id, best)
     with scratch_folder() as folder:
         path = folder / NAME
         described = Model(
@@ -100,19 +108,40 @@ def _models(store: Store, info: SweepInfo) -> list[LoggedModel]:
             return found
 
 
-def _log_metrics(store: Store, run_id: str, model_id: str, step: int, names: list[str]) -> None:
-    """Link the sweep's metrics at the best run's trial to the model, as MLflow itself does."""
-    history = [m for name in names for m in store.client.get_metric_history(run_id, name)]
-    linked = [
-        Metric(m.key, m.value, m.timestamp, m.step, model_id=model_id, run_id=run_id)
-        for m in history
-        if m.step == step and m.model_id is None
+def _log_metrics(store: Store, parent: Run, model_id: str, best: RecordedRun) -> None:
+    """Give the model the best run's metrics and the sweep's own at its trial, with their data."""
+    run_id, client = parent.info.run_id, store.client
+    data = next((i.dataset for i in parent.inputs.dataset_inputs), None)
+    of_data = {"dataset_name": data.name, "dataset_digest": data.digest} if data else {}
+    best_name = f"best_{parent.data.tags.get(schema.OBJECTIVE)}"
+    ended = client.get_run(best.run_id).info.end_time or parent.info.start_time
+    points = [(name, value, ended) for name, value in best.latest.items()]
+    points += [
+        (point.key, point.value, point.timestamp)
+        for point in client.get_metric_history(run_id, best_name)
+        if point.step == best.trial
     ]
-    if linked:
-        store.client.log_batch(run_id, metrics=linked)
+    linked = [
+        Metric(name, value, at, best.trial, model_id=model_id, run_id=run_id, **of_data)
+        for name, value, at in points
+    ]
+    client.log_batch(run_id, metrics=linked)
 
 
-def register_once(store: Store, info: SweepInfo, name: str, model_id: str) -> None:
+def mark_run(store: Store, info: SweepInfo, best: RecordedRun, model_id: str) -> None:
+    """Mark the run that the model came from, and no other one of the sweep.
+
+    Raises:
+        MlflowException: If the store fails.
+    """
+    of_sweep = f"tags.`{schema.PARENT}` = '{info.run_id}' and tags.`{schema.LOGGED}` LIKE '%'"
+    for run in store.client.search_runs([info.experiment_id], of_sweep):
+        if run.info.run_id != best.run_id:
+            store.client.delete_tag(run.info.run_id, schema.LOGGED)
+    store.client.set_tag(best.run_id, schema.LOGGED, model_id)
+
+
+def register_once(store: Store, info: SweepInfo, name: str, model_id: str, note: str) -> None:
     """Make sure that a logged model is a version of a registered model, once.
 
     Raises:
@@ -126,4 +155,4 @@ def register_once(store: Store, info: SweepInfo, name: str, model_id: str) -> No
     versions = store.client.search_model_versions(f"run_id = '{info.run_id}'")
     source = f"models:/{model_id}"
     if not any(version.name == name and version.source == source for version in versions):
-        store.client.create_model_version(name, source, model_id=model_id)
+        store.client.create_model_version(name, source, model_id=model_id, description=note)

@@ -1,10 +1,14 @@
-"""Evaluation: the measures of one or many runs from their logits."""
+"""Evaluation: the measures of one or many runs."""
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
+from lrlab.data import Problem
 from lrlab.measures import HELD_OUT, STEPPED, accuracy, log_loss
+
+TILE = 2**20  # logits at a time, in double precision
 
 
 def stepped_measures(z_val: Tensor, y_val: Tensor) -> dict[str, Tensor]:
@@ -20,24 +24,43 @@ def stepped_measures(z_val: Tensor, y_val: Tensor) -> dict[str, Tensor]:
     return {name: HELD_OUT[name](z_val, y_val) for name in STEPPED if name in HELD_OUT}
 
 
-def final_measures(
-    z_train: Tensor, z_val: Tensor, y_train: Tensor, y_val: Tensor
-) -> dict[str, Tensor]:
-    """Every final measure that logits decide and that is not taken along the way.
+def final_measures(weights: Tensor, problem: Problem) -> dict[str, Tensor]:
+    """Every measure that the final weights decide, in double precision whatever trained them.
+
+    So they are those of the logged model on the same rows, to the last digits.
 
     Args:
-        z_train: Logits on the training rows, [..., n] float64.
-        z_val: Held-out logits, [..., m] float64.
-        y_train: Labels, [n].
-        y_val: Held-out labels, [m].
+        weights: Weights with the bias last, [r, d + 1] float64, on the problem's device.
+        problem: The data.
 
     Returns:
-        Each of shape [...].
+        Each [r] float64.
     """
-    measures = {
-        name: measure(z_val, y_val) for name, measure in HELD_OUT.items() if name not in STEPPED
-    }
-    return measures | {
-        "train_log_loss": log_loss(z_train, y_train),
-        "train_accuracy": accuracy(z_train, y_train),
-    }
+    some = max(1, TILE // max(len(problem.y_train), len(problem.y_val)))
+    parts = []
+    for rows in weights.split(some):  # all logits at once would take much memory
+        z_train, z_val = (exact_logits(rows, x) for x in (problem.x_train, problem.x_val))
+        parts.append(
+            {name: measure(z_val, problem.y_val) for name, measure in HELD_OUT.items()}
+            | {
+                "train_log_loss": log_loss(z_train, problem.y_train),
+                "train_accuracy": accuracy(z_train, problem.y_train),
+            }
+        )
+    return {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
+
+
+def exact_logits(weights: Tensor, x: Tensor) -> Tensor:
+    """Logits in double precision, [r, n] float64.
+
+    Columns are added one by one, so that equal rows have equal logits: a matrix product may add up
+    the last rows of a block in another order, and ties, which AUC counts half, would be broken.
+
+    Args:
+        weights: Weights with the bias last, [r, d + 1] float64.
+        x: Rows, [n, d] of any precision.
+    """
+    z = weights[:, -1:].repeat(1, len(x))
+    for j in range(x.shape[1]):
+        z.addcmul_(weights[:, j : j + 1], x[:, j].to(weights.dtype))
+    return z

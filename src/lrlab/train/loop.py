@@ -16,7 +16,13 @@ from lrlab.losses import LOSSES
 from lrlab.optimizers import OPTIMIZERS
 from lrlab.spec import TrainSpec
 from lrlab.train.evaluate import final_measures, stepped_measures
-from lrlab.train.trajectory import Trajectory, at_rest, evaluation_steps, outcome_of
+from lrlab.train.trajectory import (
+    Trajectory,
+    at_rest,
+    evaluation_steps,
+    outcome_of,
+    with_final,
+)
 from lrlab.trial import Run, TrialConfig
 
 Objective = Callable[[Tensor, Tensor], Tensor]
@@ -199,8 +205,10 @@ class _Recorder:
         """The whole run as a frozen value."""
         stepped = {name: np.array(values) for name, values in self.stepped.items()}
         evaluated = np.array(self.evaluated, dtype=np.int64)
+        weight, bias = (part.double() for part in self.model.features.parameters())
         if self.diverged_at is None:
-            final = self._final_measures()
+            final = self._final_measures(torch.cat([weight, bias[:, None]], 1))
+            with_final(stepped, final)
             outcome = outcome_of(self.train_loss[0], evaluated, stepped["train_objective"])
         else:
             final, outcome = {}, "diverged"
@@ -210,16 +218,14 @@ class _Recorder:
             stepped=stepped,
             final=final,
             outcome=outcome,
-            weight=self.model.features.weight[0].double().cpu().numpy().copy(),
-            bias=float(self.model.features.bias[0]),
+            weight=weight[0].cpu().numpy().copy(),
+            bias=float(bias),
             diverged_at=self.diverged_at,
         )
 
-    def _final_measures(self) -> dict[str, float]:
-        problem = self.problem
-        z_train, z_val = (self.model(x).double() for x in (problem.x_train, problem.x_val))
-        taken = final_measures(z_train, z_val, problem.y_train, problem.y_val)
+    def _final_measures(self, weights: Tensor) -> dict[str, float]:
+        taken = final_measures(weights, self.problem)
         measures = {name: value.item() for name, value in taken.items()}
-        measures |= {name: taken[-1] for name, taken in self.stepped.items()}
+        measures["train_objective"] = self.stepped["train_objective"][-1]
         measures["train_loss"] = self.train_loss[-1]
         return {name: value for name, value in measures.items() if math.isfinite(value)}

@@ -26,7 +26,13 @@ from lrlab.train import loop
 from lrlab.train.evaluate import final_measures, stepped_measures
 from lrlab.train.margins import Margins, Tile
 from lrlab.train.memory import keep_freed_memory
-from lrlab.train.trajectory import Trajectory, at_rest, evaluation_steps, outcome_of
+from lrlab.train.trajectory import (
+    Trajectory,
+    at_rest,
+    evaluation_steps,
+    outcome_of,
+    with_final,
+)
 from lrlab.trial import Run
 from lrlab.update_rules import Coefficients, State, UpdateRule
 
@@ -291,13 +297,15 @@ class Program:
             taken = np.isfinite(stepped["train_objective"][row])
             evaluated = self.evaluated[taken]
             objective = stepped["train_objective"][row, taken]
+            curves = {name: values[row, taken] for name, values in stepped.items()}
             outcome = "diverged"
             if diverged_at is None:
                 outcome = outcome_of(own[0], evaluated, objective)
+                with_final(curves, finals[row])
             trajectories[given] = Trajectory(
                 train_loss=own,
                 evaluated=evaluated,
-                stepped={name: values[row, taken] for name, values in stepped.items()},
+                stepped=curves,
                 final={} if diverged_at else finals[row],
                 outcome=outcome,
                 weight=weights[row, :-1],
@@ -308,24 +316,12 @@ class Program:
 
     def _finals(self) -> list[dict[str, float]]:
         """Final measures of every run; those that are not numbers are left out."""
-        problem = self.problem
-        some = max(1, TILE // max(len(problem.y_train), len(problem.y_val)))
-        taken = [
-            final_measures(
-                _logits(weights, problem.x_train).double(),
-                _logits(weights, problem.x_val).double(),
-                problem.y_train,
-                problem.y_val,
-            )
-            for weights in self.ended.split(some)  # all logits at once would take much memory
-        ]
-        measures = {name: torch.cat([part[name] for part in taken]) for name in taken[0]}
+        measures = final_measures(self.ended.double(), self.problem)
         last = (self.ended_at - 1)[None]
         measures["train_loss"] = self.losses.gather(0, last)[0]
         column = torch.as_tensor(self.evaluated, device=self.device)
         column = torch.searchsorted(column, self.ended_at)[:, None]
-        for name, values in self.stepped.items():
-            measures[name] = values.gather(1, column)[:, 0]
+        measures["train_objective"] = self.stepped["train_objective"].gather(1, column)[:, 0]
         names = list(measures)
         table = torch.stack([measures[name].double() for name in names], 1).tolist()
         return [

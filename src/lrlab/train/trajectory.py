@@ -24,7 +24,8 @@ class Trajectory:
         train_loss: Loss of each step's batch before that step's update, [steps] float64;
             finite.
         evaluated: Steps after which the stepped measures were taken, [e] int64, increasing.
-        stepped: Stepped measures by name, each [e] float64; finite.
+        stepped: Stepped measures by name, each [e] float64; finite. Taken in the working
+            precision, but held-out ones of the final weights in double precision.
         final: Final measures by name; those that are not finite are left out.
         outcome: `converged`, `slow` or `diverged`.
         weight: Weights, [d] float64.
@@ -104,6 +105,12 @@ def at_rest(first_loss: Tensor, evaluated: np.ndarray, objective: Tensor) -> Ten
     moved = tail.amax(1) - tail.amin(1)
     precision = LAST_PLACES * torch.finfo(first_loss.dtype).eps
     return (objective[:, -1] < first_loss) & (moved <= precision * tail.abs().amax(1))
+
+
+def with_final(stepped: Mapping[str, np.ndarray], final: Mapping[str, float]) -> None:
+    """Let curves end, in place, at the final measures, which are taken more precisely."""
+    for name, values in stepped.items():
+        values[-1] = final.get(name, values[-1])
 
 
 def _tail(evaluated: np.ndarray) -> int:
