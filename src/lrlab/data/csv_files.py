@@ -143,13 +143,14 @@ def _with_row_names(data: CsvData, options: dict[str, Any], names: list[str]) ->
 
 def _refuse_nul(data: CsvData, names: Sequence[str]) -> None:
     """A NUL byte is no text: pandas keeps it in names and values, where nobody sees it."""
-    at = 0 if any("\0" in name for name in names) else _find_nul(data)
-    if at is not None:
+    at = _find_nul(data)
+    if at is not None or any("\0" in name for name in names):
         other = find_encoding(data.path)
+        place = "" if at is None else f" (offset {at:,})"
         advice = f"; set data.encoding: {other}" if other.startswith("utf-16") else ""
         raise UserError(
-            f"{data.path}: is not a table that can be read: it holds a NUL byte (offset {at:,}), "
-            f"so it is no text in {data.encoding}{advice}"
+            f"{data.path}: is not a table that can be read: it holds a NUL byte{place}, so it is "
+            f"no text in {data.encoding}{advice}"
         )
 
 

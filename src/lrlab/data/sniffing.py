@@ -153,7 +153,9 @@ def first_bad_byte(path: Path, encoding: str = "utf-8") -> tuple[int, int, int] 
             kept = len(decoder.getstate()[0])
             try:
                 decoder.decode(raw, final=not raw)
-            except UnicodeDecodeError as error:
+            except UnicodeError as error:
+                if not isinstance(error, UnicodeDecodeError):  # UTF-16 without its mark
+                    return 1, 0, raw[0]
                 at = offset - kept + error.start
                 before = raw[: max(0, error.start - kept)]
                 return line + _line_ends(last + before, before), at, error.object[error.start]
