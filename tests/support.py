@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import socket
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -52,6 +53,16 @@ def tiny(**changes: Any) -> dict[str, Any]:
     for section in ("search", "train"):
         spec[section] = TINY[section] | changes.get(section, {})  # type: ignore[operator]
     return spec
+
+
+def move_store(folder: Path, old: str) -> None:
+    """Tell a copied SQLite store that its artifacts are in `folder` now and not in `old`."""
+    places = (("runs", "artifact_uri"), ("experiments", "artifact_location"))
+    with closing(sqlite3.connect(folder / "mlflow.db")) as database:
+        for table, column in places:
+            moved = f"UPDATE {table} SET {column} = replace({column}, ?, ?)"
+            database.execute(moved, (old, str(folder)))
+        database.commit()
 
 
 def free_port() -> int:

@@ -20,6 +20,7 @@ from lrlab.cli.submit import cancel, submit
 from lrlab.cli.sweep import sweep
 from lrlab.cli.train import graph, losses, optimizers, train
 from lrlab.errors import LrlabError
+from lrlab.notes import notes_to
 
 INTERRUPTED = 130
 
@@ -59,6 +60,11 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def run(argv: Sequence[str]) -> int:
     """Run the command line; returns the exit code."""
+    with notes_to(lambda line: click.echo(line, err=True)):
+        return _run(argv)
+
+
+def _run(argv: Sequence[str]) -> int:
     try:
         result = cli.main(args=list(argv), prog_name="lrlab", standalone_mode=False)
         sys.stdout.flush()

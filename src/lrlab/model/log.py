@@ -25,7 +25,7 @@ from lrlab.model.describe import description
 from lrlab.model.numbers import THRESHOLD, model_numbers
 from lrlab.model.once import log_once, mark_run, register_once
 from lrlab.scratch import scratch_folder
-from lrlab.track.read import RecordedRun
+from lrlab.track.recorded import RecordedRun
 from lrlab.track.recorder import Recorder
 from lrlab.track.store import Store, explained
 from lrlab.train.artifacts import WEIGHTS_FILE

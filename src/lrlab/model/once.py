@@ -16,7 +16,7 @@ from mlflow.models import Model
 
 from lrlab.scratch import scratch_folder
 from lrlab.track import mlflow_schema as schema
-from lrlab.track.read import RecordedRun
+from lrlab.track.recorded import RecordedRun
 from lrlab.track.store import Store
 from lrlab.track.sweeps import SweepInfo
 

@@ -13,17 +13,20 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+
+from mlflow.exceptions import MlflowException
 
 from lrlab import track
 from lrlab.errors import LrlabError, UserError
 from lrlab.scratch import lasting_folder
 from lrlab.server.healthcheck import HEARTBEAT
 from lrlab.server.job import EXECUTOR, INTERRUPTED, MIRROR
+from lrlab.server.job_process import Job
 from lrlab.server.leader_lock import DatabaseLock
-from lrlab.server.queue import ATTEMPTS, Queued, next_up, read_queue
+from lrlab.server.queue import Queued, next_up, read_queue
 from lrlab.server.settings import (
     PREFIX,
     STUDIES,
@@ -33,67 +36,17 @@ from lrlab.server.settings import (
     read_settings,
     variable,
 )
-from lrlab.server.submission import SPENT
 from lrlab.track import Store
 from lrlab.track import mlflow_schema as schema
 from lrlab.track.store import explained
+from lrlab.track.sweeps import sound_tags
 
 POLL = 1.0  # seconds
 REST = 5.0  # seconds to wait where the server or the database does not answer
-PATIENCE = 20.0  # seconds that a job has to stop when told to
 NOTED = 15.0  # seconds between notes of the time that a sweep has run
 MOST_ATTEMPTS = 6  # without a run recorded, after which a sweep has failed
 LONGEST_PAUSE = 60.0  # seconds between attempts
 RETRIES = "MLFLOW_HTTP_REQUEST_MAX_RETRIES"
-
-
-@dataclass
-class Job:
-    """A sweep that is running.
-
-    Attributes:
-        sweep: As the queue had it at the start.
-        process: That runs it.
-        folder: Its working folder; gone with the job.
-        begun: When, on the monotonic clock.
-        told: When it was told to stop, if it was.
-        why: Why it was told to stop, unless the user wished so.
-        noted: When its time was last written to the record.
-    """
-
-    sweep: Queued
-    process: subprocess.Popen[bytes]
-    folder: tempfile.TemporaryDirectory[str]
-    begun: float
-    noted: float
-    told: float | None = None
-    why: str = ""
-
-    @property
-    def spent(self) -> float:
-        """Seconds that the sweep has run, over all starts."""
-        return self.sweep.spent + time.monotonic() - self.begun
-
-    def stop(self, why: str = "") -> None:
-        """Tell it to stop, and end it if it does not."""
-        now = time.monotonic()
-        if self.told is None:
-            self.told, self.why = now, why
-            self.process.terminate()
-        elif now - self.told > PATIENCE:
-            self.process.kill()
-
-    @property
-    def log(self) -> Path:
-        """What it says goes there."""
-        return Path(f"{self.folder.name}.log")
-
-    @property
-    def said(self) -> str:
-        """The last that it said of an error; empty if nothing."""
-        lines = self.log.read_text("utf-8", "replace").splitlines() if self.log.exists() else []
-        errors = [line for line in lines if line.strip()]
-        return errors[-1].removeprefix("Error: ")[:500] if errors else ""
 
 
 class Dispatcher:
@@ -118,13 +71,18 @@ class Dispatcher:
             LrlabError: If the tracking server fails; the jobs go on.
         """
         for job in [job for job in self.jobs.values() if job.process.poll() is not None]:
-            self._ended(job)  # stays among the jobs until this is recorded
+            with self._unless_gone(job.sweep):
+                self._ended(job)  # stays among the jobs until this is recorded
             del self.jobs[job.sweep.run_id]
             job.folder.cleanup()
             job.log.unlink(missing_ok=True)
         queue = read_queue(self.store)
+        listed = {sweep.run_id for sweep in queue}
+        for job in [job for job in self.jobs.values() if job.sweep.run_id not in listed]:
+            self._watch_unlisted(job)
         for sweep in queue:
-            self._watch(sweep)
+            with self._unless_gone(sweep):
+                self._watch(sweep)
         waiting = [sweep for sweep in queue if self._may_start(sweep)]
         while len(self.jobs) < self.settings.slots:
             running = [job.sweep for job in self.jobs.values()]
@@ -158,7 +116,34 @@ class Dispatcher:
             job.stop(f"it ran longer than the {minutes} minutes that this server allows")
         elif time.monotonic() - job.noted > NOTED:
             job.noted = time.monotonic()
-            self._tag(sweep, {SPENT: f"{job.spent:.0f}"})
+            self._tag(sweep, {schema.SPENT: f"{job.spent:.0f}"})
+
+    def _watch_unlisted(self, job: Job) -> None:
+        """A job whose sweep somebody deleted, or took out of the queue by changing its tags."""
+        if self._is_gone(job.sweep):
+            job.stop()
+        else:
+            self._watch(job.sweep)
+
+    @contextmanager
+    def _unless_gone(self, sweep: Queued) -> Iterator[None]:
+        """Where something about a sweep fails because somebody deleted it, go on without it."""
+        try:
+            yield
+        except LrlabError:
+            if not self._is_gone(sweep):
+                raise
+            say(f"{sweep}: somebody deleted it")
+
+    def _is_gone(self, sweep: Queued) -> bool:
+        with explained(self.store.uri):
+            try:
+                run = self.store.client.get_run(sweep.run_id)
+            except MlflowException as error:
+                if error.error_code == "RESOURCE_DOES_NOT_EXIST":
+                    return True
+                raise
+        return bool(run.info.lifecycle_stage != "active")
 
     def _may_start(self, sweep: Queued) -> bool:
         waits = self._not_before.get(sweep.run_id, 0.0) > time.monotonic()
@@ -213,7 +198,7 @@ class Dispatcher:
         """Put a sweep whose job failed back into the queue, or give it up."""
         sweep = job.sweep
         with explained(self.store.uri):
-            tags = self.store.client.get_run(sweep.run_id).data.tags
+            tags, _ = sound_tags(self.store.client.get_run(sweep.run_id).data.tags)
             if tags.get(schema.STATE) == schema.FINISHED:  # it fell on its way out
                 self.store.client.set_terminated(sweep.run_id, "FINISHED")
                 return
@@ -228,8 +213,8 @@ class Dispatcher:
         pause = min(2.0**attempts, LONGEST_PAUSE)
         say(f"{sweep}: {why}; again in {pause:.0f} s")
         self._not_before[sweep.run_id] = time.monotonic() + pause
-        tags_now = {schema.STATE: schema.QUEUED, ATTEMPTS: str(attempts)}
-        self._tag(sweep, tags_now | {SPENT: f"{job.spent:.0f}"})
+        tags_now = {schema.STATE: schema.QUEUED, schema.ATTEMPTS: str(attempts)}
+        self._tag(sweep, tags_now | {schema.SPENT: f"{job.spent:.0f}"})
 
     def _mark(self, sweep: Queued, state: str, status: str, reason: str = "") -> None:
         say(f"{sweep}: {state}" + (f": {reason}" if reason else ""))

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from lrlab import track
 from lrlab.errors import LrlabError
+from lrlab.notes import notes_to
 from lrlab.server.settings import Limits, read_settings
 from lrlab.server.submission import (
     Table,
@@ -78,12 +79,13 @@ def main(run_id: str) -> int:
     threading.Thread(target=_end_with_dispatcher, daemon=True).start()
     track.quiet()
     try:
-        run_job(
-            run_id,
-            read_settings(os.environ, ()).limits,
-            executor=os.environ.get(EXECUTOR) or None,
-            mirror=os.environ.get(MIRROR) or None,
-        )
+        with notes_to(lambda line: print(line, flush=True)):
+            run_job(
+                run_id,
+                read_settings(os.environ, ()).limits,
+                executor=os.environ.get(EXECUTOR) or None,
+                mirror=os.environ.get(MIRROR) or None,
+            )
     except LrlabError as error:
         print(f"Error: {error}", file=sys.stderr, flush=True)
         return error.exit_code

@@ -6,15 +6,11 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from mlflow.entities import ViewType
-
-from lrlab.server.submission import SPENT, SUBMITTED_AT
 from lrlab.track import Store
 from lrlab.track import mlflow_schema as schema
+from lrlab.track.pages import all_experiments, all_runs
 from lrlab.track.store import explained
-
-ATTEMPTS = "lrlab.attempts"  # starts that failed since the sweep last went on
-PAGE = 1000
+from lrlab.track.sweeps import sound_tags
 
 
 @dataclass(frozen=True)
@@ -50,34 +46,37 @@ class Queued:
 def read_queue(store: Store) -> list[Queued]:
     """Every submitted sweep that is queued or running, in all experiments.
 
+    A tag that somebody broke counts as absent; what lrlab did not write is no sweep.
+
     Raises:
         LrlabError: If the store fails.
     """
-    found: list[Queued] = []
     with explained(store.uri):
-        experiments = [e.experiment_id for e in store.client.search_experiments()]
-        for state in (schema.RUNNING, schema.QUEUED):
-            runs = store.client.search_runs(
+        experiments = [e.experiment_id for e in all_experiments(store)]
+        return [
+            _queued(run.info.run_id, run.info.run_name, state, run.data.tags)
+            for state in (schema.RUNNING, schema.QUEUED)
+            for run in all_runs(
+                store,
                 experiments,
-                f"tags.`{schema.STATE}` = '{state}' AND tags.`{schema.SUBMITTED_BY}` LIKE '%'",
-                run_view_type=ViewType.ACTIVE_ONLY,
-                max_results=PAGE,
-                order_by=["attributes.start_time ASC"],
+                f"tags.`{schema.KIND}` = '{schema.SWEEP}' AND tags.`{schema.STATE}` = '{state}' "
+                f"AND tags.`{schema.SUBMITTED_BY}` LIKE '%'",
+                "attributes.start_time ASC",
             )
-            found += [_queued(run.info.run_id, run.info.run_name, run.data.tags) for run in runs]
-    return found
+        ]
 
 
-def _queued(run_id: str, name: str, tags: Mapping[str, str]) -> Queued:
+def _queued(run_id: str, name: str, state: str, all_tags: Mapping[str, str]) -> Queued:
+    tags, _ = sound_tags(all_tags)
     return Queued(
         run_id=run_id,
         name=name,
         user=tags[schema.SUBMITTED_BY],
-        state=tags[schema.STATE],
-        submitted=float(tags.get(SUBMITTED_AT, 0)),
+        state=state,
+        submitted=float(tags.get(schema.SUBMITTED_AT, 0)),
         done=int(tags.get(schema.DONE, 0)),
-        spent=float(tags.get(SPENT, 0)),
-        attempts=int(tags.get(ATTEMPTS, 0)),
+        spent=float(tags.get(schema.SPENT, 0)),
+        attempts=int(tags.get(schema.ATTEMPTS, 0)),
         cancelled=schema.CANCEL in tags,
     )
 

@@ -29,9 +29,6 @@ from lrlab.track.store import Store, explained
 from lrlab.track.sweeps import SweepInfo
 from lrlab.track.writers.wire import DATA_FOLDER, PLACE
 
-SUBMITTED_AT = "lrlab.submitted_at"  # seconds since the epoch: the order of the queue
-SPENT = "lrlab.seconds"  # that it has been running, over all starts
-
 
 @dataclass(frozen=True)
 class Table:
@@ -125,8 +122,8 @@ def accept(
             schema.STATE: schema.ARRIVING,
             schema.SUBMITTED_BY: user,
             schema.TRIALS: str(spec.n_trials),
-            SUBMITTED_AT: f"{time.time():.3f}",
-            SPENT: "0",
+            schema.SUBMITTED_AT: f"{time.time():.3f}",
+            schema.SPENT: "0",
         }
         if info is None:
             info = create_sweep(store, spec, user, tags)

@@ -2,7 +2,6 @@
 
 from lrlab.track.open_sweep import open_sweep
 from lrlab.track.read import (
-    RecordedRun,
     curves_frame,
     load_curves,
     load_histories,
@@ -11,6 +10,7 @@ from lrlab.track.read import (
     recorded_runs,
     runs_frame,
 )
+from lrlab.track.recorded import RecordedRun
 from lrlab.track.recorder import Recorder
 from lrlab.track.store import Store, connect, quiet
 from lrlab.track.study import load_study, trial_result

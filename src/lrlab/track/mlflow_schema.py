@@ -17,8 +17,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 import torch
 from mlflow.entities import Metric, Param, RunTag
 from mlflow.entities.dataset import Dataset
@@ -26,13 +24,13 @@ from mlflow.entities.dataset_input import DatasetInput
 from mlflow.entities.input_tag import InputTag
 
 from lrlab.data import Problem, baseline_of
-from lrlab.measures import STEPPED
 from lrlab.spec import SweepSpec, flatten
 from lrlab.train import Trajectory
 from lrlab.train.artifacts import run_files
 from lrlab.trial import Run
 
 KIND = "lrlab.kind"
+LAYOUT = "lrlab.layout"
 SPEC_DIGEST = "lrlab.spec_digest"
 DATA_DIGEST = "lrlab.data_digest"
 DATA = "lrlab.data"
@@ -57,6 +55,17 @@ OUTCOME = "lrlab.outcome"
 STEPS = "lrlab.steps"
 DIVERGED_AT = "lrlab.diverged_at"
 PARENT = "mlflow.parentRunId"
+SUBMITTED_AT = "lrlab.submitted_at"  # seconds since the epoch: the order of the queue
+SPENT = "lrlab.seconds"  # that a submitted sweep has been running, over all starts
+ATTEMPTS = "lrlab.attempts"  # starts that failed since the sweep last went on
+
+SWEEP, RUN = "sweep", "run"  # kinds
+DIVERGED = "diverged"
+OUTCOMES = ("converged", "slow", DIVERGED)
+
+# How a sweep is recorded, as a number that grows when an older lrlab could not read it any more.
+# 1 is that of lrlab 0.1.0, which wrote no such tag.
+CURRENT_LAYOUT = 2
 
 Point = tuple[str, float, int]  # metric, value, step
 Files = Iterable[tuple[str, bytes | memoryview]]  # name, content
@@ -64,6 +73,7 @@ CURVE_POINTS = 20  # of a run's curve in MLflow; the history artifact has every 
 
 RUNNING, FINISHED, FAILED, CANCELLED = "running", "finished", "failed", "cancelled"
 QUEUED, ARRIVING = "queued", "arriving"  # of a sweep that was handed to a server
+STATES = (RUNNING, FINISHED, FAILED, CANCELLED, QUEUED, ARRIVING)
 
 SPEC_FILE = "sweep.yaml"
 CURVES_FOLDER = "curves"
@@ -85,7 +95,8 @@ def experiment_tags(spec: SweepSpec) -> dict[str, str]:
 def sweep_tags(spec: SweepSpec, user: str) -> dict[str, str]:
     """Tags of a new parent run, as far as the spec tells."""
     return {
-        KIND: "sweep",
+        KIND: SWEEP,
+        LAYOUT: str(CURRENT_LAYOUT),
         SPEC_DIGEST: spec.digest(),
         TRIALS: str(spec.n_trials),
         OBJECTIVE: spec.objective,
@@ -141,7 +152,7 @@ def run_tags(run: Run, parent: str, user: str) -> dict[str, str]:
     """Tags that a child run is created with: enough to tell which run of the sweep it is."""
     return {
         PARENT: parent,
-        KIND: "run",
+        KIND: RUN,
         TRIAL: str(run.trial),
         REPLICATE: str(run.replicate),
         "mlflow.user": user,
@@ -251,44 +262,6 @@ def corners(curve: Mapping[int, float]) -> list[tuple[int, float]]:
         for i, point in enumerate(points)
         if i in ends or not points[i - 1][1] == point[1] == points[i + 1][1]
     ]
-
-
-def history_writer(path: Path) -> pq.ParquetWriter:
-    """A file of many histories, written table by table."""
-    return pq.ParquetWriter(
-        path, _HISTORIES, use_dictionary=["run_id"], write_statistics=["run_id"]
-    )
-
-
-def histories_table(histories: Sequence[tuple[str, Mapping[str, np.ndarray]]]) -> pa.Table:
-    """Histories, given as columns, one below the other, each row with its run_id.
-
-    A measure that a run never took is empty.
-    """
-    steps = [len(columns["step"]) for _, columns in histories]
-    which = np.repeat(np.arange(len(histories), dtype=np.int32), steps)
-    run_ids = pa.DictionaryArray.from_arrays(which, [run_id for run_id, _ in histories])
-    found = [
-        np.concatenate(
-            [
-                columns[name] if name in columns else np.full(count, np.nan)
-                for (_, columns), count in zip(histories, steps, strict=True)
-            ]
-        )
-        for name in _HISTORIES.names[1:]
-    ]
-    return pa.table([run_ids.cast(pa.string()), *found], schema=_HISTORIES)
-
-
-_HISTORIES = pa.schema(
-    [("run_id", pa.string()), ("step", pa.int64()), ("train_loss", pa.float64())]
-    + [(name, pa.float64()) for name in STEPPED]
-)
-
-
-def curves_file(batch: int) -> str:
-    """Name of the file with all histories of one trial batch."""
-    return f"cohort-{batch:05d}.parquet"
 
 
 def dataset_input(spec: SweepSpec, problem: Problem) -> DatasetInput:

@@ -2,94 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
-import pyarrow.parquet as pq
 
 from lrlab.catalogue import did_you_mean
 from lrlab.errors import UserError
 from lrlab.measures import MEASURES, STEPPED
+from lrlab.notes import listed, note
 from lrlab.optimum.record import Optima
-from lrlab.scratch import scratch_folder
 from lrlab.track import mlflow_schema as schema
-from lrlab.track.children import Child, children
+from lrlab.track.artifacts import DamagedArtifact, fetched
+from lrlab.track.children import children
+from lrlab.track.histories import is_curves_file, read_histories
+from lrlab.track.recorded import LABELS, NUMBERS, Fault, RecordedRun, sort_out
 from lrlab.track.store import Store, connect, explained
 from lrlab.track.sweeps import SweepInfo, find_sweep
 from lrlab.train.artifacts import HISTORY_FILE
-from lrlab.trial import TrialConfig
-
-_NUMBERS = ("lr", "l2")
-_LABELS = ("optimizer", "loss")
-
-
-@dataclass(frozen=True)
-class RecordedRun:
-    """A finished run as the store has it.
-
-    Args:
-        run_id: MLflow's.
-        trial: Number of its trial.
-        replicate: Which replicate of the trial.
-        params: As logged.
-        latest: Value of each metric at its last step.
-        outcome: `converged`, `slow` or `diverged`.
-        steps: Steps whose loss was finite.
-        diverged_at: The step at which it diverged, if it did.
-    """
-
-    run_id: str
-    trial: int
-    replicate: int
-    params: Mapping[str, str]
-    latest: Mapping[str, float]
-    outcome: str
-    steps: int
-    diverged_at: int | None = None
-
-    def config(self) -> TrialConfig:
-        """The configuration that the params describe.
-
-        Raises:
-            UserError: If its loss or optimizer is not in the catalogue (any more).
-        """
-        known = (*_LABELS, *_NUMBERS, "seed")
-        rest = {key: float(value) for key, value in self.params.items() if key not in known}
-        return TrialConfig.of(
-            self.params["optimizer"],
-            self.params["loss"],
-            float(self.params["lr"]),
-            float(self.params["l2"]),
-            rest,
-        )
-
-
-def recorded_run(run: Child) -> RecordedRun:
-    """A child run as RecordedRun."""
-    diverged_at = run.tags.get(schema.DIVERGED_AT)
-    return RecordedRun(
-        run_id=run.run_id,
-        trial=int(run.tags[schema.TRIAL]),
-        replicate=int(run.tags[schema.REPLICATE]),
-        params=run.params,
-        latest=run.latest,
-        outcome=run.tags[schema.OUTCOME],
-        steps=int(run.tags[schema.STEPS]),
-        diverged_at=int(diverged_at) if diverged_at else None,
-    )
 
 
 def recorded_runs(store: Store, info: SweepInfo) -> list[RecordedRun]:
-    """The finished runs of a sweep, by trial and replicate."""
-    finished = (
-        recorded_run(run)
-        for run in children(store, info.run_id, info.experiment_id)
-        if run.status == "FINISHED" and schema.OUTCOME in run.tags
-    )
-    return sorted(finished, key=lambda run: (run.trial, run.replicate))
+    """The finished runs of a sweep, by trial and replicate.
+
+    Warns of runs that are left out because somebody changed what lrlab wrote of them.
+
+    Raises:
+        LrlabError: If the store fails.
+        UserError: If a newer lrlab recorded the sweep.
+    """
+    info.refuse_newer_layout()
+    found = sort_out(children(store, info.run_id, info.experiment_id), info.replicates or None)
+    note_faults(info, found.faults, "left out")
+    return found.runs
+
+
+def note_faults(info: SweepInfo, faults: Sequence[Fault], fate: str) -> None:
+    """Warn of runs that cannot be used: what became of them, and why."""
+    if faults:
+        named = listed([str(fault) for fault in faults])
+        note(f"of the sweep {info.name!r} these runs are {fate}: {named}")
 
 
 def runs_frame(runs: Sequence[RecordedRun]) -> pd.DataFrame:
@@ -104,14 +56,14 @@ def runs_frame(runs: Sequence[RecordedRun]) -> pd.DataFrame:
             "trial": run.trial,
             "replicate": run.replicate,
         }
-        row |= {k: v if k in _LABELS else float(v) for k, v in run.params.items()}
+        row |= {k: v if k in LABELS else float(v) for k, v in run.params.items()}
         row["outcome"] = run.outcome
         row["steps"] = run.steps
         row["diverged_at"] = run.diverged_at
         diverged = run.outcome == "diverged"
         row |= {m: float("nan") if diverged else run.latest.get(m) for m in MEASURES}
         rows.append(row)
-    first = ["run_id", "trial", "replicate", "seed", *_LABELS, *_NUMBERS]
+    first = ["run_id", "trial", "replicate", "seed", *LABELS, *NUMBERS]
     last = ["outcome", "steps", "diverged_at", *MEASURES]
     frame = pd.DataFrame(rows, columns=None if rows else [*first, *last])
     middle = sorted(c for c in frame.columns if c not in first and c not in last)
@@ -195,8 +147,8 @@ def load_histories(
 ) -> pd.DataFrame:
     """Histories, wide: run_id (categorical), step, train_loss and the stepped measures.
 
-    Whole batches come from the parent's files; runs of a batch that is not complete yet, from
-    their own.
+    Whole batches come from the parent's files; runs of a batch that is not complete yet, or whose
+    file is damaged, from their own. Warns of what cannot be read.
 
     Args:
         store: Where they are.
@@ -208,6 +160,7 @@ def load_histories(
     columns = no_histories().columns
     frames: list[pd.DataFrame] = []
     covered: set[str] = set()
+    damaged: list[str] = []
 
     def add(frame: pd.DataFrame) -> None:
         frame = frame.assign(run_id=frame["run_id"].astype(known))  # missing if it is unknown
@@ -215,12 +168,22 @@ def load_histories(
         covered.update(frame["run_id"].unique())
         frames.append((frame if every_step else _evaluated(frame)).reindex(columns=columns))
 
-    with scratch_folder() as folder:
-        for frame in _batch_files(store, info.run_id, folder):
-            add(frame)
+    for name in _batch_files(store, info.run_id):
+        with fetched(store, info.run_id, name) as path:
+            try:
+                add(read_histories(path, info.run_id, name, of_many=True))
+            except DamagedArtifact as error:
+                note(f"{error}; the histories of its runs are read instead")
     for run in runs:
         if run.run_id not in covered:
-            add(load_history(store, run.run_id))
+            try:
+                add(load_history(store, run.run_id))
+            except DamagedArtifact:
+                damaged.append(run.run_id)
+    if damaged:
+        note(
+            f"{HISTORY_FILE} is missing or damaged, so no curves of these runs: {listed(damaged)}"
+        )
     return pd.concat(frames, ignore_index=True) if frames else no_histories()
 
 
@@ -230,23 +193,23 @@ def no_histories() -> pd.DataFrame:
 
 
 def load_history(store: Store, run_id: str) -> pd.DataFrame:
-    """The history of one run, with its run_id as first column."""
-    with explained(store.uri), scratch_folder() as folder:
-        path = store.client.download_artifacts(run_id, HISTORY_FILE, str(folder))
-        frame = pd.read_parquet(path)
+    """The history of one run, with its run_id as first column.
+
+    Raises:
+        DamagedArtifact: If it is missing or not whole.
+        LrlabError: If the store fails.
+    """
+    with fetched(store, run_id, HISTORY_FILE) as path:
+        frame = read_histories(path, run_id, HISTORY_FILE)
     frame.insert(0, "run_id", run_id)
     return frame
 
 
-def _batch_files(store: Store, run_id: str, folder: Path) -> Iterator[pd.DataFrame]:
+def _batch_files(store: Store, run_id: str) -> list[str]:
+    """The artifacts with the histories of whole batches, in order."""
     with explained(store.uri):
         files = store.client.list_artifacts(run_id, schema.CURVES_FOLDER)
-        for file in sorted(files, key=lambda file: str(file.path)):
-            path = Path(store.client.download_artifacts(run_id, file.path, str(folder)))
-            frame = pq.read_table(path, read_dictionary=["run_id"]).to_pandas()
-            if path.is_relative_to(folder):
-                path.unlink()
-            yield frame
+    return sorted(str(file.path) for file in files if is_curves_file(str(file.path)))
 
 
 def _evaluated(history: pd.DataFrame) -> pd.DataFrame:
@@ -269,9 +232,13 @@ def read_optima(store: Store, info: SweepInfo) -> Optima | None:
 
 
 def read_text(store: Store, run_id: str, name: str) -> str | None:
-    """A text artifact of a run; None if there is none of that name."""
-    with explained(store.uri), scratch_folder() as folder:
-        files = {str(file.path) for file in store.client.list_artifacts(run_id)}
-        if name not in files:
-            return None
-        return Path(store.client.download_artifacts(run_id, name, str(folder))).read_text("utf-8")
+    """A text artifact of a run; None if there is none of that name.
+
+    Raises:
+        LrlabError: If the store fails.
+    """
+    try:
+        with fetched(store, run_id, name) as path:
+            return path.read_text("utf-8", "replace")
+    except DamagedArtifact:
+        return None

@@ -12,17 +12,23 @@ from mlflow.entities import Metric
 from mlflow.utils.validation import MAX_TAG_VAL_LENGTH
 
 from lrlab.errors import LrlabError
+from lrlab.notes import listed, note
 from lrlab.scratch import scratch_folder
+from lrlab.search import batches
 from lrlab.spec import SweepSpec, dump_spec
 from lrlab.track import lock
 from lrlab.track import mlflow_schema as schema
+from lrlab.track.artifacts import DamagedArtifact, damaged_file, local_folder, whole_files
 from lrlab.track.children import children, running
-from lrlab.track.read import RecordedRun, load_history, recorded_run, recorded_runs
+from lrlab.track.histories import curves_file, histories_table, history_writer
+from lrlab.track.read import load_history, note_faults
+from lrlab.track.recorded import Fault, RecordedRun, Sorted, sort_out
 from lrlab.track.store import Store, explained, now_ms
-from lrlab.track.sweeps import SweepInfo
+from lrlab.track.sweeps import SweepInfo, load_sweep_spec
 from lrlab.track.writers import choose_writer
 from lrlab.track.writers.client import remove_run
 from lrlab.train import Finished, Trajectory
+from lrlab.train.artifacts import HISTORY_FILE, WEIGHTS_FILE
 from lrlab.trial import Run
 
 Key = tuple[int, int]
@@ -44,6 +50,7 @@ class Recorder:
         self._last_beat = time.monotonic()
         self._open = True
         self._best_steps: set[int] | None = None  # that have a point of the best objective
+        self._curves: set[str] | None = None
         self.writer_name, self._writer, self.why_not_faster = choose_writer(
             store, info.experiment_id
         )
@@ -55,25 +62,72 @@ class Recorder:
 
     @property
     def is_finished(self) -> bool:
-        """Whether the sweep ended, with at least as many runs as the spec asks for."""
-        ended = self.info.state == schema.FINISHED
-        return ended and len(self.runs) >= self.spec.n_runs
+        """Whether the sweep ended, with every run that the spec asks for, and all is whole."""
+        if self.info.state != schema.FINISHED or not self._asked() <= self.runs.keys():
+            return False
+        return not self._damaged_files()
 
     def read(self) -> None:
         """Read what is recorded, and change nothing."""
-        for run in recorded_runs(self.store, self.info):
-            self.runs.setdefault((run.trial, run.replicate), run)
+        _, faults = self._read()
+        if self.is_finished:  # else `tidy_up` says what becomes of them
+            note_faults(self.info, faults, "left out")
 
     def tidy_up(self) -> None:
-        """Read what is recorded; remove runs that were cut off, and repeated ones."""
-        for child in children(self.store, self.info.run_id, self.info.experiment_id):
-            if child.status != "FINISHED" or schema.OUTCOME not in child.tags:
-                remove_run(self.store, child.run_id)
-                continue
-            run = recorded_run(child)
-            if self.runs.setdefault((run.trial, run.replicate), run).run_id != run.run_id:
-                with explained(self.store.uri):
-                    self.store.client.delete_run(run.run_id)
+        """Read what is recorded, and remove what cannot stay: it is trained again.
+
+        That is what was cut off, what is there twice, what somebody changed so that it cannot be
+        used, and what has lost an artifact. Warns of the latter two.
+        """
+        found, faults = self._read()
+        for run_id in found.unfinished:
+            remove_run(self.store, run_id)
+        note_faults(self.info, faults, "moved to MLflow's trash and trained again")
+        with explained(self.store.uri):
+            for run_id in (*found.repeated, *(fault.run_id for fault in faults)):
+                self.store.client.delete_run(run_id)
+
+    def _read(self) -> tuple[Sorted, list[Fault]]:
+        """Take note of the runs that are whole; returns all runs, and those with faults."""
+        self.info.refuse_newer_layout()
+        below = children(self.store, self.info.run_id, self.info.experiment_id)
+        found = sort_out(below, self.spec.search.replicates)
+        where = {child.run_id: local_folder(child.artifact_uri) for child in below}
+        faults = list(found.faults)
+        self.runs = {}
+        for run in found.runs:
+            folder = where[run.run_id]
+            damaged = damaged_file(folder, (WEIGHTS_FILE, HISTORY_FILE)) if folder else ""
+            if damaged:
+                faults.append(Fault(run.run_id, f"{damaged} is missing or not whole"))
+            else:
+                self.runs[run.trial, run.replicate] = run
+        return found, faults
+
+    def _asked(self) -> set[Key]:
+        """What the spec asks for."""
+        replicates = range(self.spec.search.replicates)
+        return {(trial, r) for trial in range(self.spec.n_trials) for r in replicates}
+
+    def _damaged_files(self) -> list[str]:
+        """Files of the sweep that are missing or not whole."""
+        curves = {curves_file(batch.index) for batch in batches(self.spec)}
+        damaged = sorted(curves - self._whole_curves())
+        try:
+            load_sweep_spec(self.store, self.info)
+        except DamagedArtifact:
+            damaged.append(schema.SPEC_FILE)
+        return damaged
+
+    def _whole_curves(self) -> set[str]:
+        """Names of the files of trial batches that are whole, as of the first look."""
+        if self._curves is None:
+            info = self.info
+            with explained(self.store.uri):
+                self._curves = whole_files(
+                    self.store, info.run_id, info.artifact_uri, schema.CURVES_FOLDER
+                )
+        return self._curves
 
     def resume(self) -> None:
         """Mark the sweep as running, by this process, with the spec's number of trials."""
@@ -110,10 +164,11 @@ class Recorder:
         with explained(self.store.uri):
             there = self._recorded_best()
             points = [point for point in schema.corners(best) if point[0] not in there]
-            # The points come after the file: where they are, it is there and whole.
-            if not fresh and not points and (best or self._has_batch_file(index)):
+            name = curves_file(index)
+            if not fresh and not points and name in self._whole_curves():
                 return
-            self._log_histories(ids, schema.curves_file(index))
+            self._log_histories(ids, name)
+            self._whole_curves().add(name)
             self._log_best(points)
             there.update(trial for trial, _ in points)
             self._set_tags({schema.DONE: str(len(self.runs))})
@@ -132,12 +187,14 @@ class Recorder:
         for start in range(0, len(metrics), 1000):
             self.store.client.log_batch(self.info.run_id, metrics=metrics[start : start + 1000])
 
-    def finalize(self, folder: Path, note: str, verdict: str, best: RecordedRun | None) -> None:
+    def finalize(
+        self, folder: Path, description: str, verdict: str, best: RecordedRun | None
+    ) -> None:
         """Log the report and mark the sweep as finished.
 
         Args:
             folder: Files of the report.
-            note: Markdown for the run's description in the MLflow UI.
+            description: Markdown for the run's description in the MLflow UI.
             verdict: What the report says, as text.
             best: The best run, if any run is finite.
         """
@@ -145,7 +202,10 @@ class Recorder:
             remove_run(self.store, stray.run_id)  # created twice, as its first answer got lost
         with explained(self.store.uri):
             self.store.client.log_artifacts(self.info.run_id, str(folder), schema.REPORT_FOLDER)
-            tags = {"mlflow.note.content": note, schema.VERDICT: verdict[:MAX_TAG_VAL_LENGTH]}
+            tags = {
+                "mlflow.note.content": description,
+                schema.VERDICT: verdict[:MAX_TAG_VAL_LENGTH],
+            }
             if best is not None:
                 tags[schema.BEST_RUN] = best.run_id
             self._set_tags(tags)
@@ -184,20 +244,24 @@ class Recorder:
     def _set_tags(self, tags: Mapping[str, str]) -> None:
         self.store.client.log_batch(self.info.run_id, tags=schema.as_tags(tags))
 
-    def _has_batch_file(self, index: int) -> bool:
-        files = self.store.client.list_artifacts(self.info.run_id, schema.CURVES_FOLDER)
-        return any(file.path.endswith(schema.curves_file(index)) for file in files)
-
     def _log_histories(self, ids: Sequence[str], name: str) -> None:
         """Write a trial batch's histories to one file, a few runs at a time."""
+        damaged: list[str] = []
         with scratch_folder() as folder:
             path = folder / name
-            with schema.history_writer(path) as writer:
+            with history_writer(path) as writer:
                 for start in range(0, len(ids), RUNS_A_GROUP):
-                    some = ids[start : start + RUNS_A_GROUP]
-                    histories = [(run_id, self._history(run_id)) for run_id in some]
-                    writer.write_table(schema.histories_table(histories))
+                    histories = []
+                    for run_id in ids[start : start + RUNS_A_GROUP]:
+                        try:
+                            histories.append((run_id, self._history(run_id)))
+                        except DamagedArtifact:
+                            damaged.append(run_id)
+                    if histories:
+                        writer.write_table(histories_table(histories))
             self.store.client.log_artifact(self.info.run_id, str(path), schema.CURVES_FOLDER)
+        if damaged:
+            note(f"{name} lacks these runs, whose {HISTORY_FILE} is damaged: {listed(damaged)}")
 
     def _history(self, run_id: str) -> dict[str, np.ndarray]:
         trajectory = self._histories.pop(run_id, None)

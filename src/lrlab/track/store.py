@@ -30,6 +30,7 @@ from mlflow.utils.credentials import get_default_host_creds
 from sqlalchemy.engine import make_url
 
 from lrlab.errors import LrlabError, NotPermitted, UserError
+from lrlab.notes import RecordWarning
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Engine
@@ -77,6 +78,7 @@ def quiet(verbose: bool = False) -> None:
         logging.getLogger(name).setLevel(level)
     if not verbose:
         warnings.filterwarnings("ignore")
+    warnings.filterwarnings("default", category=RecordWarning)
 
 
 def resolve_uri(uri: str | None = None) -> str:

@@ -8,7 +8,8 @@ import optuna
 
 from lrlab.search import TrialResult, combine, new_study, restore
 from lrlab.spec import SweepSpec
-from lrlab.track.read import RecordedRun, recorded_runs
+from lrlab.track.read import recorded_runs
+from lrlab.track.recorded import RecordedRun
 from lrlab.track.store import connect
 from lrlab.track.sweeps import find_sweep, load_sweep_spec
 from lrlab.trial import TrialConfig

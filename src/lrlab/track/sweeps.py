@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 
 from mlflow.entities import Run as MlflowRun
-from mlflow.entities import ViewType
 
 from lrlab.catalogue import did_you_mean
 from lrlab.data import Baseline
-from lrlab.errors import LrlabError, UserError
-from lrlab.scratch import scratch_folder
+from lrlab.errors import UserError
+from lrlab.measures import MEASURES
+from lrlab.notes import listed, note
 from lrlab.spec import SweepSpec, parse_dumped_spec
 from lrlab.track import mlflow_schema as schema
+from lrlab.track.artifacts import DamagedArtifact, fetched
 from lrlab.track.lock import is_alive
+from lrlab.track.pages import all_experiments, all_runs
 from lrlab.track.store import Store, explained
-
-PAGE = 1000
+from lrlab.track.tags import equals, is_count, is_number
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,8 @@ class SweepInfo:
 
     `state` is running, finished, failed, cancelled, or interrupted: running by its record,
     with no process alive that runs it. One that was submitted to a server is queued before.
+    `tags` are the parent run's, without those of lrlab's that somebody broke; `faults` says which.
+    `replicates` is 0 if the record does not say.
     """
 
     run_id: str
@@ -42,6 +44,8 @@ class SweepInfo:
     started: datetime
     ended: datetime | None
     tags: Mapping[str, str] = field(repr=False)
+    artifact_uri: str = field(default="", repr=False)
+    faults: tuple[str, ...] = field(default=(), repr=False)
 
     @property
     def submitted_by(self) -> str:
@@ -61,10 +65,8 @@ class SweepInfo:
     @property
     def baseline(self) -> Baseline | None:
         """The base rate of its data; None where lrlab 0.1 began it, or the tag is broken."""
-        try:
-            return Baseline.from_json(self.tags[schema.BASE_RATE])
-        except (KeyError, ValueError):
-            return None
+        text = self.tags.get(schema.BASE_RATE)
+        return None if text is None else Baseline.from_json(text)
 
     @property
     def base_rate(self) -> float | None:
@@ -84,16 +86,54 @@ class SweepInfo:
     @property
     def total(self) -> int:
         """Runs asked for: trials x replicates."""
-        return self.trials * self.replicates
+        return self.trials * (self.replicates or 1)
+
+    def refuse_newer_layout(self) -> None:
+        """Make sure that this lrlab knows how the sweep is recorded.
+
+        Raises:
+            UserError: If it does not.
+        """
+        layout = int(self.tags.get(schema.LAYOUT, 1))
+        if layout > schema.CURRENT_LAYOUT:
+            raise UserError(
+                f"the sweep {self.name!r} ({self.run_id[:8]}) is recorded in layout {layout}, and "
+                f"this lrlab reads up to {schema.CURRENT_LAYOUT}; upgrade lrlab"
+            )
 
 
 def list_sweeps(store: Store, filter_string: str = "") -> list[SweepInfo]:
-    """Every sweep in the store, the latest first."""
+    """Every sweep in the store, the latest first.
+
+    Warns of tags that somebody broke; the sweep is listed as far as it can be read.
+    """
+    condition = f"tags.`{schema.KIND}` = '{schema.SWEEP}'"
+    condition += filter_string and f" and {filter_string}"
     with explained(store.uri):
-        experiments = {e.experiment_id: e.name for e in store.client.search_experiments()}
-        condition = f"tags.`{schema.KIND}` = 'sweep'" + (filter_string and f" and {filter_string}")
-        runs = _search(store, list(experiments), condition, "attributes.start_time DESC")
-    return [sweep_info(run, experiments[run.info.experiment_id]) for run in runs]
+        experiments = {e.experiment_id: e.name for e in all_experiments(store)}
+        runs = list(all_runs(store, list(experiments), condition, "attributes.start_time DESC"))
+        lost = [] if filter_string else _lost_sweeps(store, list(experiments))
+    if lost:
+        note(
+            f"runs without the tag {schema.KIND} = {schema.SWEEP!r} are no sweeps and are left "
+            f"alone: {listed(lost)}"
+        )
+    runs.sort(key=lambda run: -run.info.start_time)
+    sweeps = [sweep_info(run, experiments[run.info.experiment_id]) for run in runs]
+    _note_faults(sweeps)
+    return sweeps
+
+
+def _lost_sweeps(store: Store, experiments: Sequence[str]) -> list[str]:
+    """Runs that lrlab began as sweeps, but whose kind somebody deleted or changed."""
+    conditions = (f"tags.`{schema.KIND}` IS NULL", f"tags.`{schema.KIND}` != '{schema.SWEEP}'")
+    return [
+        f"{run.info.run_id} ({equals(schema.KIND, run.data.tags.get(schema.KIND))})"
+        for condition in conditions
+        for run in all_runs(
+            store, experiments, f"{condition} and tags.`{schema.SPEC_DIGEST}` LIKE '%'"
+        )
+    ]
 
 
 def find_sweep(store: Store, wanted: str | None = None) -> SweepInfo:
@@ -140,15 +180,28 @@ def load_sweep(store: Store, run_id: str) -> SweepInfo:
     with explained(store.uri):
         run = store.client.get_run(run_id)
         experiment = store.client.get_experiment(run.info.experiment_id)
-    return sweep_info(run, experiment.name)
+    info = sweep_info(run, experiment.name)
+    _note_faults([info])
+    return info
 
 
 def sweep_info(run: MlflowRun, experiment: str) -> SweepInfo:
     """A parent run as SweepInfo."""
-    tags = run.data.tags
-    objective = tags.get(schema.OBJECTIVE, "val_log_loss")
+    tags, faults = sound_tags(run.data.tags)
+    params = run.data.params
+    replicates = params.get("search.replicates", "1")
+    if not is_count(replicates):
+        faults.append("the param " + equals("search.replicates", replicates))
+    objective = next(
+        (
+            name
+            for name in (tags.get(schema.OBJECTIVE), params.get("objective"))
+            if name in MEASURES
+        ),
+        "val_log_loss",
+    )
     ended = run.info.end_time
-    state = tags.get(schema.STATE, run.info.status.lower())
+    state = tags.get(schema.STATE) or _STATE_OF[run.info.status]
     if state == schema.FINISHED and run.info.status == "RUNNING":
         state = schema.RUNNING if is_alive(run.info.run_id, tags) else "interrupted"
     elif (
@@ -159,50 +212,87 @@ def sweep_info(run: MlflowRun, experiment: str) -> SweepInfo:
         state = "interrupted"
     return SweepInfo(
         run_id=run.info.run_id,
-        name=run.info.run_name,
+        name=run.info.run_name or run.info.run_id,
         experiment_id=run.info.experiment_id,
         experiment=experiment,
         state=state,
         objective=objective,
         best=run.data.metrics.get(f"best_{objective}"),
         trials=int(tags.get(schema.TRIALS, 0)),
-        replicates=int(run.data.params.get("search.replicates", 1)),
+        replicates=int(replicates) if is_count(replicates) else 0,
         started=datetime.fromtimestamp(run.info.start_time / 1000, UTC),
         ended=datetime.fromtimestamp(ended / 1000, UTC) if ended else None,
         tags=tags,
+        artifact_uri=run.info.artifact_uri,
+        faults=tuple(faults),
     )
 
 
-def _search(
-    store: Store, experiments: Sequence[str], condition: str, order: str
-) -> list[MlflowRun]:
-    runs: list[MlflowRun] = []
-    token = None
-    while experiments:
-        page = store.client.search_runs(
-            list(experiments),
-            condition,
-            run_view_type=ViewType.ACTIVE_ONLY,
-            max_results=PAGE,
-            order_by=[order],
-            page_token=token,
-        )
-        runs += page
-        token = page.token
-        if not token:
-            break
-    return runs
+_STATE_OF = {
+    "RUNNING": schema.RUNNING,
+    "SCHEDULED": schema.QUEUED,
+    "FINISHED": schema.FINISHED,
+    "FAILED": schema.FAILED,
+    "KILLED": schema.CANCELLED,
+}
+
+
+def _is_base_rate(text: str) -> bool:
+    try:
+        Baseline.from_json(text)
+    except (ValueError, OverflowError, RecursionError):
+        return False
+    return True
+
+
+# What lrlab's own tags of a parent run may be; a person can change any of them.
+_IS_SOUND: Mapping[str, Callable[[str], bool]] = {
+    schema.LAYOUT: is_count,
+    schema.STATE: schema.STATES.__contains__,
+    schema.OBJECTIVE: MEASURES.__contains__,
+    schema.BASE_RATE: _is_base_rate,
+    **dict.fromkeys((schema.TRIALS, schema.DONE, schema.ATTEMPTS), is_count),
+    **dict.fromkeys((schema.HEARTBEAT, schema.SUBMITTED_AT, schema.SPENT), is_number),
+}
+_NEEDED = (schema.SPEC_DIGEST, schema.STATE, schema.TRIALS, schema.OBJECTIVE)
+
+
+def sound_tags(tags: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
+    """A parent run's tags without those that cannot be what lrlab wrote, and what is wrong."""
+    broken = {name for name, sound in _IS_SOUND.items() if name in tags and not sound(tags[name])}
+    faults = [equals(name, tags[name]) for name in sorted(broken)]
+    faults += [equals(name, None) for name in _NEEDED if name not in tags]
+    return {name: text for name, text in tags.items() if name not in broken}, faults
+
+
+def _note_faults(sweeps: Sequence[SweepInfo]) -> None:
+    """Warn of what somebody changed in parent runs."""
+    named = [f"{s.name!r} ({s.run_id}: {'; '.join(s.faults)})" for s in sweeps if s.faults]
+    if named:
+        note(f"tags that lrlab cannot use, so it goes without them: {listed(named)}")
 
 
 def load_sweep_spec(store: Store, info: SweepInfo) -> SweepSpec:
     """The spec that a sweep recorded.
 
     Raises:
-        LrlabError: If it cannot be read.
+        DamagedArtifact: If it is missing or cannot be used.
+        UserError: If a newer lrlab recorded the sweep.
+        LrlabError: If the store fails.
     """
+    info.refuse_newer_layout()
     try:
-        with explained(store.uri), scratch_folder() as folder:
-            path = store.client.download_artifacts(info.run_id, schema.SPEC_FILE, str(folder))
-            return parse_dumped_spec(Path(path).read_text("utf-8"))
-    except UserError as error:
-        raise LrlabError(f"the recorded spec of {info.name!r} cannot be used: {error}") from error
+        with fetched(store, info.run_id, schema.SPEC_FILE) as path:
+            return parse_dumped_spec(path.read_text("utf-8"))
+    except (UserError, UnicodeDecodeError) as error:
+        why = str(error).splitlines()[0]
+        raise DamagedArtifact(
+            info.run_id, schema.SPEC_FILE, f"cannot be used: {why}; {_WRITES_IT_AGAIN}"
+        ) from error
+    except DamagedArtifact as error:
+        raise DamagedArtifact(
+            info.run_id, schema.SPEC_FILE, f"is missing; {_WRITES_IT_AGAIN}"
+        ) from error
+
+
+_WRITES_IT_AGAIN = "`lrlab sweep SPEC.yaml` with the sweep's own spec writes it again"

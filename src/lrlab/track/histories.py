@@ -1,0 +1,92 @@
+"""Files of histories: a run's own, and those of all runs of a trial batch."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from lrlab.measures import STEPPED
+from lrlab.track.artifacts import DamagedArtifact
+from lrlab.track.mlflow_schema import CURVES_FOLDER
+
+_HISTORIES = pa.schema(
+    [("run_id", pa.string()), ("step", pa.int64()), ("train_loss", pa.float64())]
+    + [(name, pa.float64()) for name in STEPPED]
+)
+
+
+def history_writer(path: Path) -> pq.ParquetWriter:
+    """A file of many histories, written table by table."""
+    return pq.ParquetWriter(
+        path, _HISTORIES, use_dictionary=["run_id"], write_statistics=["run_id"]
+    )
+
+
+def histories_table(histories: Sequence[tuple[str, Mapping[str, np.ndarray]]]) -> pa.Table:
+    """Histories, given as columns, one below the other, each row with its run_id.
+
+    A measure that a run never took is empty.
+    """
+    steps = [len(columns["step"]) for _, columns in histories]
+    which = np.repeat(np.arange(len(histories), dtype=np.int32), steps)
+    run_ids = pa.DictionaryArray.from_arrays(which, [run_id for run_id, _ in histories])
+    found = [
+        np.concatenate(
+            [
+                columns[name] if name in columns else np.full(count, np.nan)
+                for (_, columns), count in zip(histories, steps, strict=True)
+            ]
+        )
+        for name in _HISTORIES.names[1:]
+    ]
+    return pa.table([run_ids.cast(pa.string()), *found], schema=_HISTORIES)
+
+
+def curves_file(batch: int) -> str:
+    """Name of the file with all histories of one trial batch."""
+    return f"cohort-{batch:05d}.parquet"
+
+
+def is_curves_file(path: str) -> bool:
+    """Whether an artifact is the file of a trial batch; a person may have put others beside it."""
+    return re.fullmatch(rf"{CURVES_FOLDER}/cohort-\d{{5,9}}\.parquet", path) is not None
+
+
+def read_histories(path: Path, run_id: str, name: str, *, of_many: bool = False) -> pd.DataFrame:
+    """A Parquet file of histories.
+
+    Args:
+        path: Where it is.
+        run_id: Whose artifact it is.
+        name: The artifact's name.
+        of_many: Whether it holds several runs, with their ids as the column `run_id`.
+
+    Raises:
+        DamagedArtifact: If it is not whole, or holds something else.
+    """
+    dictionaries = ["run_id"] if of_many else []
+    try:
+        table = pq.read_table(path, read_dictionary=dictionaries)
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise DamagedArtifact(run_id, name, "is not a whole Parquet file") from error
+    if not _holds_histories(table.schema, of_many):
+        raise DamagedArtifact(run_id, name, "holds no histories of runs")
+    frame: pd.DataFrame = table.to_pandas()
+    return frame
+
+
+def _holds_histories(found: pa.Schema, of_many: bool) -> bool:
+    types = dict(zip(found.names, found.types, strict=True))
+    floats = [types[name] for name in ("train_loss", *STEPPED) if name in types]
+    return (
+        pa.types.is_integer(types.get("step", pa.null()))
+        and "train_loss" in types
+        and all(pa.types.is_floating(each) for each in floats)
+        and (not of_many or pa.types.is_dictionary(types.get("run_id", pa.null())))
+    )
