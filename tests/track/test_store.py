@@ -172,3 +172,37 @@ def test_a_uri_of_no_known_kind_is_the_users_mistake() -> None:
 def test_a_missing_database_driver_is_named() -> None:
     with pytest.raises(UserError, match="needs the Python package"):
         connect("mssql+pyodbc://u:pw@127.0.0.1:1/x")
+
+
+UNUSABLE = {
+    "/proc": ("sqlite:////proc/x.db", LrlabError, "cannot be used at /proc/x.db"),
+    "a folder": ("sqlite:////", UserError, "names a folder; name a file in it"),
+    "a file as a folder": ("sqlite:////etc/passwd/x.db", LrlabError, "cannot be used at"),
+    "in memory": ("sqlite:///:memory:", UserError, "which ends with the command"),
+    "no file": ("sqlite://", UserError, "which ends with the command"),
+    "one slash": ("sqlite:/x.db", UserError, "no address of an SQLite file"),
+    "a NUL": ("sqlite:///a\0b.db", UserError, "holds a NUL character"),
+    "a long name": (f"sqlite:///{'a' * 300}.db", LrlabError, "File name too long"),
+    "a folder of runs": ("./mlruns", UserError, "keeps no stores in folders"),
+    "a folder as a file URI": ("file:///tmp/mlruns", UserError, "mlflow migrate-filestore"),
+    "no host": ("http://", UserError, "names no host"),
+    "no port": ("http://localhost:99999", UserError, "not a valid address"),
+    "PostgreSQL that is not there": (
+        "postgresql+psycopg2://u:secret@127.0.0.1:9/db",
+        LrlabError,
+        r"u:\*\*\*@127.0.0.1:9/db does not answer",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", UNUSABLE)
+def test_a_store_that_cannot_be_opened_is_told_at_once(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    uri, expected, words = UNUSABLE[kind]
+    with pytest.raises(LrlabError, match=words) as caught:
+        connect(uri)
+    assert type(caught.value) is expected
+    assert "secret" not in str(caught.value)
+    assert not list(tmp_path.iterdir())
