@@ -17,6 +17,7 @@ from lrlab.optimum.record import Optima
 
 BUDGET = 20.0  # seconds of computing for the optima of a sweep, or
 SHARE = 0.2  # of the time since they were first asked for, if that is more
+AT_THE_END = 5.0  # seconds at most to wait for it to notice
 BESIDE = 2**26  # numbers of data; larger ones are not held twice while others train
 
 
@@ -104,6 +105,8 @@ class OptimumFinder:
         """End the search, also in the middle of it. May be called again."""
         self._stop.set()
         self._queue.put(None)
+        if self._thread.ident is not None:  # else the interpreter would end under its feet
+            self._thread.join(AT_THE_END)
 
     def _check(self) -> None:
         if self._stop.is_set():

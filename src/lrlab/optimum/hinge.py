@@ -115,7 +115,7 @@ def _descend(margins: Tensor, ridge: Tensor, check: Callable[[], None]) -> tuple
         left, now = left[going], now.select(going)
         if not len(left):
             break
-        now = _step(margins, ridge[left], now)
+        now = _step(margins, ridge[left], now, check)
     return best, gap
 
 
@@ -151,11 +151,11 @@ def _begin(margins: Tensor, count: int) -> _Point:
     )
 
 
-def _step(margins: Tensor, ridge: Tensor, now: _Point) -> _Point:
+def _step(margins: Tensor, ridge: Tensor, now: _Point, check: Callable[[], None]) -> _Point:
     """Predict without centring, then correct by what that would have left."""
     residual = ridge * now.w - now.dual @ margins / len(margins)
     weight = 1 / (now.slack / now.dual + now.short / (1 - now.dual))
-    scale, factor = _factor(margins, ridge, weight)
+    scale, factor = _factor(margins, ridge, weight, check)
 
     def direction(first: Tensor, second: Tensor) -> _Point:
         """The Newton direction for right-hand sides of the two complementarities."""
@@ -178,7 +178,9 @@ def _step(margins: Tensor, ridge: Tensor, now: _Point) -> _Point:
     return now.moved(way, (now.longest(way) * INSIDE))
 
 
-def _factor(margins: Tensor, ridge: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
+def _factor(
+    margins: Tensor, ridge: Tensor, weight: Tensor, check: Callable[[], None]
+) -> tuple[Tensor, Tensor]:
     """Scale [r, p] and Cholesky factor [r, p, p] of ridge + mean weight m m^T, scaled to 1."""
     n, p = margins.shape
     system = torch.diag_embed(ridge)
@@ -187,6 +189,7 @@ def _factor(margins: Tensor, ridge: Tensor, weight: Tensor) -> tuple[Tensor, Ten
         weight.split(max(1, TILE // (p * len(weight))), dim=1),
         strict=True,
     ):
+        check()
         system += torch.matmul(some[:, None, :] * part.T, part) / n
     scale = system.diagonal(dim1=1, dim2=2).clamp(min=1e-300).rsqrt()
     system = system * scale[:, :, None] * scale[:, None, :]

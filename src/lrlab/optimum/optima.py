@@ -24,7 +24,7 @@ from lrlab.optimum.newton import End, Stack, minimise
 from lrlab.optimum.objectives import Objective, Optimum
 from lrlab.optimum.separability import Separation, separation
 
-WORK = 2e9  # multiplications of an iteration over the objectives that are solved together
+WORK = 5e8  # multiplications of an iteration over the objectives that are solved together
 NUMBERS = 2**22  # rows times objectives of it, as a hinge keeps some of each
 STARTS = 6  # of an objective that is not convex and has no neighbour
 STRIDE = (

@@ -12,13 +12,15 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from lrlab.optimum.curvature import independent
+from lrlab.optimum.curvature import DEPENDENT, independent
 
-LARGEST = 500_000  # numbers of data up to which the linear program is solved
-PATIENCE = 10.0  # seconds for it
+LARGEST = 100_000  # numbers of data up to which the linear program is solved
+PATIENCE = 5.0  # seconds for it
 STEPS = 25  # of Newton's method
 SIDE = 1e-9  # of a row's size, which it must lie beside the plane to be on one side
 SURE = 0.5  # of its weight, that a row's correction may be
+FLOOR = 1e-9  # weight of a row far on its side
+FAR = (35.0, 20.0, 12.0)  # margins beyond which rows may be those that can be separated
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ class Separation:
 
 
 def separation(margins: np.ndarray, check: Callable[[], None] = lambda: None) -> Separation:
-    """How far the classes are separable: by a proof of either, else by a linear program.
+    """How far the classes are separable: by a proof, else, if the data are few, by a program.
 
     Args:
         margins: Rows s_i (x_i, 1), s_i the label as a sign, [n, p] float64.
@@ -44,34 +46,72 @@ def separation(margins: np.ndarray, check: Callable[[], None] = lambda: None) ->
     """
     size = np.abs(margins).max(axis=0)
     margins = margins / np.where(size > 0, size, 1)
-    basis = independent(torch.from_numpy(margins)).numpy()
-    return _proved(margins @ basis, check) or _by_program(margins)
+    every = np.ones(len(margins), dtype=bool)
+    rows = margins @ _basis(margins)
+    kind, reached = _proved(rows, check)
+    if kind == "none":
+        return Separation("none", every)
+    if kind == "complete":
+        return Separation("complete", ~every)
+    for far in FAR:
+        inside = reached <= far
+        if inside.any() and not inside.all() and _in_part(rows, inside, check):
+            return Separation("quasi", inside)
+    return _by_program(margins)
 
 
-def _proved(margins: np.ndarray, check: Callable[[], None]) -> Separation | None:
-    """What Newton's method on the log loss comes upon.
+def _basis(margins: np.ndarray) -> np.ndarray:
+    """Basis of the directions in which rows differ by more than rounding, [p, q]."""
+    return independent(torch.from_numpy(margins)).numpy()
 
-    Weights that put every row on its right side prove that it can be done. Positive weights of the
-    rows with sum l_i s_i (x_i, 1) = 0 prove that it cannot, not even in part (Stiemke's lemma);
-    sigmoid(-margin) are such at a minimum.
+
+def _proved(rows: np.ndarray, check: Callable[[], None]) -> tuple[str, np.ndarray]:
+    """What Newton's method on the log loss comes upon, and the margins where it ended.
+
+    Weights that put every row on its right side prove that it can be done. Positive weights l of
+    the rows with sum l_i s_i (x_i, 1) = 0 prove that it cannot, not even in part (Stiemke's
+    lemma). At a minimum sigmoid(-margin) are such; elsewhere they are corrected in proportion,
+    which keeps them positive where the correction is below 1.
     """
-    n, p = margins.shape
-    w, all_rows = np.zeros(p), np.ones(n, dtype=bool)
-    length = np.sqrt((margins**2).sum(axis=1))
+    w, length = np.zeros(rows.shape[1]), np.sqrt((rows**2).sum(axis=1))
+    margins = rows @ w
     for _ in range(STEPS):
         check()
-        m = margins @ w
-        if (m > SIDE * length * np.sqrt(w @ w)).all() and w.any():
-            return Separation("complete", ~all_rows)
-        weights = np.exp(-np.logaddexp(0, m))  # sigmoid(-m)
-        pull = weights @ margins
-        off = margins @ np.linalg.lstsq(margins.T @ margins, pull, rcond=None)[0]
-        if np.abs(off @ margins - pull).max() <= 1e-12 * n and (off < SURE * weights).all():
-            return Separation("none", all_rows)
-        curvature = (margins * (weights * (1 - weights))[:, None]).T @ margins
-        step = np.linalg.lstsq(curvature, pull, rcond=None)[0]
-        w = w + step * _damped(margins, w, step, pull)
-    return None
+        if w.any() and (margins > SIDE * length * np.sqrt(w @ w)).all():
+            return "complete", margins
+        weights = np.exp(-np.logaddexp(0, margins))  # sigmoid(-margins)
+        if _balanced(rows, np.maximum(weights, FLOOR)):
+            return "none", margins
+        pull = weights @ rows
+        step = _solved((rows * (weights * (1 - weights))[:, None]).T @ rows, pull)
+        w = w + step * _damped(rows, w, step, pull)
+        margins = rows @ w
+    return "unknown", margins
+
+
+def _balanced(rows: np.ndarray, weights: np.ndarray) -> bool:
+    """Whether weights become sum l_i rows_i = 0 by a correction that leaves them positive."""
+    pull = weights @ rows
+    share = rows @ _solved((rows * weights[:, None]).T @ rows, pull)
+    left = np.abs((weights * (1 - share)) @ rows)
+    rounding = 1e-13 * np.abs(rows * weights[:, None]).sum(axis=0)
+    return bool((np.abs(share) < SURE).all() and (left <= rounding).all())
+
+
+def _in_part(rows: np.ndarray, inside: np.ndarray, check: Callable[[], None]) -> bool:
+    """Whether just the rows that are not inside can be separated, with the others on the plane."""
+    there = rows[inside]
+    values, vectors = np.linalg.eigh(there.T @ there)
+    plane = vectors[:, values <= DEPENDENT * values[-1]]
+    if not plane.shape[1] or _proved(there @ _basis(there), check)[0] != "none":
+        return False
+    return _proved(rows[~inside] @ plane, check)[0] == "complete"
+
+
+def _solved(matrix: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """Least squares: the matrix may be singular."""
+    found: np.ndarray = np.linalg.lstsq(matrix, right, rcond=None)[0]
+    return found
 
 
 def _damped(margins: np.ndarray, w: np.ndarray, step: np.ndarray, pull: np.ndarray) -> float:
