@@ -125,6 +125,16 @@ def test_runs_carry_no_clutter(children: list[MlflowRun]) -> None:
         assert set(run.data.tags) <= allowed
 
 
+def test_runs_have_the_times_of_their_training(
+    parent: MlflowRun, children: list[MlflowRun]
+) -> None:
+    """Those that were trained together, a trial batch of one seed here, share them."""
+    for run in children:
+        info = run.info
+        assert parent.info.start_time <= info.start_time < info.end_time <= parent.info.end_time
+    assert len({(run.info.start_time, run.info.end_time) for run in children}) < len(children)
+
+
 def test_weights_load_without_pickle_into_the_model(
     client: MlflowClient, children: list[MlflowRun], tmp_path: Path
 ) -> None:

@@ -10,11 +10,12 @@ from pathlib import Path
 
 from mlflow.entities import Metric, Param
 
+from lrlab.clock import now_ms
 from lrlab.doctor import Finding
 from lrlab.errors import LrlabError
 from lrlab.scratch import scratch_folder
 from lrlab.track import Store, connect
-from lrlab.track.store import explained, now_ms
+from lrlab.track.store import explained
 from lrlab.track.writers.http import server_info
 
 ROUND_TRIPS = 20

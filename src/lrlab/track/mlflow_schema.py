@@ -221,6 +221,8 @@ class RunRecord:
         params: As text.
         points: Of all metrics.
         latest: The last point of each metric.
+        began: When its training began, in milliseconds since 1970.
+        ended: When it ended; the time of its metrics, too.
         files: Forms the artifacts, one after another, as they may be large.
     """
 
@@ -230,6 +232,8 @@ class RunRecord:
     params: Mapping[str, str]
     points: Sequence[Point]
     latest: Sequence[Point]
+    began: int
+    ended: int
     files: Callable[[], Files]
 
 
@@ -243,6 +247,8 @@ def run_record(run_id: str, run: Run, trajectory: Trajectory, parent: str, user:
         params={param.key: param.value for param in run_params(run)},
         points=run_points(trajectory),
         latest=latest_points(trajectory),
+        began=trajectory.began,
+        ended=trajectory.ended,
         files=partial(run_files, trajectory),
     )
 

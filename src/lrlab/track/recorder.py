@@ -11,6 +11,7 @@ import numpy as np
 from mlflow.entities import Metric
 from mlflow.utils.validation import MAX_TAG_VAL_LENGTH
 
+from lrlab.clock import now_ms
 from lrlab.errors import LrlabError
 from lrlab.notes import listed, note
 from lrlab.scratch import scratch_folder
@@ -23,7 +24,7 @@ from lrlab.track.children import children, running
 from lrlab.track.histories import curves_file, histories_table, history_writer
 from lrlab.track.read import load_history, note_faults
 from lrlab.track.recorded import Fault, RecordedRun, Sorted, sort_out
-from lrlab.track.store import Store, explained, now_ms
+from lrlab.track.store import Store, explained
 from lrlab.track.sweeps import SweepInfo, load_sweep_spec
 from lrlab.track.writers import choose_writer
 from lrlab.track.writers.client import remove_run

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import time
 import warnings
 from dataclasses import dataclass
 
@@ -37,7 +36,6 @@ __all__ = [
     "explained",
     "is_server",
     "login_mistake",
-    "now_ms",
     "quiet",
     "resolve_uri",
     "schema_revisions",
@@ -108,8 +106,3 @@ def connect(uri: str | None = None) -> Store:
         client = MlflowClient(tracking_uri=uri)
         client.search_experiments(max_results=1)
     return Store(uri, client)
-
-
-def now_ms() -> int:
-    """Milliseconds since the epoch, MLflow's unit of time."""
-    return int(time.time() * 1000)

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from lrlab.clock import now_ms
 from lrlab.data import LogisticRegression, Problem
 from lrlab.losses import LOSSES
 from lrlab.optimizers import OPTIMIZERS
@@ -166,6 +167,7 @@ class _Recorder:
         self.evaluated: list[int] = []
         self.stepped: dict[str, list[float]] = {}
         self.diverged_at: int | None = None
+        self.began = now_ms()
 
     def take_loss(self, step: int, loss: float) -> bool:
         """Note the loss of a step; False if it is not finite."""
@@ -221,6 +223,7 @@ class _Recorder:
             weight=weight[0].cpu().numpy().copy(),
             bias=float(bias),
             diverged_at=self.diverged_at,
+            began=self.began,
         )
 
     def _final_measures(self, weights: Tensor) -> dict[str, float]:

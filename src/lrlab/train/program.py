@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from lrlab.clock import now_ms
 from lrlab.losses import LOSSES, Loss
 from lrlab.measures import STEPPED
 from lrlab.optimizers import OPTIMIZERS
@@ -203,6 +204,7 @@ class Program:
     # --- who is in the computation -----------------------------------------------------------
 
     def _start(self) -> None:
+        self.began = now_ms()
         count, steps = len(self.runs), self.settings.steps
         self.alive = torch.arange(count, device=self.device)  # row -> index in self.runs
         self.weights = self._initial_weights()
@@ -285,6 +287,7 @@ class Program:
         weights = self.ended.double().cpu().numpy()
         losses = self.losses.T.double().cpu().contiguous().numpy()
         stepped = {name: values.cpu().numpy() for name, values in self.stepped.items()}
+        ended = now_ms()
         diverged, ended_at = self.diverged.tolist(), self.ended_at.tolist()
         trajectories: dict[int, Trajectory] = {}
         for row, given in enumerate(self.order):
@@ -311,6 +314,8 @@ class Program:
                 weight=weights[row, :-1],
                 bias=float(weights[row, -1]),
                 diverged_at=diverged_at,
+                began=self.began,
+                ended=ended,
             )
         return [trajectories[i] for i in range(len(self.order))]
 

@@ -10,6 +10,8 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from lrlab.clock import now_ms
+
 EVALUATIONS = 60
 TAIL = 0.1  # share of the steps, counted from the end, in which a converged run stands still
 LAST_PLACES = 4  # units in the last place by which a run at rest may still move
@@ -31,6 +33,9 @@ class Trajectory:
         weight: Weights, [d] float64.
         bias: Bias.
         diverged_at: The step at which the loss left the finite range, if it did.
+        began: When its training began, in milliseconds since 1970; runs trained together share
+            it.
+        ended: When it ended, likewise.
         files: Its files by name, if they are formed already (`lrlab.train.artifacts`).
     """
 
@@ -42,6 +47,8 @@ class Trajectory:
     weight: np.ndarray
     bias: float
     diverged_at: int | None = None
+    began: int = field(default_factory=now_ms, compare=False)
+    ended: int = field(default_factory=now_ms, compare=False)
     files: Mapping[str, bytes] | None = field(default=None, repr=False, compare=False)
 
     @property

@@ -27,6 +27,8 @@ def record(**changes: Any) -> RunRecord:
         "params": {"lr": "0.1"},
         "points": [("loss", 1.0, 1), ("loss", 0.5, 2)],
         "latest": [("loss", 0.5, 2)],
+        "began": 1_700_000_000_000,
+        "ended": 1_700_000_001_500,
         "files": lambda: [("weights.pt", b"\x00\xff")],
     }
     return RunRecord(**(parts | changes))

@@ -33,10 +33,11 @@ from mlflow.utils.uri import append_to_uri_path, is_local_uri
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import IntegrityError, OperationalError
 
+from lrlab.clock import now_ms
 from lrlab.scratch import scratch_folder
 from lrlab.track import mlflow_schema as schema
 from lrlab.track.mlflow_schema import RunRecord
-from lrlab.track.store import Store, explained, now_ms, schema_revisions, sqlite_path
+from lrlab.track.store import Store, explained, schema_revisions, sqlite_path
 from lrlab.train import Trajectory
 from lrlab.trial import Run
 
@@ -101,7 +102,7 @@ def insert_runs(
 
     Args:
         engine: MLflow's database.
-        records: What to write, FINISHED at the present time.
+        records: What to write, as FINISHED.
         experiment_id: Where to.
         location: The experiment's artifact location, as the runs refer to it.
         root: The same place as this process reaches it: a server's clients see
@@ -113,7 +114,7 @@ def insert_runs(
     """
     _write_artifacts(records, root)
     with engine.begin() as connection:
-        for table, rows in _rows(records, experiment_id, location, now_ms()):
+        for table, rows in _rows(records, experiment_id, location):
             _insert(connection, table, rows)
 
 
@@ -151,31 +152,32 @@ def _write_artifacts(records: Sequence[RunRecord], root: str) -> None:
 
 
 def _rows(
-    records: Sequence[RunRecord], experiment_id: str, location: str, now: int
+    records: Sequence[RunRecord], experiment_id: str, location: str
 ) -> Iterator[tuple[type, list[Row]]]:
     """Rows by table, in the order that foreign keys ask for; columns as in `_COLUMNS`."""
-    yield SqlRun, [_run_row(record, experiment_id, location, now) for record in records]
+    yield SqlRun, [_run_row(record, experiment_id, location) for record in records]
     tags: list[Row] = []
     params: list[Row] = []
     metrics: list[Row] = []
     latest: list[Row] = []
     for record in records:
-        run_id = record.run_id
+        run_id, at = record.run_id, record.ended
         tags += [(key, value, run_id) for key, value in record.tags.items()]
         tags.append(("mlflow.runName", record.name, run_id))
         params += [(key, value, run_id) for key, value in record.params.items()]
-        metrics += [(name, value, now, step, False, run_id) for name, value, step in record.points]
-        latest += [(name, value, now, step, False, run_id) for name, value, step in record.latest]
+        metrics += [(name, value, at, step, False, run_id) for name, value, step in record.points]
+        latest += [(name, value, at, step, False, run_id) for name, value, step in record.latest]
     yield SqlTag, tags
     yield SqlParam, params
     yield SqlMetric, metrics
     yield SqlLatestMetric, latest
 
 
-def _run_row(record: RunRecord, experiment_id: str, location: str, now: int) -> Row:
+def _run_row(record: RunRecord, experiment_id: str, location: str) -> Row:
     return (
         record.run_id, record.name, "UNKNOWN", "", "", record.tags["mlflow.user"], "FINISHED",
-        now, now, None, "", "active", _artifact_uri(location, record), int(experiment_id),
+        record.began, record.ended, None, "", "active", _artifact_uri(location, record),
+        int(experiment_id),
     )  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from contextlib import suppress
 from lrlab.errors import LrlabError
 from lrlab.scratch import scratch_folder
 from lrlab.track import mlflow_schema as schema
-from lrlab.track.store import Store, explained, now_ms
+from lrlab.track.store import Store, explained
 from lrlab.train import Trajectory
 from lrlab.train.artifacts import run_files
 from lrlab.trial import Run
@@ -53,12 +53,13 @@ def _write_run(
             schema.write_files(run_files(trajectory), folder)
             created = client.create_run(
                 experiment_id,
+                start_time=trajectory.began,
                 tags=schema.run_tags(run, parent, user),
                 run_name=schema.run_name(run),
             )
             run_id = str(created.info.run_id)
             client.log_artifacts(run_id, str(folder))
-            metrics = schema.run_metrics(trajectory, now_ms())
+            metrics = schema.run_metrics(trajectory, trajectory.ended)
             client.log_batch(
                 run_id,
                 metrics=metrics[:MAX_METRICS],
@@ -67,7 +68,7 @@ def _write_run(
             )
             for start in range(MAX_METRICS, len(metrics), MAX_METRICS):
                 client.log_batch(run_id, metrics=metrics[start : start + MAX_METRICS])
-            client.set_terminated(run_id)
+            client.set_terminated(run_id, end_time=trajectory.ended)
             return run_id
     except BaseException:  # Ctrl-C included: half a run must not stay behind as RUNNING
         if run_id is not None:

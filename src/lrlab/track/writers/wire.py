@@ -24,7 +24,7 @@ from lrlab.errors import UserError
 from lrlab.track import mlflow_schema as schema
 from lrlab.track.mlflow_schema import Point, RunRecord
 
-FORMAT = 1
+FORMAT = 2
 API = "/api/2.0/lrlab"
 INFO, RUNS, SWEEPS = f"{API}/info", f"{API}/runs", f"{API}/sweeps"
 MOST_RUNS = 4096  # in one document
@@ -37,6 +37,7 @@ PLACE = re.compile(rf"{DATA_FOLDER}/[0-9a-f]{{64}}/{FILE}")
 RunId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
 Key = Annotated[str, StringConstraints(min_length=1, max_length=MAX_ENTITY_KEY_LENGTH)]
 Number = Annotated[float, Field(allow_inf_nan=False)]
+Time = Annotated[int, Field(ge=0, lt=2**53)]
 Step = Annotated[int, Field(ge=-(2**63), lt=2**63)]
 
 
@@ -52,6 +53,8 @@ class SentRun(_Part):
     tags: dict[Key, Annotated[str, StringConstraints(max_length=MAX_TAG_VAL_LENGTH)]]
     params: dict[Key, Annotated[str, StringConstraints(max_length=MAX_PARAM_VAL_LENGTH)]]
     points: Annotated[list[tuple[Key, Number, Step]], Field(max_length=MOST_POINTS)]
+    began: Time
+    ended: Time
     files: dict[str, str]
 
 
@@ -72,6 +75,8 @@ def encode(record: RunRecord) -> dict[str, Any]:
         "tags": dict(record.tags),
         "params": dict(record.params),
         "points": record.points,
+        "began": record.began,
+        "ended": record.ended,
         "files": {name: base64.b64encode(c).decode("ascii") for name, c in record.files()},
     }
 
@@ -137,5 +142,7 @@ def _record(run: SentRun, parent: str) -> RunRecord:
         params=run.params,
         points=points,
         latest=list(latest.values()),
+        began=min(run.began, run.ended),
+        ended=run.ended,
         files=lambda: files.items(),
     )
