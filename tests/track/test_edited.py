@@ -20,6 +20,7 @@ from lrlab.server.queue import read_queue
 from lrlab.spec import make_spec
 from lrlab.sweep import SweepResult, run_sweep
 from lrlab.track import Recorder, connect, find_sweep, list_sweeps
+from lrlab.track.open_sweep import experiment_id
 from support import move_store, tiny
 
 SPEC = make_spec(tiny(search={"replicates": 2}))
@@ -220,6 +221,14 @@ def test_a_sweep_whose_tag_is_broken_is_listed_with_a_line_that_names_it(
     assert len({str(each.message) for each in warned}) == 1
     assert (info.name, info.objective, info.state) == ("tiny", "val_log_loss", "finished")
     assert max(len(str(each.message)) for each in warned) < 300
+
+
+def test_mlflow_s_own_experiment_is_used_only_by_its_name(workdir: Path) -> None:
+    store = connect()
+    with pytest.raises(lrlab.UserError, match="say `experiment: Default` if you mean that one"):
+        experiment_id(store, make_spec(tiny(name="Default")))
+    assert experiment_id(store, make_spec(tiny(name="Default", experiment="mine"))) != "0"
+    assert experiment_id(store, make_spec(tiny(experiment="Default"))) == "0"
 
 
 def test_the_queue_takes_broken_tags_for_absent_and_only_lrlab_s_runs(edited: Edited) -> None:

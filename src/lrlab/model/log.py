@@ -25,6 +25,7 @@ from lrlab.model.describe import description
 from lrlab.model.numbers import THRESHOLD, model_numbers
 from lrlab.model.once import log_once, mark_run, register_once
 from lrlab.scratch import scratch_folder
+from lrlab.track.artifacts import DamagedArtifact, fetched
 from lrlab.track.recorded import RecordedRun
 from lrlab.track.recorder import Recorder
 from lrlab.track.store import Store, explained
@@ -38,10 +39,21 @@ TYPES = {bool: DataType.boolean, int: DataType.long, float: DataType.double, str
 
 
 def load_weights(store: Store, run_id: str) -> dict[str, torch.Tensor]:
-    """The weights that a run logged: a state dict of LogisticRegression, float64."""
-    with explained(store.uri), scratch_folder() as folder:
-        path = store.client.download_artifacts(run_id, WEIGHTS_FILE, str(folder))
-        state: dict[str, torch.Tensor] = torch.load(path, weights_only=True)
+    """The weights that a run logged: a state dict of LogisticRegression, float64.
+
+    Raises:
+        DamagedArtifact: If the file is missing, not whole, or something else.
+        LrlabError: If the store fails.
+    """
+    with fetched(store, run_id, WEIGHTS_FILE) as path:
+        try:
+            state: dict[str, torch.Tensor] = torch.load(path, weights_only=True)
+            weight, bias = state["features.weight"], state["features.bias"]
+            good = weight.shape == (1, weight.shape[-1]) and bias.shape == (1,)
+        except Exception as error:  # a file that is cut off or another's may raise anything
+            raise DamagedArtifact(run_id, WEIGHTS_FILE, "cannot be read") from error
+    if not good:
+        raise DamagedArtifact(run_id, WEIGHTS_FILE, "holds no weights of a logistic regression")
     return state
 
 

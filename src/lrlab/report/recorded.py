@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlencode
@@ -14,6 +14,7 @@ from lrlab.data import Problem, load_problem
 from lrlab.errors import LrlabError
 from lrlab.measures import MEASURES
 from lrlab.model.log import load_weights
+from lrlab.notes import listed, note
 from lrlab.optimum.background import compute_optima
 from lrlab.optimum.record import Optima
 from lrlab.report.base_rate import base_rate
@@ -35,9 +36,11 @@ from lrlab.track import (
     runs_frame,
 )
 from lrlab.track import mlflow_schema as schema
+from lrlab.track.artifacts import DamagedArtifact
 from lrlab.track.read import read_optima
 from lrlab.track.store import explained
 from lrlab.track.writers import wire
+from lrlab.train.artifacts import WEIGHTS_FILE
 from lrlab.train.loop import batch_rows
 
 LOCAL_UI = "http://127.0.0.1:5000"  # where `lrlab ui` serves a local store
@@ -81,7 +84,7 @@ def report_input(
             for by in ("optimizer", "loss")
             for run_id in representatives(runs, by, **context.aim).values()
         }
-        context = replace(context, weights={run_id: _weights(store, run_id) for run_id in chosen})
+        context = replace(context, weights=_all_weights(store, chosen))
     return runs, curves, context
 
 
@@ -122,12 +125,24 @@ def _best_weights(
     best = best_of(runs, spec)
     if best is None:
         return None
-    return _weights(store, str(best["run_id"]))
+    run_id = str(best["run_id"])
+    return _all_weights(store, {run_id}).get(run_id)
 
 
-def _weights(store: Store, run_id: str) -> tuple[np.ndarray, float]:
-    state = load_weights(store, run_id)
-    return state["features.weight"][0].numpy(), float(state["features.bias"][0])
+def _all_weights(store: Store, run_ids: Iterable[str]) -> dict[str, tuple[np.ndarray, float]]:
+    """Weights and bias by run, of those runs whose file can be read; warns of the others."""
+    found: dict[str, tuple[np.ndarray, float]] = {}
+    damaged: list[str] = []
+    for run_id in sorted(run_ids):
+        try:
+            state = load_weights(store, run_id)
+        except DamagedArtifact:
+            damaged.append(run_id)
+        else:
+            found[run_id] = state["features.weight"][0].numpy(), float(state["features.bias"][0])
+    if damaged:
+        note(f"{WEIGHTS_FILE} of these runs is missing or cannot be read: {listed(damaged)}")
+    return found
 
 
 def run_url(store: Store, experiment_id: str, run_id: str) -> str:
@@ -148,7 +163,8 @@ def charts_path(info: SweepInfo) -> str:
     query = {
         "workflowType": "machine_learning",
         "compareRunsMode": "CHART",
-        "searchFilter": f"tags.`{schema.PARENT}` = '{info.run_id}'",
+        "searchFilter": f"tags.`{schema.PARENT}` = '{info.run_id}' "
+        f"and tags.`{schema.KIND}` = '{schema.RUN}'",
         "orderByKey": f"metrics.`{info.objective}`",
         "orderByAsc": str(order).lower(),
     }

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
+from mlflow.entities import Experiment
+
 from lrlab.data import Problem
 from lrlab.errors import LrlabError, NotPermitted, UserError
 from lrlab.spec import SweepSpec
@@ -127,10 +129,15 @@ def experiment_id(store: Store, spec: SweepSpec) -> str:
     """The experiment of a spec, made if there is none.
 
     Raises:
-        UserError: If it is deleted.
+        UserError: If it is deleted, or MLflow's own and not named as such in the spec.
         LrlabError: If the store fails.
     """
     name = spec.experiment_name
+    if name == Experiment.DEFAULT_EXPERIMENT_NAME and spec.experiment is None:
+        raise UserError(
+            f"the sweep is named {name!r}, as is the experiment that MLflow keeps for runs of no "
+            f"other; give it another name, or say `experiment: {name}` if you mean that one"
+        )
     with explained(store.uri):
         experiment = store.client.get_experiment_by_name(name)
         if experiment is None:
