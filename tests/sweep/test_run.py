@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 from concurrent.futures import wait
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -128,15 +129,65 @@ def test_a_store_that_fails_leaves_nothing_running(
     pd.testing.assert_frame_equal(numbers(), undisturbed)
 
 
-def test_changed_data_are_refused(workdir) -> None:
-    table = workdir / "t.csv"
+def _table(path: Path, *more: str) -> None:
     rows = [f"{i % 7},{(i * 3) % 5},{i % 2}" for i in range(60)]
-    table.write_text("\n".join(["a,b,y", *rows]))
-    data = {"source": "csv", "path": str(table), "target": "y"}
-    run({"data": data, "train": {"steps": 3}})
-    table.write_text("\n".join(["a,b,y", *rows[:-1], "100,1,1"]))
+    path.write_text("\n".join(["a,b,y", *rows, *more]))
+
+
+def _on_table(path: str, **options: Any) -> Any:
+    data = {"source": "csv", "path": path, "target": "y"}
+    return run({"data": data, "train": {"steps": 3}, "search": {"trials": 2}}, **options)
+
+
+def test_the_same_table_is_the_same_sweep_however_its_path_is_spelt(
+    workdir, tmp_path_factory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _table(workdir / "t.csv")
+    (workdir / "link.csv").symlink_to("t.csv")
+    copy = tmp_path_factory.mktemp("elsewhere") / "copy.csv"
+    _table(copy)
+    uri = f"sqlite:///{workdir}/mlflow.db"
+    first = _on_table("t.csv", tracking_uri=uri)
+    for path in ("./t.csv", str(workdir / "t.csv"), "link.csv", str(copy)):
+        again = _on_table(path, tracking_uri=uri, on_note=pytest.fail)
+        assert (again.run_id, again.already_finished) == (first.run_id, True), path
+    monkeypatch.chdir(copy.parent)
+    assert _on_table("copy.csv", tracking_uri=uri, on_note=pytest.fail).run_id == first.run_id
+
+
+def test_a_changed_table_is_another_sweep_and_the_user_is_told(workdir) -> None:
+    _table(workdir / "t.csv")
+    first = _on_table("t.csv")
+    began = list_sweeps(connect())[0].started.astimezone()
+    _table(workdir / "t.csv", "100,1,1")
+    notes: list[str] = []
+    second = _on_table("t.csv", on_note=notes.append)
+    assert second.run_id != first.run_id
+    assert notes == [
+        f"the data changed since the sweep 'tiny' began on {began:%Y-%m-%d %H:%M}, so this is "
+        "another sweep"
+    ]
+    assert _on_table("t.csv", on_note=pytest.fail).run_id == second.run_id
+    _table(workdir / "t.csv")  # as at first
+    assert _on_table("t.csv", on_note=pytest.fail).run_id == first.run_id
+    assert _on_table("t.csv", new=True, on_note=pytest.fail).run_id != first.run_id
+
+
+def test_the_same_table_read_otherwise_is_another_sweep(workdir) -> None:
+    _table(workdir / "t.csv")
+    first = _on_table("t.csv")
+    connect().client.set_tag(first.run_id, "lrlab.data_digest", "of other numbers")
+    notes: list[str] = []
+    assert _on_table("t.csv", on_note=notes.append).run_id != first.run_id
+    assert [note[:23] for note in notes] == ["the data are read other"]
+
+
+def test_a_sweep_named_by_its_run_is_not_continued_on_other_data(workdir) -> None:
+    _table(workdir / "t.csv")
+    first = _on_table("t.csv")
+    _table(workdir / "t.csv", "100,1,1")
     with pytest.raises(UserError, match=r"data have changed.*--new"):
-        run({"data": data, "train": {"steps": 3}})
+        _on_table("t.csv", run_id=first.run_id)
 
 
 def test_a_sweep_in_which_every_run_diverges_still_ends_with_a_report(workdir) -> None:

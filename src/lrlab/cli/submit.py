@@ -58,11 +58,16 @@ def submit(
     """
     from lrlab import track
     from lrlab.server import client
+    from lrlab.track.begun import find_begun, why_another
 
     track.quiet(verbose)
     specs = read_specs(spec_file, trials, overrides)
     store = track.connect(server_uri(tracking_uri))
-    accepted = [(spec, client.submit(store, spec, new=new)) for spec in specs]
+    accepted = []
+    for spec in specs:
+        if not new and not find_begun(store, spec) and (why := why_another(store, spec)):
+            click.echo(f"Note: {why}.", err=True)
+        accepted.append((spec, client.submit(store, spec, new=new)))
     if as_json:
         print_json([{"name": s.name, "run_id": a.run_id, "state": a.state} for s, a in accepted])
     server = f" --server {quote(tracking_uri)}" if tracking_uri else ""

@@ -24,7 +24,8 @@ from lrlab.server.settings import Limits
 from lrlab.spec import BlobsData, CsvData, ParquetData, SweepSpec, dump_spec, parse_dumped_spec
 from lrlab.track import lock
 from lrlab.track import mlflow_schema as schema
-from lrlab.track.open_sweep import create_sweep, find_begun, identity, refuse_if_run_elsewhere
+from lrlab.track.begun import find_begun
+from lrlab.track.open_sweep import create_sweep, identity, refuse_if_run_elsewhere
 from lrlab.track.store import Store, explained
 from lrlab.track.sweeps import SweepInfo
 from lrlab.track.writers.wire import DATA_FOLDER, PLACE

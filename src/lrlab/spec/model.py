@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,6 +22,7 @@ from pydantic_core import PydanticCustomError
 
 from lrlab.catalogue import did_you_mean
 from lrlab.measures import MEASURES, Measure
+from lrlab.spec.digest import content_digest
 from lrlab.spec.space import (
     Domain,
     Int,
@@ -343,11 +342,12 @@ class SweepSpec(Section):
         return self.model_dump(mode="json", exclude_none=True)
 
     def digest(self) -> str:
-        """SHA-256 (hex) of what decides the numbers: all but `trials` and the description."""
-        content = self.resolved()
-        content.pop("description", None)
-        content["search"].pop("trials", None)
-        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+        """SHA-256 (hex) of what decides the numbers: settings and the table's bytes, no path.
+
+        Raises:
+            UserError: If the table cannot be read.
+        """
+        return content_digest(self)
 
 
 def flatten(tree: dict[str, Any], prefix: str = "") -> dict[str, str]:

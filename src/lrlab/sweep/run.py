@@ -121,7 +121,9 @@ def run_sweep(
     data = problem.to(device)
     with (
         closing(WorkerPool(workers, executor, data, spec, on_note)) as pool,
-        track.open_sweep(store, spec, problem, new=new, run_id=run_id) as recorder,
+        track.open_sweep(
+            store, spec, problem, new=new, run_id=run_id, on_note=on_note
+        ) as recorder,
         closing(_optimum_finder(recorder, problem)) as finder,
     ):
         resumed, finished = len(recorder.runs), recorder.is_finished

@@ -25,6 +25,7 @@ from mlflow.entities.input_tag import InputTag
 
 from lrlab.data import Problem, baseline_of
 from lrlab.spec import SweepSpec, flatten
+from lrlab.spec.digest import settings_digest
 from lrlab.train import Trajectory
 from lrlab.train.artifacts import run_files
 from lrlab.trial import Run
@@ -32,6 +33,7 @@ from lrlab.trial import Run
 KIND = "lrlab.kind"
 LAYOUT = "lrlab.layout"
 SPEC_DIGEST = "lrlab.spec_digest"
+SETTINGS_DIGEST = "lrlab.settings_digest"  # as the spec's, without the table's bytes
 DATA_DIGEST = "lrlab.data_digest"
 DATA = "lrlab.data"
 BASE_RATE = "lrlab.base_rate"
@@ -98,6 +100,7 @@ def sweep_tags(spec: SweepSpec, user: str) -> dict[str, str]:
         KIND: SWEEP,
         LAYOUT: str(CURRENT_LAYOUT),
         SPEC_DIGEST: spec.digest(),
+        SETTINGS_DIGEST: settings_digest(spec),
         TRIALS: str(spec.n_trials),
         OBJECTIVE: spec.objective,
         "mlflow.user": user,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 
 from mlflow.entities import Experiment
@@ -12,9 +12,10 @@ from lrlab.errors import LrlabError, NotPermitted, UserError
 from lrlab.spec import SweepSpec
 from lrlab.track import lock
 from lrlab.track import mlflow_schema as schema
+from lrlab.track.begun import find_begun, why_another
 from lrlab.track.recorder import Recorder
 from lrlab.track.store import Store, explained
-from lrlab.track.sweeps import SweepInfo, list_sweeps, load_sweep
+from lrlab.track.sweeps import SweepInfo, load_sweep
 
 
 @contextmanager
@@ -25,6 +26,7 @@ def open_sweep(
     *,
     new: bool = False,
     run_id: str | None = None,
+    on_note: Callable[[str], None] = lambda note: None,
 ) -> Iterator[Recorder]:
     """Begin a sweep, or resume the one that this spec began, and hold its lock.
 
@@ -35,19 +37,22 @@ def open_sweep(
     Args:
         store: Where to record.
         spec: What to run; all but `search.trials` identifies the sweep.
-        problem: Its data; a sweep that began on other data is refused.
+        problem: Its data, which identify it too.
         new: Begin another sweep even if there is one.
         run_id: Resume this sweep, which the caller knows that nobody else runs.
+        on_note: Called with why this is not the sweep that the same settings began earlier.
 
     Raises:
         LrlabError: If another process runs this sweep, or the store fails.
-        UserError: If the data are not those that the sweep began on, or the experiment is
-            another user's.
+        UserError: If the data are not those that the sweep `run_id` began on, or the experiment
+            is another user's.
     """
     with owner_explained(store, spec), ExitStack() as stack:
         with lock.turn(identity(store, spec)):
-            info = _chosen(store, spec, new, run_id)
+            info = _chosen(store, spec, problem.digest(), new, run_id)
             if info is None:
+                if not new and (why := why_another(store, spec, problem.digest())):
+                    on_note(why)
                 info = create_sweep(store, spec, store.user or schema.user(), lock.sign_of_life())
             _refuse_other_data(info, problem)
             looked_at = _finished(store, spec, info)
@@ -85,13 +90,6 @@ def owner_explained(store: Store, spec: SweepSpec) -> Iterator[None]:
 def identity(store: Store, spec: SweepSpec) -> str:
     """What two processes that would begin the same sweep have in common."""
     return f"{store.uri}|{spec.experiment_name}|{spec.digest()}"
-
-
-def find_begun(store: Store, spec: SweepSpec) -> SweepInfo | None:
-    """The latest sweep of a spec in its experiment, however many trials it was asked for."""
-    digest = f"tags.`{schema.SPEC_DIGEST}` = '{spec.digest()}'"
-    found = [s for s in list_sweeps(store, digest) if s.experiment == spec.experiment_name]
-    return found[0] if found else None
 
 
 def refuse_if_run_elsewhere(info: SweepInfo) -> None:
@@ -150,11 +148,13 @@ def experiment_id(store: Store, spec: SweepSpec) -> str:
     return str(experiment.experiment_id)
 
 
-def _chosen(store: Store, spec: SweepSpec, new: bool, run_id: str | None) -> SweepInfo | None:
+def _chosen(
+    store: Store, spec: SweepSpec, data: str, new: bool, run_id: str | None
+) -> SweepInfo | None:
     """The sweep to resume; None to begin one."""
     if run_id is not None:
         return load_sweep(store, run_id)
-    info = None if new else find_begun(store, spec)
+    info = None if new else find_begun(store, spec, data)
     if info is None:
         return None
     in_hand = info.state in (schema.QUEUED, schema.ARRIVING, schema.RUNNING)
