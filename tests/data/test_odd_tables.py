@@ -213,6 +213,32 @@ CASES: dict[str, Case] = {
         numbers={"hours": HOURS},
         left_out=("raw", "tags"),
     ),
+    "periods": Case(
+        pa.Table.from_pandas(pd.DataFrame({**BASE, "at": pd.period_range("2020", periods=N)})),
+        error="'at' holds periods",
+    ),
+    "intervals": Case(
+        pa.Table.from_pandas(
+            pd.DataFrame({**BASE, "bin": pd.arrays.IntervalArray.from_breaks(range(N + 1))})
+        ),
+        error="'bin' holds intervals",
+    ),
+    "a dictionary of dates": Case(
+        parquet(day=pa.array([date(2020, 1, 1 + i % 5) for i in range(N)]).dictionary_encode()),
+        error="'day' holds dates",
+    ),
+    "UUIDs": Case(
+        parquet(key=pa.array([bytes([i]) * 16 for i in range(N)], pa.uuid())),
+        error="'key' holds bytes",
+    ),
+    "classes as bytes": Case(
+        pa.table({"hours": HOURS, "passed": [p.encode() for p in PASSED]}),
+        error="the target 'passed' holds bytes",
+    ),
+    "a minus that is no hyphen": Case(
+        text(base(change=[f"\u2212{h}" if i % 2 else h for i, h in enumerate(HOURS)])),
+        error="'change' holds numbers with a minus that is no hyphen such as",
+    ),
     # --- types of Parquet that are numbers
     "decimals": Case(
         parquet(fee=pa.array([Decimal(str(h)) for h in HOURS], pa.decimal128(9, 2))),
@@ -340,6 +366,17 @@ CASES: dict[str, Case] = {
     "quotes": Case(
         text(base(club=put(CLUB, {1: 'a "b", c\nd', 2: 'a "b", c\nd'}))),
         categories={"club": put(CLUB, {1: 'a "b", c\nd', 2: 'a "b", c\nd'})},
+    ),
+    "a blank after each separator": Case(
+        "\n".join(
+            ", ".join(f'"{cell}"' if cell in ("yes", "no") else cell for cell in line.split(","))
+            for line in lines
+        ).encode(),
+        numbers={"hours": HOURS, "sleep": SLEEP},
+        categories={"passed": PASSED},
+    ),
+    "classes that differ in blanks": Case(
+        text(base(passed=put(PASSED, {3: f"{PASSED[3]} "}))), error="has 3 classes .*'(yes|no) '"
     ),
     "packed": Case(
         gzip.compress(text(BASE, ";")),

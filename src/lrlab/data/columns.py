@@ -198,6 +198,8 @@ def _no_feature(column: pd.Series) -> str:
         (pd.api.types.is_datetime64_any_dtype, "dates"),
         (pd.api.types.is_timedelta64_dtype, "durations"),
         (pd.api.types.is_complex_dtype, "complex numbers"),
+        (lambda dtype: isinstance(dtype, pd.PeriodDtype), "periods"),
+        (lambda dtype: isinstance(dtype, pd.IntervalDtype), "intervals"),
     ):
         if test(dtype):
             return f"{what} ({dtype})"

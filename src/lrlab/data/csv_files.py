@@ -12,6 +12,7 @@ from typing import Any
 import pandas as pd
 
 from lrlab.data.sniffing import (
+    BROKEN,
     CsvOptions,
     excel_separator,
     find_encoding,
@@ -46,8 +47,7 @@ def read_csv(data: CsvData) -> pd.DataFrame:
         UserError: If the header and the rows do not go together, or the file is no text.
     """
     path, options = data.path, csv_options(data)
-    header = _pandas(path, header=None, nrows=1, dtype=str, na_filter=False, **options)
-    names = [str(name) for name in header.iloc[0]]
+    names = _header(data, options)
     # pandas would rename the second of two equal columns.
     refuse_duplicates([name for name in names if name], str(path))
     _refuse_nul(data, names)
@@ -59,14 +59,18 @@ def read_csv(data: CsvData) -> pd.DataFrame:
     return frame
 
 
+def _header(data: CsvData, options: dict[str, Any]) -> list[str]:
+    header = _pandas(data.path, header=None, nrows=1, dtype=str, na_filter=False, **options)
+    return [str(name) for name in header.iloc[0]]
+
+
 def raw_column(data: CsvData, name: str) -> pd.Series:
     """One column as the text that stands in the file."""
     options = csv_options(data)
-    header = _pandas(data.path, header=None, nrows=1, dtype=str, na_filter=False, **options)
     options["thousands"] = None
     frame, longer = _rows(data, options, dtype=str, na_filter=False)
     if longer:
-        names = [ROW_NAMES, *map(str, header.iloc[0])]
+        names = [ROW_NAMES, *_header(data, options)]
         frame, _ = _rows(data, options, dtype=str, na_filter=False, header=0, names=names)
     return frame[name]
 
@@ -98,7 +102,7 @@ def csv_options(data: CsvData) -> dict[str, Any]:
         separator, skip = named, max(1, skip)
     # Separators of several bytes are for the other engine, which takes signs of any length, too.
     fast = separator == BLANKS or len(separator.encode()) == 1
-    return {
+    options = {
         "sep": separator,
         "skiprows": skip,
         "encoding": data.encoding,
@@ -106,6 +110,10 @@ def csv_options(data: CsvData) -> dict[str, Any]:
         "thousands": data.thousands if (data.thousands or "").isascii() else None,
         "engine": "c" if fast else "python",
     }
+    # Where a blank follows each separator of the header, it is part of no name and no value.
+    names = _header(data, options)
+    blanks = len(names) > 1 and all(name.startswith(" ") for name in names[1:])
+    return options | {"skipinitialspace": blanks}
 
 
 def _rows(data: CsvData, options: dict[str, Any], **more: Any) -> tuple[pd.DataFrame, bool]:
@@ -176,7 +184,10 @@ def _refuse_single_column(data: CsvData, options: dict[str, Any]) -> None:
 
 def other_reading(data: CsvData) -> str:
     """The keys with which the file would be read, if it seems to be written in another way."""
-    found = sniff(data.path)
+    try:
+        found = sniff(data.path)
+    except (OSError, ValueError):  # gone, or no name of a file
+        return ""
     asked = data.model_dump()
     other = {key: value for key, value in found.keys().items() if asked[key] != value}
     if found.columns > 1 and found.separator != data.separator:
@@ -199,8 +210,11 @@ def bad_byte(data: CsvData | ParquetData, error: UnicodeError) -> str:
     """Which byte of a text file is not of its encoding, and which encoding it may be."""
     if not isinstance(data, CsvData):
         return f"holds text that is not UTF-8 ({error})"
-    found = first_bad_byte(data.path, data.encoding)
-    other = find_encoding(data.path)
+    try:
+        found = first_bad_byte(data.path, data.encoding)
+        other = find_encoding(data.path)
+    except BROKEN:  # an archive that is cut off behind the byte
+        found, other = None, "latin-1"
     where = f"byte 0x{found[2]:02x} in line {found[0]:,} (offset {found[1]:,})" if found else "it"
     return (
         f"is not a table that can be read: {where} is not {data.encoding}; set data.encoding: "

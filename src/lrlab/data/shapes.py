@@ -44,8 +44,10 @@ def _grouped(sign: str, point: str) -> re.Pattern[str]:
 
 
 _NUMBER = r"[+-]?\d[\d.,' ]*"
+_AMOUNT = rf"{_NUMBER}(?:\s?(?:[kKmMB]|bn))?"
 _MONEY = r"(?:[$€£¥₹₽₩]|USD|EUR|GBP|CHF|JPY|INR|CNY|Fr\.|kr|zł|R\$)"
 _MONTH = r"(?:jan|feb|mar|apr|ma[iy]|jun|jul|aug|sep|oct|okt|nov|de[cz])[a-z]*\.?"
+_WEEKDAY = r"(?:(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*,? )?"
 _CLOCK = r"\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?(?:\s*[ap]m)?"
 _DAY = (
     r"(?:\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}|(?:19|20)\d\d-(?:0\d|1[0-2])"
@@ -53,12 +55,12 @@ _DAY = (
 )
 _ZONE = r"(?:\s*(?:Z|UTC|GMT|[+-]\d{2}:?\d{2}))?"
 _REMOVE = "take the sign out of the file"
-_CONVERT = "write it as a number (such as days since a fixed date) or list it under data.drop"
+_CONVERT = "write it as a number, such as days since a fixed date"
 
 NUMBERS = (
     Shape("percentages", re.compile(rf"{_NUMBER}\s*[%‰]"), _REMOVE),
     Shape("amounts of money",
-          re.compile(rf"[+-]?{_MONEY}\s*{_NUMBER}|{_NUMBER}\s*{_MONEY}"), _REMOVE),
+          re.compile(rf"[+-]?{_MONEY}\s*{_AMOUNT}|{_AMOUNT}\s*{_MONEY}"), _REMOVE),
     Shape("amounts in brackets", re.compile(rf"\({_MONEY}?\s*{_NUMBER}\)"), "write them as -1.5"),
     Shape("numbers with thousands separators", _grouped(",", "."),
           'set data.thousands: "," (or data.decimal: "," if the comma is before decimals)',
@@ -73,13 +75,19 @@ NUMBERS = (
           {"thousands": " "}),
     Shape("numbers with thousands separators", _grouped("\u00a0", ","),
           'set data.thousands: "\\u00a0"', {"thousands": "\u00a0"}),
+    Shape("numbers with a minus that is no hyphen", re.compile(r"[\u2212\u2013]\s?\d[\d.,]*"),
+          "write - for it"),
     Shape("numbers with a unit", re.compile(rf"[<>~≈]?\s*{_NUMBER}\s*[^\W\d_]{{1,5}}\.?"),
           "take the unit out of the file", least=FEW_NUMBERS + 1),
     Shape("numbers with a sign before them", re.compile(rf"[<>~≈=#]+\s*{_NUMBER}"), _REMOVE,
           least=FEW_NUMBERS + 1),
 )  # fmt: skip
 DATES = (
-    Shape("dates", re.compile(rf"{_DAY}(?:[T ,]+{_CLOCK})?{_ZONE}", re.IGNORECASE), _CONVERT),
+    Shape(
+        "dates",
+        re.compile(rf"{_WEEKDAY}{_DAY}(?:[T ,]+{_CLOCK})?{_ZONE}", re.IGNORECASE),
+        _CONVERT,
+    ),
     Shape("times", re.compile(_CLOCK, re.IGNORECASE), _CONVERT),
     Shape("durations", re.compile(rf"-?\d+ days?(?:,? *[+-]?{_CLOCK})?", re.IGNORECASE), _CONVERT),
 )

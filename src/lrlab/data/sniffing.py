@@ -8,6 +8,7 @@ import gzip
 import lzma
 import re
 import zipfile
+import zlib
 from codecs import IncrementalDecoder, getincrementaldecoder
 from collections import Counter
 from collections.abc import Callable
@@ -29,6 +30,16 @@ OPENERS: dict[str, Callable[[Path], Any]] = {
     ".xz": lzma.open,
     ".zip": lambda path: _first_member(zipfile.ZipFile(path)),
 }
+# What unpacking raises where a file is no such archive, is cut off, or has a password.
+BROKEN = (
+    OSError,
+    EOFError,
+    ValueError,
+    RuntimeError,
+    lzma.LZMAError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 _EXCEL = re.compile(r"\ufeff?\"?sep=(.)\"?[\r\n]", re.IGNORECASE)
 _COMMA = re.compile(r"[+-]?\d+,\d+")
 _POINT = re.compile(r"[+-]?\d+\.\d+")
@@ -69,11 +80,12 @@ def sniff(path: Path) -> CsvOptions:
     Raises:
         OSError: If it cannot be opened.
     """
+    path.open("rb").close()
     try:
         encoding = find_encoding(path)
         with open_binary(path) as file:
             text = file.read(HEAD).decode(encoding, errors="replace").removeprefix("\ufeff")
-    except (EOFError, ValueError, lzma.LZMAError, zipfile.BadZipFile, gzip.BadGzipFile):
+    except BROKEN:
         return CsvOptions()
     lines = _lines(text)
     named = excel_separator(text)

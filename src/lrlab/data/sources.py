@@ -116,7 +116,7 @@ def _read_parquet(data: ParquetData, columns: list[str] | None = None) -> pd.Dat
     for i, field in enumerate(table.schema):
         plain = _plain_type(field.type)
         if plain != field.type:
-            table = table.set_column(i, field.name, table.column(i).cast(plain))
+            table = table.set_column(i, field.name, _storage(table.column(i)).cast(plain))
     # Each column on its own, and given up by Arrow as pandas takes it: one copy of the table.
     frame: pd.DataFrame = table.to_pandas(
         ignore_metadata=True, split_blocks=True, self_destruct=True
@@ -124,11 +124,23 @@ def _read_parquet(data: ParquetData, columns: list[str] | None = None) -> pd.Dat
     return frame
 
 
+def _storage(column: Any) -> Any:
+    """A column of an extension type as what it is kept as; others as they are."""
+    if not hasattr(column.type, "storage_type"):
+        return column
+    import pyarrow
+
+    chunks = [chunk.storage for chunk in column.chunks]
+    return pyarrow.chunked_array(chunks, column.type.storage_type)
+
+
 def _plain_type(kind: Any) -> Any:
     """The type in which pandas has the values as such: numbers as numbers, codes decoded."""
     import pyarrow.types as types
     from pyarrow import float64, string
 
+    if getattr(kind, "extension_name", "").startswith("arrow."):  # UUIDs, JSON, short truth values
+        return _plain_type(kind.storage_type)
     if types.is_dictionary(kind):
         return _plain_type(kind.value_type)
     if types.is_decimal(kind):

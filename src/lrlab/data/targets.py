@@ -25,6 +25,11 @@ def as_classes(target: pd.Series) -> pd.Series:
     return target
 
 
+def _shown(value: object) -> object:
+    """A class as messages name it: in quotes where blanks at its ends would not be seen."""
+    return quoted(value) if isinstance(value, str) and value != value.strip() else value
+
+
 def encode_target(
     target: pd.Series, positive: Any, where: str
 ) -> tuple[np.ndarray, tuple[Label, Label]]:
@@ -42,7 +47,9 @@ def encode_target(
             f"{where}: the target {quoted(target.name)} holds values that are no classes, such as "
             f"{printable(target.iloc[0], 40)}; name another column as data.target"
         ) from None
-    shown, name = some(found, 6), quoted(target.name)
+    shown, name = some(map(_shown, found), 6), quoted(target.name)
+    if isinstance(found[0], bytes):
+        raise UserError(f"{where}: the target {name} holds bytes; write its classes as text")
     if len(found) < 2:
         raise UserError(f"{where}: the target {name} has one class ({shown}); need two")
     if positive is None and len(found) > 2:
