@@ -375,6 +375,15 @@ CASES: dict[str, Case] = {
         numbers={"hours": HOURS, "sleep": SLEEP},
         categories={"passed": PASSED},
     ),
+    "single quotes": Case(
+        "\n".join(
+            " ".join(f"'{cell}'" if cell.isalpha() else cell for cell in line.split(","))
+            for line in lines
+        ).encode(),
+        {"separator": "auto"},
+        numbers={"hours": HOURS, "sleep": SLEEP},
+        categories={"passed": PASSED},
+    ),
     "classes that differ in blanks": Case(
         text(base(passed=put(PASSED, {3: f"{PASSED[3]} "}))), error="has 3 classes .*'(yes|no) '"
     ),

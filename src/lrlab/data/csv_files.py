@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import mmap
+import re
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -110,10 +111,12 @@ def csv_options(data: CsvData) -> dict[str, Any]:
         "thousands": data.thousands if (data.thousands or "").isascii() else None,
         "engine": "c" if fast else "python",
     }
-    # Where a blank follows each separator of the header, it is part of no name and no value.
+    # A blank after each separator of the header is part of no name and no value, and so are
+    # single quotes around each of its names.
     names = _header(data, options)
     blanks = len(names) > 1 and all(name.startswith(" ") for name in names[1:])
-    return options | {"skipinitialspace": blanks}
+    quoted_once = all(re.fullmatch("'.+'", name.strip()) for name in names)
+    return options | {"skipinitialspace": blanks, "quotechar": "'" if quoted_once else '"'}
 
 
 def _rows(data: CsvData, options: dict[str, Any], **more: Any) -> tuple[pd.DataFrame, bool]:
