@@ -25,12 +25,13 @@ from lrlab.cli.common import (
 if TYPE_CHECKING:
     import pandas as pd
 
-    from lrlab.data import Baseline
+    from lrlab.data import Baseline, TableReading
     from lrlab.spec import SweepSpec
     from lrlab.sweep import Progress, SweepResult
 
 TOP = 10
 MOST_COLUMNS = 8  # that a plan names
+MOST_READ = 20  # columns of the file of which a plan says how they were read
 PLAIN_EVERY = 10.0  # seconds between lines where there is no terminal
 
 
@@ -238,7 +239,7 @@ class _Shown:
 
 def show_plan(spec: SweepSpec, documents: list[dict[str, Any]] | None) -> None:
     """Print the resolved spec, the data, the search space and the cost; or add to `documents`."""
-    from lrlab.data import baseline_of, load_problem
+    from lrlab.data import TableReading, baseline_of, load_problem
     from lrlab.report.base_rate import base_rate
     from lrlab.report.words import plural
     from lrlab.search import batches, cautions
@@ -247,6 +248,7 @@ def show_plan(spec: SweepSpec, documents: list[dict[str, Any]] | None) -> None:
     from lrlab.sweep import estimate_seconds
 
     problem = load_problem(spec)
+    reading = TableReading.of(problem)
     seconds = estimate_seconds(spec, problem)
     if documents is not None:
         documents.append(
@@ -257,6 +259,8 @@ def show_plan(spec: SweepSpec, documents: list[dict[str, Any]] | None) -> None:
                     "held_out_rows": len(problem.y_val),
                     "columns": problem.feature_names,
                     "classes": problem.classes,
+                    "read": reading.records(),
+                    "rows_left_out": reading.rows_left_out,
                     "share_of_class_1": round(problem.share_of_class_1, 4),
                     "base_rate": baseline_of(problem).to_dict(),
                 },
@@ -276,6 +280,8 @@ def show_plan(spec: SweepSpec, documents: list[dict[str, Any]] | None) -> None:
     if sentence := base_rate(baseline_of(problem), spec.objective):
         click.echo(f"      {sentence}")
     click.echo(f"      columns: {columns}\n")
+    if reading.columns:
+        click.echo(reading_text(reading) + "\n")
     rows = [(key, describe(domain), _only_where(key)) for key, domain in spec.search.space.items()]
     click.echo(table(("search space", "values", ""), rows))
     n_batches = len(list(batches(spec)))
@@ -294,6 +300,21 @@ def show_plan(spec: SweepSpec, documents: list[dict[str, Any]] | None) -> None:
         f"{about} of training (its first runs timed on this machine), plus the "
         "writing to the store. Nothing was run."
     )
+
+
+def reading_text(reading: TableReading) -> str:
+    """How the columns were read, for a terminal; in a wide table those with something to say."""
+    columns = reading.columns
+    if len(columns) > MOST_READ:
+        columns = tuple(sorted(columns, key=lambda c: not (c.why or c.missing)))[:MOST_READ]
+    header = ("how your columns were read", "as", "missing", "categories", "")
+    rows = [(c.name, c.read_as, c.missing or None, c.categories, c.why) for c in columns]
+    lines = [table(header, rows)]
+    if len(reading.columns) > len(columns):
+        lines.append(f"... and {len(reading.columns) - len(columns):,} more")
+    if lost := reading.lost_rows():
+        lines.append(f"Note: {lost}.")
+    return "\n".join(lines)
 
 
 def _only_where(key: str) -> str:

@@ -12,6 +12,7 @@ from lrlab.data.blobs import load_blobs
 from lrlab.data.columns import ColumnReading
 from lrlab.data.module import LogisticRegression
 from lrlab.data.problem import Problem
+from lrlab.data.reading import TableReading
 from lrlab.data.sources import read_table
 from lrlab.data.table import load_sklearn, load_table
 from lrlab.spec import SweepSpec
@@ -40,6 +41,7 @@ __all__ = [
     "ColumnReading",
     "LogisticRegression",
     "Problem",
+    "TableReading",
     "baseline_of",
     "load_problem",
     "read_table",

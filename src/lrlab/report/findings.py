@@ -68,6 +68,7 @@ class Findings:
             "stable_lr": self.limits,
             "importance": self.importance.rename_axis("setting").reset_index(),
             "base_rate": base_rate_table(context.baseline),
+            "columns": context.reading.frame() if context.reading else pd.DataFrame(),
         }
         always = ("runs", "summary")
         return {name: t for name, t in found.items() if name in always or not t.empty}
@@ -129,6 +130,7 @@ def find(runs: pd.DataFrame, curves: pd.DataFrame, context: ReportContext) -> Fi
             objective=context.objective,
             direction=context.direction,
             baseline=context.baseline,
+            reading=context.reading,
         ),
     )
 

@@ -66,6 +66,11 @@ TITLES = {
         "same with the largest L anywhere, below which every run must; holds: the largest lr up "
         "to which no run oscillated or diverged; breaks: the smallest at which one did.",
     ),
+    "columns": (
+        "How your columns were read",
+        "Every column of the table, in its order. missing: rows without a value; categories: "
+        "different values; why: why it was left out, or what is odd about it.",
+    ),
 }
 
 

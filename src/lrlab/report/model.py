@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lrlab.data import Baseline, Problem
+from lrlab.data import Baseline, Problem, TableReading
 from lrlab.optimum.record import Optima
 from lrlab.report.verdict import Verdict
 
@@ -33,6 +33,7 @@ class ReportContext:
         best_weights: Weights [d] and bias of the best run, if they can be had.
         weights: The same of the runs that stand for the methods compared, by run_id.
         baseline: The base rate, if it is recorded.
+        reading: How the columns of the table were read, if that is recorded.
     """
 
     title: str
@@ -49,6 +50,7 @@ class ReportContext:
     best_weights: tuple[np.ndarray, float] | None = None
     weights: Mapping[str, tuple[np.ndarray, float]] = field(default_factory=dict)
     baseline: Baseline | None = None
+    reading: TableReading | None = None
 
     @property
     def aim(self) -> dict[str, str]:
@@ -66,7 +68,8 @@ class Report:
         verdict: What the sweep says.
         tables: Frames by name: `runs`, `summary` (optimizer x loss), `optimizers`, `losses`,
             `tests` (of one method against another), `speed`, `yardsticks`, `convergence`
-            (one row a run), `objectives` (optimum and curvature), `base_rate`.
+            (one row a run), `objectives` (optimum and curvature), `base_rate`, `columns` (how
+            they were read).
         figures: matplotlib figures by name.
         pictures: The same figures as PNG files, at the resolution of the page.
     """

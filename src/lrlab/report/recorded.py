@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 import numpy as np
 import pandas as pd
 
-from lrlab.data import Problem, load_problem
+from lrlab.data import Problem, TableReading, load_problem
 from lrlab.errors import LrlabError
 from lrlab.measures import MEASURES
 from lrlab.model.log import load_weights
@@ -37,7 +37,7 @@ from lrlab.track import (
 )
 from lrlab.track import mlflow_schema as schema
 from lrlab.track.artifacts import DamagedArtifact
-from lrlab.track.read import read_optima
+from lrlab.track.read import read_optima, read_text
 from lrlab.track.store import explained
 from lrlab.track.writers import wire
 from lrlab.train.artifacts import WEIGHTS_FILE
@@ -77,6 +77,7 @@ def report_input(
         problem=problem,
         optima=optima or _optima(store, info, spec, runs, problem),
         best_weights=_best_weights(store, runs, spec),
+        reading=_reading(store, info),
     )
     if problem is not None and spec.objective in ROW_SCORES:
         chosen = {
@@ -117,6 +118,15 @@ def _optima(
         return known
     rows = batch_rows(len(problem.y_train), spec.train)
     return compute_optima(problem, objectives(runs), rows, known)
+
+
+def _reading(store: Store, info: SweepInfo) -> TableReading | None:
+    """As the sweep's beginning recorded it, so that it is there when the table is gone."""
+    text = read_text(store, info.run_id, schema.COLUMNS_FILE)
+    try:
+        return None if text is None else TableReading.from_json(text)
+    except ValueError:
+        return None
 
 
 def _best_weights(

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from lrlab.data import Baseline
+from lrlab.data import Baseline, TableReading
 from lrlab.optimum.record import Optima
 from lrlab.report.base_rate import base_rate, no_better
 from lrlab.report.convergence import OUTCOMES
@@ -71,6 +71,7 @@ def verdict(
     sampler: str,
     held_out: int = 0,
     baseline: Baseline | None = None,
+    reading: TableReading | None = None,
 ) -> Verdict:
     """The answer at the top of the page.
 
@@ -85,6 +86,7 @@ def verdict(
         sampler: The sweep's.
         held_out: Number of held-out rows.
         baseline: The base rate, if it is known.
+        reading: How the table was read, if there is one.
     """
     if runs.empty:
         return Verdict(None, (), "There are no runs yet.", ())
@@ -109,6 +111,7 @@ def verdict(
         _without_optimum(optima),
         _edge_remark(runs, float(best["lr"])),
         _few_trials(comparisons, sampler),
+        f"{lost}." if reading is not None and (lost := reading.lost_rows()) else "",
         _untested(runs, comparisons, objective, direction),
         SCOPE if any(comparison.standing.tested for comparison in comparisons) else "",
     ]

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import optuna
 
 from lrlab import search, track
-from lrlab.data import Baseline, Problem, load_problem
+from lrlab.data import Baseline, Problem, TableReading, load_problem
 from lrlab.errors import LrlabError
 from lrlab.optimum.background import OptimumFinder
 from lrlab.optimum.objectives import Objective
@@ -117,6 +117,10 @@ def run_sweep(
     """
     device = device_of(spec.train)
     problem = load_problem(spec)
+    reading = TableReading.of(problem)
+    for text in (reading.lost_rows(), reading.left_out(getattr(spec.data, "drop", ()))):
+        if text:
+            on_note(text)
     store = track.connect(tracking_uri)
     data = problem.to(device)
     with (

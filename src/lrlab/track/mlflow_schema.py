@@ -82,6 +82,7 @@ CURVES_FOLDER = "curves"
 REPORT_FOLDER = "report"
 OPTIMA_FILE = "optima.json"
 OPTIMA_FILE_0_1_0 = "landscape.json"  # as lrlab 0.1.0 called it
+COLUMNS_FILE = "columns.json"  # how a table was read
 
 
 def experiment_tags(spec: SweepSpec) -> dict[str, str]:

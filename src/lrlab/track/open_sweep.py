@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager
 
 from mlflow.entities import Experiment
 
-from lrlab.data import Problem
+from lrlab.data import Problem, TableReading
 from lrlab.errors import LrlabError, NotPermitted, UserError
 from lrlab.spec import SweepSpec
 from lrlab.track import lock
@@ -200,6 +200,9 @@ def _complete_begin(store: Store, spec: SweepSpec, info: SweepInfo, problem: Pro
         data = schema.dataset_input(spec, problem)
         if data.dataset.digest not in {each.dataset.digest for each in inputs}:
             store.client.log_inputs(info.run_id, [data])
+        if problem.reading:
+            text = TableReading.of(problem).to_json()
+            store.client.log_text(info.run_id, text, schema.COLUMNS_FILE)
         if schema.DATA_DIGEST not in info.tags:
             tags = schema.data_tags(spec, problem)
             store.client.log_batch(info.run_id, tags=schema.as_tags(tags))
