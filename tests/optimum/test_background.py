@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,7 +15,9 @@ from lrlab.losses import LOSSES, Loss
 from lrlab.optimum import Objective
 from lrlab.optimum.background import OptimumFinder, compute_optima
 from lrlab.optimum.record import Optima
+from lrlab.report.converged import objectives
 from lrlab.spec import make_spec
+from support import Finished
 
 
 @pytest.fixture(scope="module")
@@ -88,9 +91,8 @@ def test_a_search_ends_when_it_is_told_to(problem: Problem) -> None:
     try:
         finder.want([Objective("slow", (), 0.1)])
         assert in_it.wait(10)
+        threading.Timer(0.05, go_on.set).start()
         finder.close()
-        go_on.set()
-        finder._thread.join(10)
         assert not finder._thread.is_alive()
     finally:
         LOSSES.unregister("slow")
@@ -126,3 +128,39 @@ def test_optima_survive_their_text(problem: Problem) -> None:
     assert again.found[wanted[1]].gap >= 0
     with pytest.raises(ValueError, match="not a record of optima"):
         Optima.from_json('{"optima": [{}]}')
+
+
+def test_the_report_of_a_finished_sweep_reads_its_optima(
+    finished: Finished, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from lrlab import track
+    from lrlab.report import recorded
+
+    store = track.connect(finished.uri)
+    info = track.find_sweep(store, finished.run_id)
+    monkeypatch.setattr(recorded, "compute_optima", None)  # nobody may call it
+    runs, _, context = recorded.report_input(store, info)
+    assert context.optima is not None
+    wanted = set(objectives(runs))
+    assert wanted == context.optima.found.keys()
+    assert context.optima.data_digest == info.tags["lrlab.data_digest"]
+
+
+def test_what_an_unfinished_sweep_lacks_is_computed(
+    finished: Finished, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from lrlab import track
+    from lrlab.report import recorded
+
+    store = track.connect(finished.uri)
+    info = track.find_sweep(store, finished.run_id)
+    whole = track.read.read_optima(store, info)
+    assert whole is not None
+    half = dict(list(whole.found.items())[:1])
+    monkeypatch.setattr(recorded, "read_optima", lambda *_: replace(whole, found=half))
+    stopped = replace(info, state="interrupted")
+    _, _, context = recorded.report_input(store, stopped)
+    assert context.optima is not None
+    assert {o: v.value for o, v in context.optima.found.items()} == pytest.approx(
+        {o: v.value for o, v in whole.found.items()}, rel=1e-9
+    )

@@ -16,7 +16,7 @@ from lrlab.data import Problem, load_problem
 from lrlab.data.preprocessing import unscaled
 from lrlab.losses import LOSSES, Loss
 from lrlab.optimum import Objective, Optimum, find_optima
-from lrlab.optimum.separability import separation
+from lrlab.optimum.separability import _by_program, separation
 from lrlab.spec import make_spec
 
 
@@ -71,6 +71,33 @@ def test_the_optimum_of_log_loss_is_that_of_scikit_learn(problem: Problem, l2: f
     assert found.kind == "minimum"
     assert found.weight == pytest.approx(model.coef_[0], rel=1e-4, abs=1e-6)
     assert found.bias == pytest.approx(model.intercept_[0], rel=1e-4, abs=1e-6)
+
+
+def test_what_is_found_along_a_path_is_what_is_found_alone() -> None:
+    path = [objective("bce_logits", float(l2)) for l2 in np.geomspace(1e-6, 1, 20)]
+    together, _ = find_optima(CANCER, path)
+    for wanted in path[::5]:
+        alone = optimum_of(CANCER, wanted)
+        assert together[wanted].value == pytest.approx(alone.value, rel=1e-10)
+        assert together[wanted].kind == alone.kind == "minimum"
+        assert 0 <= together[wanted].gap <= 1e-9 * alone.value
+
+
+def test_no_neighbour_serves_an_objective_better_than_its_best_known() -> None:
+    path = [objective("mse", float(l2)) for l2 in np.geomspace(1e-6, 1, 20)]
+    found, _ = find_optima(NOISY, path)
+    for wanted, optimum in found.items():
+        value = function_of(NOISY, wanted)
+        for other in found.values():
+            assert other.weight is not None
+            there = torch.from_numpy(np.append(other.weight, other.bias))
+            assert float(value(there)) >= optimum.value * (1 - 1e-8)
+
+
+def test_bce_and_its_stable_form_are_one_function() -> None:
+    found, _ = find_optima(NOISY, [objective("bce", 0.1), objective("bce_logits", 0.1)])
+    one, other = found.values()
+    assert one.value == other.value
 
 
 SMOOTH = [name for name in LOSSES.names() if name != "hinge"]
@@ -235,6 +262,23 @@ def test_of_quasi_separable_data_only_the_rows_on_the_plane_are_left() -> None:
     found = optimum_of(line([-2, 0, 0, 2], [0, 0, 1, 1]), objective("bce_logits"))
     assert found.kind == "infimum"
     assert found.value == pytest.approx(math.log(2) / 2)
+
+
+def test_what_is_proved_is_what_a_linear_program_finds() -> None:
+    rng = np.random.default_rng(0)
+    kinds = []
+    for i in range(60):
+        n, p = rng.integers(5, 40), rng.integers(1, 6)
+        x = rng.integers(0, 2, (n, p)).astype(float) if i % 2 else rng.normal(size=(n, p))
+        y = x @ rng.normal(size=p) > 0.2 if i % 3 == 0 else rng.random(n) < 0.5
+        if i % 5 == 0:  # a column that is only there in one class
+            x = np.column_stack([x, y & (rng.random(n) < 0.3)])
+        signed = np.where(y, 1.0, -1.0)[:, None] * np.column_stack([x, np.ones(n)])
+        found, program = separation(signed), _by_program(signed)
+        assert found.kind == program.kind
+        assert (found.inside == program.inside).all()
+        kinds.append(found.kind)
+    assert min(kinds.count(kind) for kind in ("complete", "quasi", "none")) >= 5
 
 
 def test_data_too_large_for_the_program_are_called_unknown(

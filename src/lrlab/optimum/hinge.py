@@ -29,6 +29,7 @@ GAP = 1e-9  # of the objective, at which an optimum is exact
 LEAST = 1e-12  # gap at which nothing is left to gain: the objective is 1 for zero weights
 INSIDE = 0.995  # of the way to the boundary that a step may go
 JITTER = 1e-14  # of the diagonal
+REFINED = 1  # times that a direction is corrected by what its equations leave
 TILE = 2**21  # numbers formed at a time
 
 
@@ -66,10 +67,11 @@ def solve(
 
 @dataclass(frozen=True)
 class _Point:
-    """Where the iteration is: weights [r, p], and a, xi and xi - 1 + m of every row, [r, n]."""
+    """Where the iteration is: weights [r, p]; a, 1 - a, xi and xi - 1 + m of every row, [r, n]."""
 
     w: Tensor
     dual: Tensor
+    rest: Tensor
     short: Tensor
     slack: Tensor
 
@@ -84,14 +86,14 @@ class _Point:
 
     def complementarity(self) -> Tensor:
         """Mean of what is 0 at the optimum, [r, 1]."""
-        pairs = self.dual * self.slack + (1 - self.dual) * self.short
+        pairs = self.dual * self.slack + self.rest * self.short
         return pairs.mean(1, keepdim=True) / 2
 
     def longest(self, by: _Point) -> Tensor:
         """How far it can go along a direction before something is negative, [r, 1]."""
         rates = [
             -by.dual / self.dual,
-            by.dual / (1 - self.dual),
+            -by.rest / self.rest,
             -by.short / self.short,
             -by.slack / self.slack,
         ]
@@ -146,6 +148,7 @@ def _begin(margins: Tensor, count: int) -> _Point:
     return _Point(
         w=margins.new_zeros(count, p),
         dual=dual,
+        rest=1 - dual,
         short=torch.full_like(dual, 2.0),
         slack=torch.ones_like(dual),
     )
@@ -154,20 +157,22 @@ def _begin(margins: Tensor, count: int) -> _Point:
 def _step(margins: Tensor, ridge: Tensor, now: _Point, check: Callable[[], None]) -> _Point:
     """Predict without centring, then correct by what that would have left."""
     residual = ridge * now.w - now.dual @ margins / len(margins)
-    weight = 1 / (now.slack / now.dual + now.short / (1 - now.dual))
+    weight = 1 / (now.slack / now.dual + now.short / now.rest)
     scale, factor = _factor(margins, ridge, weight, check)
 
     def direction(first: Tensor, second: Tensor) -> _Point:
         """The Newton direction for right-hand sides of the two complementarities."""
-        pull = weight * (first / now.dual - second / (1 - now.dual))
-        right = scale * (pull @ margins / len(margins) - residual)
-        w = scale * torch.cholesky_solve(right[..., None], factor)[..., 0]
-        margin = w @ margins.T
-        dual = pull - weight * margin
-        short = (second + now.short * dual) / (1 - now.dual)
-        return _Point(w, dual, short, short + margin)
+        pull = weight * (first / now.dual - second / now.rest)
+        w, margin, dual = 0.0 * now.w, 0.0 * pull, pull
+        for _ in range(1 + REFINED):
+            left = dual @ margins / len(margins) - residual - ridge * w
+            by = scale * torch.cholesky_solve((scale * left)[..., None], factor)[..., 0]
+            w, margin = w + by, margin + by @ margins.T
+            dual = pull - weight * margin
+        short = (second + now.short * dual) / now.rest
+        return _Point(w, dual, -dual, short, short + margin)
 
-    first, second = -now.dual * now.slack, -(1 - now.dual) * now.short
+    first, second = -now.dual * now.slack, -now.rest * now.short
     ahead = direction(first, second)
     mean = now.complementarity()
     left = now.moved(ahead, now.longest(ahead)).complementarity()
