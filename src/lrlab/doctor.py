@@ -13,8 +13,10 @@ from pathlib import Path
 from packaging.requirements import Requirement
 
 from lrlab.errors import LrlabError
+from lrlab.track.location import ROOT, find_moved
 from lrlab.track.store import (
     connect,
+    explained,
     is_server,
     resolve_uri,
     schema_revisions,
@@ -80,8 +82,36 @@ def _store(uri: str) -> Iterator[Finding]:
     yield _try("schema", schema)
     yield _try("store", lambda: f"{connect(uri).shown} answers")
     if path is not None:
+        yield _artifacts(uri)
         writable = os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)
         yield Finding("writable", writable, "yes" if writable else f"no permission for {path}")
+
+
+def _artifacts(uri: str) -> Finding:
+    """Whether the places of artifacts that the database names are still right."""
+    try:
+        with explained(uri):
+            moved = find_moved(uri)
+    except LrlabError as error:
+        return Finding("artifacts", False, str(error))
+    found = "; ".join(move.advice for move in moved)
+    return Finding("artifacts", not moved, found or "where the database says")
+
+
+def fix(tracking_uri: str | None = None) -> list[Finding]:
+    """Mend what can be mended: a store that was moved or copied. What was done.
+
+    Raises:
+        LrlabError: If it cannot be; nothing is changed then.
+    """
+    from lrlab.track.mend import mend
+
+    return [
+        Finding(
+            "fixed", True, f"{count:,} locations in {move.old / ROOT} are in {move.new / ROOT}"
+        )
+        for move, count in mend(resolve_uri(tracking_uri))
+    ]
 
 
 def _try(check: str, probe: Callable[[], str]) -> Finding:

@@ -39,17 +39,31 @@ def init(file: Path, data: str | None, target: str | None, force: bool) -> int:
     return 0
 
 
-@click.command()
+@click.command(
+    epilog="""
+\b
+Examples:
+  lrlab doctor
+  lrlab doctor --fix    after the folder with mlflow.db and mlruns was moved or copied
+"""
+)
+@click.option(
+    "--fix",
+    "mend",
+    is_flag=True,
+    help="Mend what can be mended first: make the database of a folder that was moved or copied "
+    "name the artifacts where they are now.",
+)
 @tracking_option
 @json_option
 @verbose_option
-def doctor(tracking_uri: str | None, as_json: bool, verbose: bool) -> int:
+def doctor(mend: bool, tracking_uri: str | None, as_json: bool, verbose: bool) -> int:
     """Check versions, the tracking store, its schema and the disk. Exit code 1 if one fails."""
-    from lrlab.doctor import examine
+    from lrlab.doctor import examine, fix
     from lrlab.track import quiet
 
     quiet(verbose)
-    findings = examine(tracking_uri)
+    findings = (fix(tracking_uri) if mend else []) + examine(tracking_uri)
     if as_json:
         print_json([{"check": f.check, "ok": f.ok, "found": f.found} for f in findings])
     else:

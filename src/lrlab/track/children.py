@@ -18,6 +18,7 @@ from sqlalchemy import select
 
 from lrlab.notes import listed, note
 from lrlab.track import mlflow_schema as schema
+from lrlab.track.location import present
 from lrlab.track.pages import all_runs
 from lrlab.track.store import Store, explained
 from lrlab.track.tags import equals
@@ -103,7 +104,7 @@ def _by_query(store: Store, parent: str) -> list[Child]:
     )
     with database(store.uri).connect() as connection:
         found = {
-            run_id: Child(run_id, status, uri or "", {}, {}, {})
+            run_id: Child(run_id, status, present(store.moved, uri or ""), {}, {}, {})
             for run_id, status, uri in connection.execute(runs)
         }
         for model, name in ((SqlTag, "tags"), (SqlParam, "params"), (SqlLatestMetric, "latest")):

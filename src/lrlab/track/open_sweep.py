@@ -13,6 +13,7 @@ from lrlab.spec import SweepSpec
 from lrlab.track import lock
 from lrlab.track import mlflow_schema as schema
 from lrlab.track.begun import find_begun, why_another
+from lrlab.track.location import FOLDER_TAG, store_folder
 from lrlab.track.recorder import Recorder
 from lrlab.track.store import Store, explained
 from lrlab.track.sweeps import SweepInfo, load_sweep
@@ -61,6 +62,7 @@ def open_sweep(
         if looked_at is not None:
             yield looked_at
             return
+        _refuse_former_place(store, info)
         recorder = Recorder(store, spec, _complete_begin(store, spec, info, problem))
         recorder.tidy_up()
         try:
@@ -118,6 +120,8 @@ def create_sweep(store: Store, spec: SweepSpec, user: str, more: dict[str, str])
     """
     with explained(store.uri):
         tags = schema.sweep_tags(spec, user) | {schema.STATE: schema.RUNNING} | more
+        if folder := store_folder(store.uri):
+            tags[FOLDER_TAG] = str(folder)
         run = store.client.create_run(experiment_id(store, spec), tags=tags, run_name=spec.name)
         store.client.log_batch(run.info.run_id, params=schema.sweep_params(spec))
     return load_sweep(store, run.info.run_id)
@@ -128,7 +132,7 @@ def experiment_id(store: Store, spec: SweepSpec) -> str:
 
     Raises:
         UserError: If it is deleted, or MLflow's own and not named as such in the spec.
-        LrlabError: If the store fails.
+        LrlabError: If the store fails, or was moved and its artifacts would go to the old place.
     """
     name = spec.experiment_name
     if name == Experiment.DEFAULT_EXPERIMENT_NAME and spec.experiment is None:
@@ -145,6 +149,7 @@ def experiment_id(store: Store, spec: SweepSpec) -> str:
             f"the experiment {name!r} is deleted in MLflow; restore it, or name another with "
             "`experiment:` in the spec"
         )
+    store.refuse_former_place(experiment.artifact_location)
     return str(experiment.experiment_id)
 
 
@@ -175,6 +180,13 @@ def _refuse_other_data(info: SweepInfo, problem: Problem) -> None:
             f"the data have changed since the sweep {info.name!r} began, so its runs could not be "
             "compared; start another with --new"
         )
+
+
+def _refuse_former_place(store: Store, info: SweepInfo) -> None:
+    """Make sure that a sweep's artifacts are not where the store's folder was before."""
+    with explained(store.uri):
+        experiment = store.client.get_experiment(info.experiment_id)
+    store.refuse_former_place(experiment.artifact_location)
 
 
 def _finished(store: Store, spec: SweepSpec, info: SweepInfo) -> Recorder | None:

@@ -16,6 +16,7 @@ os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
 from mlflow import MlflowClient
 from mlflow.utils.credentials import get_default_host_creds
 
+from lrlab.errors import LrlabError
 from lrlab.notes import RecordWarning
 from lrlab.track.address import (
     is_database,
@@ -28,6 +29,7 @@ from lrlab.track.address import (
 from lrlab.track.database import check_schema, create_sqlite, schema_revisions
 from lrlab.track.failures import explained
 from lrlab.track.failures.servers import login_mistake
+from lrlab.track.location import ROOT, Moved, MovedClient, find_moved, former, store_folder
 from lrlab.track.probe import probe_server
 
 __all__ = [
@@ -55,10 +57,12 @@ class Store:
     Args:
         uri: Its tracking URI, as MLflow resolves it.
         client: MLflow's client on it.
+        moved: Former folders of an SQLite store that it still names.
     """
 
     uri: str
     client: MlflowClient
+    moved: tuple[Moved, ...] = ()
 
     @property
     def is_server(self) -> bool:
@@ -75,6 +79,16 @@ class Store:
     def shown(self) -> str:
         """The URI without credentials."""
         return without_password(self.uri)
+
+    def refuse_former_place(self, location: str) -> None:
+        """Make sure that a place of artifacts is none that the store's folder was in before.
+
+        Raises:
+            LrlabError: If it is; the message says how to go on.
+        """
+        move = former(self.moved, location)
+        if move is not None:
+            raise LrlabError(f"{move.advice}. Then run the same command again")
 
 
 def quiet(verbose: bool = False) -> None:
@@ -105,4 +119,8 @@ def connect(uri: str | None = None) -> Store:
     with explained(uri):
         client = MlflowClient(tracking_uri=uri)
         client.search_experiments(max_results=1)
-    return Store(uri, client)
+        folder = store_folder(uri)
+        if folder is not None:  # MLflow's default is wherever the command happens to run
+            client._tracking_client.store.artifact_root_uri = str(folder / ROOT)
+        moved = find_moved(uri)
+    return Store(uri, MovedClient(uri, moved) if moved else client, moved)
