@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, NoReturn
 
 import numpy as np
@@ -230,23 +230,13 @@ def _floats(column: pd.Series, data: CsvData | ParquetData, where: str) -> pd.Se
         ) from None
 
 
-def how_read(
-    frame: pd.DataFrame,
-    choice: Choice,
-    target: str,
-    used: pd.DataFrame,
-    y: np.ndarray,
-    notes: Mapping[str, str],
-) -> tuple[ColumnReading, ...]:
+def how_read(frame: pd.DataFrame, choice: Choice, target: str) -> tuple[ColumnReading, ...]:
     """Every column of the file, in its order.
 
     Args:
         frame: The whole file, [n].
         choice: What its columns were taken for.
         target: Name of the target.
-        used: The rows that are used, [m].
-        y: Their labels 0 and 1, [m].
-        notes: What else there is to say of a column.
     """
     kinds: dict[str, ReadAs] = dict.fromkeys(choice.numeric, "numeric")
     kinds |= dict.fromkeys(choice.categorical, "categorical")
@@ -254,11 +244,39 @@ def how_read(
 
     def one(name: str) -> ColumnReading:
         kind = kinds.get(name, "left out")
-        why = [choice.left_out.get(name, ""), notes.get(name, "")]
-        if kind in ("numeric", "categorical"):
-            why.append(disguise(used[name], y))
-        different = int(frame[name].nunique()) if kind in ("categorical", "target") else None
         missing = int(frame[name].isna().sum())
-        return ColumnReading(name, kind, missing, different, "; ".join(filter(None, why)))
+        different = _different(frame[name]) if kind in ("categorical", "target") else None
+        return ColumnReading(name, kind, missing, different, choice.left_out.get(name, ""))
 
     return tuple(one(name) for name in frame.columns)
+
+
+def _different(column: pd.Series) -> int | None:
+    try:
+        return int(column.nunique())
+    except TypeError:  # lists and mappings as a target, which is refused later
+        return None
+
+
+def with_notes(
+    reading: tuple[ColumnReading, ...],
+    rows: pd.DataFrame,
+    y: np.ndarray,
+    notes: Mapping[str, str],
+) -> tuple[ColumnReading, ...]:
+    """The same with what is odd about the columns that are used.
+
+    Args:
+        reading: As `how_read` gives it.
+        rows: The rows that are used, [m].
+        y: Their labels 0 and 1, [m].
+        notes: What else there is to say of a column.
+    """
+
+    def one(column: ColumnReading) -> ColumnReading:
+        why = [column.why, notes.get(column.name, "")]
+        if column.read_as in ("numeric", "categorical"):
+            why.append(disguise(rows[column.name], y))
+        return replace(column, why="; ".join(filter(None, why)))
+
+    return tuple(one(column) for column in reading)

@@ -20,7 +20,7 @@ from lrlab.data.problem import Problem
 from lrlab.data.splits import stratified
 from lrlab.errors import UserError
 from lrlab.spec import CsvData, ParquetData, SklearnData
-from lrlab.wording import quoted
+from lrlab.wording import printable, quoted
 
 EXAMPLE_ROWS = 5
 LARGEST = float(np.finfo(np.float32).max)
@@ -77,7 +77,7 @@ def split_and_encode(
         preprocessing=preprocessing,
         labels=labels,
         description=f"{Path(where).name}: {n:,} rows x {d} columns, {len(val):,} held out, "
-        f"class 1 is {labels[1]}",
+        f"class 1 is {printable(labels[1])}",
         example=frame[[*numeric, *categorical]].iloc[val[:EXAMPLE_ROWS]].reset_index(drop=True),
     )
 

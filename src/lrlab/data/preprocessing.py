@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from lrlab.errors import UserError
+from lrlab.wording import quoted
 
 MAX_CATEGORIES = 1000
 WHOLE = 2.0**53  # beyond, not every whole number is a floating point number
@@ -182,7 +183,7 @@ def learn(
 
 def _named(columns: Sequence[str]) -> str:
     others = f" (and {len(columns) - 1:,} more)" if len(columns) > 1 else ""
-    return f"column {columns[0]!r}{others} is"
+    return f"column {quoted(columns[0])}{others} is"
 
 
 def _measure(column: pd.Series, impute: bool) -> Numeric | None:
@@ -259,8 +260,8 @@ def refuse_many_categories(column: pd.Series, where: str) -> None:
     found = category_text(column).nunique()
     if found > MAX_CATEGORIES:
         raise UserError(
-            f"{where}: column {column.name!r} has {found:,} different values, too many for one "
-            "column each; list it under data.drop"
+            f"{where}: column {quoted(column.name)} has {found:,} different values, too many "
+            "for one column each; list it under data.drop"
         )
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from lrlab.data.columns import choose_columns, how_read
+from lrlab.data.columns import choose_columns, how_read, with_notes
 from lrlab.data.encode import split_and_encode
 from lrlab.data.missing import usable_rows
 from lrlab.data.problem import Problem
@@ -29,13 +29,17 @@ def load_table(data: CsvData | ParquetData, seed: int, dtype: torch.dtype) -> Pr
     where = str(data.path)
     frame = read_table(data)
     choice = choose_columns(frame, data, where, index_names(data))
-    used = frame[[*choice.numeric, *choice.categorical, data.target]]
+    reading = how_read(frame, choice, data.target)
+    left_out = [column.name for column in reading if column.read_as == "left out"]
+    frame = frame.drop(columns=left_out)
     written = partial(missing_signs, data)
-    rows, left_out = usable_rows(used, data, written)
+    notes = {name: _taken_for_missing(written(name)) for name in _with_missing_text(frame)}
+    rows, costs = usable_rows(frame, data, written)
     target = rows[data.target]
-    y, labels = encode_target(
-        as_classes(target) if len(rows) < len(frame) else target, data.positive, where
-    )
+    if frame[data.target].isna().any():
+        target = as_classes(target)
+    del frame  # large, where `rows` are not all of it
+    y, labels = encode_target(target, data.positive, where)
     problem = split_and_encode(
         rows,
         y,
@@ -47,10 +51,11 @@ def load_table(data: CsvData | ParquetData, seed: int, dtype: torch.dtype) -> Pr
         where,
         impute=data.missing == "impute",
     )
-    notes = {name: _taken_for_missing(written(name)) for name in _with_missing_text(used)}
-    reading = how_read(frame, choice, data.target, rows, y, notes)
     return replace(
-        problem, reading=reading, rows_left_out=left_out, cells=how_cells_are_read(data)
+        problem,
+        reading=with_notes(reading, rows, y, notes),
+        rows_left_out=costs,
+        cells=how_cells_are_read(data),
     )
 
 
