@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import ast
+import io
 import json
 import logging
-from collections.abc import Iterator
+import shutil
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,10 +21,13 @@ from mlflow.entities import LoggedModel
 
 from lrlab import make_spec, track
 from lrlab.data import LogisticRegression, load_problem
+from lrlab.model import predictor
 from lrlab.model.log import load_weights
 from lrlab.sweep import SweepResult, run_sweep
 from lrlab.track import Store
-from support import tiny
+from support import Outcome, tiny
+
+Cli = Callable[..., Outcome]
 
 
 @dataclass(frozen=True)
@@ -46,8 +52,6 @@ def make_table() -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def logged(tmp_path_factory: pytest.TempPathFactory, empty_store: Path) -> Iterator[Logged]:
-    import shutil
-
     folder = tmp_path_factory.mktemp("logged")
     shutil.copy(empty_store, folder / "mlflow.db")
     uri = f"sqlite:///{folder / 'mlflow.db'}"
@@ -156,3 +160,137 @@ def test_mlflow_evaluates_it(logged: Logged) -> None:
     predicted = logged.model.predict(logged.table)["prediction"]
     right = (predicted == logged.table["label"]).mean()
     assert found.metrics["accuracy_score"] == pytest.approx(right)
+
+
+# --- lrlab predict and show --coefficients -------------------------------------------------------
+
+
+def frame_of(text: str) -> pd.DataFrame:
+    return pd.read_csv(io.StringIO(text))
+
+
+@pytest.mark.parametrize(
+    "named", ["name", "run id", "start of it", "registered", "runs:/", "folder"]
+)
+def test_predict_takes_a_sweep_or_a_model_by_any_of_its_names(
+    logged: Logged, cli: Cli, tmp_path: Path, named: str
+) -> None:
+    run_id = logged.result.run_id
+    name = {
+        "name": "filled",
+        "run id": run_id,
+        "start of it": run_id[:6],
+        "registered": "models:/clients/1",
+        "runs:/": f"runs:/{run_id}/model",
+        "folder": logged.page.artifact_location,
+    }[named]
+    logged.table.to_csv(tmp_path / "t.csv", index=False)
+    done = cli("predict", name, str(tmp_path / "t.csv"), "--tracking-uri", logged.store.uri)
+    assert done.code == 0, done.err
+    pd.testing.assert_frame_equal(
+        frame_of(done.out), logged.model.predict(logged.table), check_dtype=True, rtol=1e-14
+    )
+
+
+def test_predict_reads_parquet_as_csv_and_writes_a_file(
+    logged: Logged, cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lrlab.model.tables.ROWS", 32)  # several parts
+    logged.table.to_csv(tmp_path / "t.csv", index=False)
+    logged.table.to_parquet(tmp_path / "t.parquet")
+    where = ("--tracking-uri", logged.store.uri, "--threshold", "0.7")
+    for kind in ("csv", "parquet"):
+        out = tmp_path / f"{kind}.out"
+        done = cli("predict", "filled", str(tmp_path / f"t.{kind}"), *where, "-o", str(out))
+        assert done.out == f"90 rows in {out}\n"
+    assert (tmp_path / "csv.out").read_bytes() == (tmp_path / "parquet.out").read_bytes()
+    found = pd.read_csv(tmp_path / "csv.out")
+    assert (found["prediction"] == (found["probability_1"] >= 0.7)).all()
+    usual = logged.model.predict(logged.table)
+    np.testing.assert_allclose(found["probability_1"], usual["probability_1"], rtol=1e-14)
+
+
+def test_predict_says_what_is_wrong_and_leaves_no_half_file(
+    logged: Logged, cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lrlab.model.tables.ROWS", 32)
+    path, out = tmp_path / "t.csv", tmp_path / "p.csv"
+
+    def refusal(table: pd.DataFrame, name: str = "filled") -> str:
+        table.to_csv(path, index=False)
+        where = ("--tracking-uri", logged.store.uri)
+        done = cli("predict", name, str(path), *where, "-o", str(out))
+        assert done.code == 2, done.err
+        assert set(tmp_path.iterdir()) == {path}
+        return done.err.removeprefix("Error: ")
+
+    text = logged.table.astype({"age": object})
+    text.loc[70, "age"] = "old"
+    assert refusal(text) == (
+        f"{path}: column 'age' should hold numbers, but holds 'old' (first in row 71)\n"
+    )
+    assert refusal(logged.table.drop(columns=["age", "colour"])) == (
+        f"{path}: the table has no columns 'age', 'colour'; the model needs 'age', 'income', "
+        "'colour'\n"
+    )
+    assert refusal(logged.table, "nobody").startswith("no sweep 'nobody' here")
+
+
+def test_a_table_with_another_hand_s_text_in_a_later_part_is_read_as_a_whole(
+    logged: Logged, cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Numbers until row 70, then one with blanks around it: text, which the model takes."""
+    monkeypatch.setattr("lrlab.model.tables.ROWS", 32)
+    text = logged.table.astype({"age": object})
+    text.loc[70, "age"] = "True"
+    text.to_csv(tmp_path / "t.csv", index=False)
+    done = cli("predict", "filled", str(tmp_path / "t.csv"), "--tracking-uri", logged.store.uri)
+    expected = logged.model.predict(logged.table.assign(age=text["age"].replace("True", 1)))
+    pd.testing.assert_frame_equal(frame_of(done.out), expected, rtol=1e-14)
+
+
+def test_show_lists_the_coefficients(logged: Logged, cli: Cli) -> None:
+    where = ("--tracking-uri", logged.store.uri)
+    listed = cli("show", "filled", "--coefficients", *where)
+    assert "log odds of 1 against 0" in listed.out
+    found = json.loads(cli("show", "filled", "--coefficients", "--json", *where).out)
+    rows = {row["name"]: row for row in found["coefficients"]}
+    assert list(rows) == ["age", "income", "colour_blue", "colour_green", "colour_red"]
+    assert all(name in listed.out for name in rows)
+    one, other = (logged.table.head(1).assign(age=age, income=0.0) for age in (40, 41))
+    p, q = (logged.model.predict(each)["probability_1"][0] for each in (one, other))
+    odds = (q / (1 - q)) / (p / (1 - p))
+    assert rows["age"]["odds_ratio"] == pytest.approx(odds, rel=1e-6)
+    spread = rows["age"]["per_standard_deviation"] / rows["age"]["per_unit"]
+    assert spread == pytest.approx(logged.table["age"].std(), rel=0.1)
+    weights = load_weights(logged.store, logged.result.best.run_id)["features.weight"][0]
+    assert rows["colour_red"]["per_unit"] == float(weights[4])
+
+
+def test_predicting_needs_nothing_that_needs_torch() -> None:
+    package = Path(predictor.__file__).parents[1]
+    seen: set[str] = set()
+    left = ["lrlab.cli.predict", "lrlab.model.locate", "lrlab.model.tables"]
+    while left:
+        name = left.pop()
+        if name in seen:
+            continue
+        seen.add(name)
+        path = package.joinpath(*name.split(".")[1:])
+        file = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+        for node in ast.parse(file.read_text()).body:
+            if isinstance(node, ast.Import):
+                assert "torch" not in {alias.name for alias in node.names}, name
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                assert node.module.partition(".")[0] != "torch", name
+                inside = [f"{node.module}.{alias.name}" for alias in node.names]
+                left += [
+                    each
+                    for each in (node.module, *inside)
+                    if each.startswith("lrlab") and _is_module(package, each)
+                ]
+
+
+def _is_module(package: Path, name: str) -> bool:
+    path = package.joinpath(*name.split(".")[1:])
+    return path.is_dir() or path.with_suffix(".py").is_file()

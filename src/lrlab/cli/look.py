@@ -98,12 +98,16 @@ Examples:
   lrlab show quickstart
   lrlab show 3f2a91c0 --top 20
   lrlab show quickstart --follow
+  lrlab show quickstart --coefficients
 """
 )
 @click.argument("sweep", required=False)
 @click.option("-f", "--follow", is_flag=True, help="Wait until it ends, and show how it goes on.")
 @click.option(
     "--top", type=click.IntRange(min=0), default=10, show_default=True, help="Runs shown."
+)
+@click.option(
+    "--coefficients", is_flag=True, help="Show the best model's coefficients and odds ratios."
 )
 @tracking_option
 @json_option
@@ -112,6 +116,7 @@ def show(
     sweep: str | None,
     follow: bool,
     top: int,
+    coefficients: bool,
     tracking_uri: str | None,
     as_json: bool,
     verbose: bool,
@@ -128,6 +133,12 @@ def show(
 
         show_progress(store, info.run_id)
         info = track.load_sweep(store, info.run_id)
+    if coefficients:
+        from lrlab.cli.coefficients import show_coefficients
+        from lrlab.model.locate import load_numbers
+
+        show_coefficients(load_numbers(info.run_id, store.uri), as_json)
+        return 0
     spec = track.load_sweep_spec(store, info)
     runs = track.runs_frame(track.recorded_runs(store, info))
     best = rank_runs(runs, objective=spec.objective, direction=spec.measure.direction).head(top)

@@ -74,19 +74,25 @@ def logits(record: dict[str, Any], table: pd.DataFrame) -> tuple[np.ndarray, np.
 
     Columns are added one by one, always in the same order, so that equal rows get equal logits.
     """
-    names = [column["name"] for column in record["columns"]]
-    absent = [name for name in names if name not in table.columns]
-    if absent:
-        raise ValueError(
-            f"the table has no {_plural(len(absent), 'column')} {_some(absent)}; the model needs "
-            f"{_some(names)}"
-        )
+    lacking_names = lacking_columns(record, table.columns)
+    if lacking_names:
+        raise ValueError(lacking_names)
     z = np.full(len(table), record["intercept"]["standardised"])
     lacking = np.zeros(len(table), dtype=bool)
     for column in record["columns"]:
         add = _add_numbers if column["kind"] == "numeric" else _add_categories
         lacking |= add(z, column, table[column["name"]], record)
     return z, lacking
+
+
+def lacking_columns(record: dict[str, Any], found: Any) -> str:
+    """What to say if a table with the columns `found` lacks some; empty if it does not."""
+    names = [column["name"] for column in record["columns"]]
+    absent = [name for name in names if name not in found]
+    if not absent:
+        return ""
+    which = f"{_plural(len(absent), 'column')} {_some(absent)}"
+    return f"the table has no {which}; the model needs {_some(names)}"
 
 
 def _add_numbers(
@@ -98,10 +104,10 @@ def _add_numbers(
     if column["fill"] is not None:
         x = np.where(missing, column["fill"], x)
     elif missing.any():
-        _allow_missing(missing, column["name"], record)
-    infinite = np.flatnonzero(np.isinf(x))
-    if len(infinite):
-        raise ValueError(f"column {column['name']!r} is infinite in {_rows(infinite)}")
+        _allow_missing(missing, values, record)
+    infinite = np.isinf(x)
+    if infinite.any():
+        raise ValueError(f"column {column['name']!r} is infinite in {_rows(infinite, values)}")
     x = (x - column["mean"]) / column["standard_deviation"]
     as_trained = x.astype(record["precision"]).astype(np.float64)
     z += column["coefficient_per_standard_deviation"] * as_trained
@@ -125,7 +131,7 @@ def _add_categories(
     blank = [text is None or (text not in named and _is_marker(text, record)) for text in texts]
     missing: np.ndarray = np.append(blank, True)[codes]
     if column["fill"] is None and missing.any():
-        _allow_missing(missing, column["name"], record)
+        _allow_missing(missing, values, record)
     parts = [
         coefficients.get(column["fill"] if gone else text, 0.0)
         for text, gone in zip([*texts, None], [*blank, True], strict=True)
@@ -134,10 +140,10 @@ def _add_categories(
     return missing if column["fill"] is None else np.zeros(len(values), dtype=bool)
 
 
-def _allow_missing(missing: np.ndarray, name: str, record: dict[str, Any]) -> None:
+def _allow_missing(missing: np.ndarray, values: pd.Series, record: dict[str, Any]) -> None:
     if record["missing"] != "drop":
         raise ValueError(
-            f"column {name!r} lacks a value in {_rows(np.flatnonzero(missing))}; training had no "
+            f"column {values.name!r} lacks a value in {_rows(missing, values)}; training had no "
             "missing values in it, so there is nothing to put there"
         )
 
@@ -166,10 +172,11 @@ def _parsed(values: pd.Series, name: str, record: dict[str, Any]) -> np.ndarray:
     cells = [_cell(value, record) for value in found]
     wrong = [value for value, number in zip(found, cells, strict=True) if number is None]
     if wrong:
-        first = left[np.flatnonzero(codes == found.index(wrong[0]))[:1]]
+        first = np.zeros(len(values), dtype=bool)
+        first[left[np.flatnonzero(codes == found.index(wrong[0]))[0]]] = True
         raise ValueError(
             f"column {name!r} should hold numbers, but holds {_some(wrong)} (first in "
-            f"{_rows(first)})"
+            f"{_rows(first, values)})"
         )
     x[left] = np.append(np.array(cells, dtype=np.float64), np.nan)[codes]
     return x
@@ -246,8 +253,11 @@ def _some(values: list[Any]) -> str:
     return shown if len(values) <= SHOWN else f"{shown} and {len(values) - SHOWN:,} more"
 
 
-def _rows(numbers: np.ndarray) -> str:
-    """Row numbers, counted from 1."""
+def _rows(where: np.ndarray, values: pd.Series) -> str:
+    """Row numbers, counted from 1; of a part of a table, those of the table."""
+    numbers = np.flatnonzero(where)
+    if isinstance(values.index, pd.RangeIndex):
+        numbers = values.index.to_numpy()[numbers]
     return f"{_plural(len(numbers), 'row')} {_some([int(number) + 1 for number in numbers])}"
 
 
