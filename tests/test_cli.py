@@ -143,6 +143,17 @@ def test_a_dry_run_shows_what_became_of_a_table(tmp_path: Path, monkeypatch, cli
     assert (told["rows"], told["classes"]) == (60, ["no", "yes"])
 
 
+def test_names_from_a_table_cannot_control_the_terminal(tmp_path: Path, monkeypatch, cli) -> None:
+    monkeypatch.chdir(tmp_path)
+    rows = [f"{i % 7},{'ab'[i % 2]}\x1b[1m,{i},{'yes' if i % 3 else 'no'}" for i in range(40)]
+    (tmp_path / "t.csv").write_text("\n".join(["\x1b[31mage,plan,\x07,churn", *rows]))
+    data = {"source": "csv", "path": "t.csv", "target": "churn"}
+    (tmp_path / "tiny.yaml").write_text(yaml.safe_dump(tiny(data=data)))
+    shown = cli("sweep", "tiny.yaml", "--dry-run").out
+    assert shown.replace("\n", "").isprintable()
+    assert "columns: \\x1b[31mage, plan_b\\x1b[1m\n" in shown
+
+
 def test_set_overrides_any_key(spec_file: Path, cli) -> None:
     argv = ("sweep", str(spec_file), "--dry-run", "--json", "--set", "train.steps=7")
     done = cli(*argv, "--set", "search.space.momentum.beta=[0.1, 0.2]")

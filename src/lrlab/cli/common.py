@@ -12,9 +12,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from lrlab.wording import printable
+
 if TYPE_CHECKING:
     from lrlab.spec import SweepSpec
 
+MOST_OF_A_CELL = 300  # characters
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -123,12 +126,12 @@ def table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
 
 
 def cell(value: Any) -> str:
-    """A value in a table: four significant digits, `-` for what is missing."""
+    """A value in a table: four significant digits, `-` for what is missing, nothing hidden."""
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return "-"
     if isinstance(value, float):
         return f"{value:.4g}"
-    return str(value)
+    return printable(value, MOST_OF_A_CELL)
 
 
 def _is_number(text: str) -> bool:

@@ -246,6 +246,7 @@ def show_plan(spec: SweepSpec, documents: list[dict[str, Any]] | None) -> None:
     from lrlab.spec import describe, dump_spec
     from lrlab.spec.space import size_of_grid
     from lrlab.sweep import estimate_seconds
+    from lrlab.wording import some
 
     problem = load_problem(spec)
     reading = TableReading.of(problem)
@@ -272,14 +273,11 @@ def show_plan(spec: SweepSpec, documents: list[dict[str, Any]] | None) -> None:
         )
         return
     click.echo(dump_spec(spec).rstrip() + "\n")
-    columns = ", ".join(problem.feature_names[:MOST_COLUMNS])
-    if len(problem.feature_names) > MOST_COLUMNS:
-        columns += f" and {len(problem.feature_names) - MOST_COLUMNS:,} more"
     click.echo(f"Data: {problem.description}")
     click.echo(f"      {100 * problem.share_of_class_1:.1f} % of the rows are of class 1")
     if sentence := base_rate(baseline_of(problem), spec.objective):
         click.echo(f"      {sentence}")
-    click.echo(f"      columns: {columns}\n")
+    click.echo(f"      columns: {some(problem.feature_names, MOST_COLUMNS)}\n")
     if reading.columns:
         click.echo(reading_text(reading) + "\n")
     rows = [(key, describe(domain), _only_where(key)) for key, domain in spec.search.space.items()]
