@@ -53,6 +53,15 @@ def test_a_budget_that_is_spent_leaves_the_rest_out_and_says_so(problem: Problem
     assert "optimum of 20 of 20 objectives is not known" in found.note
 
 
+def test_data_that_are_too_large_are_left_alone(
+    problem: Problem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lrlab.optimum.background.MOST", 10)
+    found = compute_optima(problem, path("hinge"), 100)
+    assert found.found == {}
+    assert "because the data are too large" in found.note
+
+
 def test_what_is_recorded_is_not_computed_again(
     problem: Problem, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from queue import SimpleQueue
 
 import torch
@@ -18,7 +17,8 @@ from lrlab.optimum.record import Optima
 BUDGET = 20.0  # seconds of computing for the optima of a sweep, or
 SHARE = 0.2  # of the time since they were first asked for, if that is more
 AT_THE_END = 5.0  # seconds at most to wait for it to notice
-BESIDE = 2**26  # numbers of data; larger ones are not held twice while others train
+MOST = 2**27  # numbers of data; for larger ones nothing is looked for
+BESIDE = 2**25  # numbers of data; larger ones are not held twice while others train
 
 
 class _Stopped(Exception):
@@ -50,20 +50,12 @@ class OptimumFinder:
         known: Optima | None = None,
         budget: float = BUDGET,
     ) -> None:
-        digest = problem.digest()
-        if known is None or known.data_digest not in ("", digest):
+        if known is None or known.data_digest not in ("", problem.digest()):
             known = Optima({}, "", 0.0, 0, 0)
-        self._known = replace(
-            known,
-            precision=torch.finfo(problem.x_train.dtype).eps,
-            n_rows=len(problem.y_train),
-            batch_rows=batch_rows,
-            left_out=(),
-            budget=budget,
-            data_digest=digest,
-        )
+        self._problem, self._batch_rows = problem, batch_rows
         self._solver = Solver(problem, self._check)
-        self._budget, self._began = budget, time.monotonic()
+        self._budget = self._allowed = budget
+        self._began = time.monotonic()
         self._found: dict[Objective, Optimum] = dict(known.found)
         self._wanted: dict[Objective, None] = dict.fromkeys(known.found)
         self._queue: SimpleQueue[Sequence[Objective] | None] = SimpleQueue()
@@ -72,7 +64,7 @@ class OptimumFinder:
         self._separation = known.separation
         # a daemon: nobody waits for a step of it when the process ends
         self._thread = threading.Thread(target=self._work, name="lrlab-optima", daemon=True)
-        self._beside = problem.x_train.numel() <= BESIDE
+        self._numbers = problem.x_train.numel()
 
     def want(self, objectives: Iterable[Objective]) -> None:
         """Ask for more optima; returns at once."""
@@ -80,7 +72,8 @@ class OptimumFinder:
         self._wanted |= dict.fromkeys(fresh)
         if fresh:
             self._queue.put(fresh)
-            self._start(self._beside)
+            if self._numbers <= BESIDE:
+                self._start()
 
     def result(self) -> Optima:
         """All that was asked for, or what the budget was enough for; waits for it.
@@ -89,16 +82,27 @@ class OptimumFinder:
             Exception: What a loss of one's own raised.
         """
         self._queue.put(None)
-        self._start(True)
-        self._done.wait()
+        too_large = self._numbers > MOST
+        if not too_large:
+            self._start()
+            self._done.wait()
         if self._failure is not None:
             raise self._failure
         found = {o: self._found[o] for o in self._wanted if o in self._found}
         left_out = tuple(o for o in self._wanted if o not in found)
-        return replace(self._known, found=found, left_out=left_out, separation=self._separation)
+        return Optima(
+            found=found,
+            separation=self._separation or self._solver.separation_so_far,
+            precision=torch.finfo(self._problem.x_train.dtype).eps,
+            n_rows=len(self._problem.y_train),
+            batch_rows=self._batch_rows,
+            left_out=left_out,
+            budget=0.0 if too_large else self._allowed,
+            data_digest=self._problem.digest(),
+        )
 
-    def _start(self, now: bool) -> None:
-        if now and self._thread.ident is None:
+    def _start(self) -> None:
+        if self._thread.ident is None:
             self._thread.start()
 
     def close(self) -> None:
@@ -111,9 +115,10 @@ class OptimumFinder:
     def _check(self) -> None:
         if self._stop.is_set():
             raise _Stopped
-        budget = max(self._budget, SHARE * (time.monotonic() - self._began))
-        if time.thread_time() > budget:
-            raise _Spent
+        if time.thread_time() > self._allowed:
+            self._allowed = max(self._budget, SHARE * (time.monotonic() - self._began))
+            if time.thread_time() > self._allowed:
+                raise _Spent
 
     def _work(self) -> None:
         torch.set_num_threads(1)  # of this thread: sums split over threads round otherwise
@@ -124,7 +129,7 @@ class OptimumFinder:
             if self._wanted and not self._separation:
                 self._separation = self._solver.separation.kind
         except (_Stopped, _Spent):
-            self._separation = self._separation or "unknown"
+            pass  # what is found is found; the rest is told as left out
         except Exception as error:  # handed over to who asks for the result
             self._failure = error
         finally:

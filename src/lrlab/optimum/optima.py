@@ -25,7 +25,7 @@ from lrlab.optimum.objectives import Objective, Optimum
 from lrlab.optimum.separability import Separation, separation
 
 WORK = 5e8  # multiplications of an iteration over the objectives that are solved together
-NUMBERS = 2**22  # rows times objectives of it, as a hinge keeps some of each
+NUMBERS = 2**20  # rows times objectives of it, as a hinge keeps some of each
 STARTS = 6  # of an objective that is not convex and has no neighbour
 STRIDE = (
     8  # of the objectives of a loss, by l2, every such one is solved first, for its neighbours
@@ -69,6 +69,12 @@ class Solver:
     def separation(self) -> Separation:
         """How far the classes are separable."""
         return separation(((2 * self.y - 1)[:, None] * self.rows).numpy(), self.check)
+
+    @property
+    def separation_so_far(self) -> str:
+        """The same, `unknown` if nobody has asked for it."""
+        found: Separation | None = vars(self).get("separation")
+        return "unknown" if found is None else found.kind
 
     @cached_property
     def spread(self) -> float:

@@ -24,7 +24,7 @@ class Optima:
         n_rows: Training rows.
         batch_rows: Rows of a step's batch.
         left_out: Objectives whose optimum was not found within the time for it.
-        budget: That time, in seconds of computing.
+        budget: That time, in seconds of computing; 0 if the data are too large to begin.
         data_digest: Of the data that they belong to; empty if it is not known.
     """
 
@@ -43,10 +43,11 @@ class Optima:
         if not self.left_out:
             return ""
         total = len(self.found) + len(self.left_out)
+        spent = f"{self.budget:,.0f} s of computing were not enough for all"
+        reason = spent if self.budget else "the data are too large"
         return (
             f"the exact optimum of {len(self.left_out):,} of {total:,} objectives is not known, "
-            f"because {self.budget:,.0f} s of computing were not enough for all; their runs have "
-            "no gap"
+            f"because {reason}; their runs have no gap"
         )
 
     def missing(self, wanted: Mapping[Objective, object] | set[Objective]) -> list[Objective]:

@@ -203,6 +203,7 @@ def objectives_table(context: ReportContext) -> pd.DataFrame:
             "l2": objective.l2,
             "optimum": optimum.value,
             "kind": optimum.kind,
+            "gap": optimum.gap,
             "gradient_norm": optimum.gradient_norm,
             "smoothness_bound": optimum.bound,
             "largest_eigenvalue": optimum.largest,

@@ -159,7 +159,8 @@ def run_sweep(
 
 def _optimum_finder(recorder: Recorder, problem: Problem) -> OptimumFinder:
     """Who finds the optima of the sweep's objectives beside the training."""
-    known = read_optima(recorder.store, recorder.info) if recorder.runs else None
+    some = recorder.runs and not recorder.is_finished
+    known = read_optima(recorder.store, recorder.info) if some else None
     return OptimumFinder(problem, batch_rows(len(problem.y_train), recorder.spec.train), known)
 
 
