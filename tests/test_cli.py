@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import click
@@ -14,7 +16,7 @@ import pytest
 import torch
 import yaml
 
-from lrlab.cli import cli as command_group
+from lrlab.cli.app import cli as command_group
 from lrlab.losses import LOSSES
 from lrlab.optimizers import OPTIMIZERS
 from lrlab.spec import load_spec
@@ -323,3 +325,72 @@ def test_a_mistake_in_the_search_is_named_once(spec_file: Path, cli) -> None:
     assert done.code == 2
     assert len(done.err.splitlines()) == 1
     assert "did you mean 'random'?" in done.err
+
+
+STARTING = """
+import lrlab.cli.interrupt as interrupt
+install = interrupt.install
+interrupt.install = lambda: (install(), print("ready", flush=True))
+from lrlab.cli import main
+main(["ls"])
+"""
+
+
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "sigterm"])
+def test_ctrl_c_five_times_over_is_one_line(sent: signal.Signals, workdir: Path) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-c", STARTING],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    for _ in range(5):
+        process.send_signal(sent)
+        time.sleep(0.03)
+    out, err = process.communicate()
+    assert (process.returncode, out, err.split()) == (130, "", ["Interrupted."])
+
+
+@pytest.mark.parametrize(
+    ("argv", "redirect", "code", "said"),
+    [
+        ("losses", ">&-", 0, ""),
+        ("losses", "| head -n 1", 0, ""),
+        (
+            "losses",
+            ">/dev/full",
+            1,
+            "the output or a file cannot be written: No space",
+        ),
+        ("losses nope", "2>/dev/full", 2, ""),
+        ("losses \x1b[31m", "", 2, r"unknown loss '\x1b[31m'"),
+    ],
+)
+def test_an_output_that_cannot_be_written_is_no_bug(
+    argv: str, redirect: str, code: int, said: str
+) -> None:
+    command = f"set -o pipefail; exec {sys.executable} -m lrlab {argv!r} {redirect}"
+    command = command.replace(repr(argv), " ".join(f"'{word}'" for word in argv.split()))
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+    assert done.returncode == code
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "Exception" not in done.stderr
+
+
+def test_what_the_system_refuses_is_no_bug(monkeypatch, cli) -> None:
+    import lrlab.doctor
+
+    def refuse(error: Exception) -> str:
+        def examine(uri: str | None) -> None:
+            raise error
+
+        monkeypatch.setattr(lrlab.doctor, "examine", examine)
+        return str(cli("doctor").err)
+
+    assert refuse(MemoryError()).startswith("Error: there is not enough memory. Take fewer")
+    assert refuse(OSError(28, "No space left", "/t/x")) == "Error: /t/x: No space left\n"
+    assert refuse(lrlab.UserError("a\x1b[2Jb" + "x" * 9999)).startswith(r"Error: a\x1b[2Jbxx")
+    assert len(refuse(lrlab.UserError("x" * 9999))) < 1100

@@ -6,7 +6,6 @@ import json
 import math
 import shlex
 import shutil
-import signal
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -143,11 +142,14 @@ def quote(text: str) -> str:
     return shlex.quote(text)
 
 
-def interrupt_on_sigterm() -> None:
-    """Treat SIGTERM (kill, docker stop) as Ctrl-C."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+def shortened(text: str, most: int) -> str:
+    """A text of at most so many characters: its begin and its end."""
+    if len(text) <= most:
+        return text
+    tail = most // 4
+    return f"{text[: most - tail - 5]} ... {text[-tail:]}"
 
 
 def wrapped(text: str) -> str:
     """A paragraph, no wider than the terminal or 100 columns."""
-    return click.wrap_text(text, width=min(shutil.get_terminal_size().columns, 100))
+    return click.wrap_text(text, width=min(max(shutil.get_terminal_size().columns, 20), 100))

@@ -15,7 +15,6 @@ import click
 
 from lrlab.cli.common import (
     cell,
-    interrupt_on_sigterm,
     json_option,
     print_json,
     table,
@@ -361,7 +360,6 @@ def ui(host: str, port: int, tracking_uri: str | None, verbose: bool) -> int:
     ]
     environment = os.environ | QUIET
     output = None if verbose else subprocess.DEVNULL
-    interrupt_on_sigterm()
     server = subprocess.Popen(
         command, env=environment, stdout=output, stderr=output, start_new_session=True
     )

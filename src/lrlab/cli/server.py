@@ -134,7 +134,6 @@ def settings_from(env_file: Path, secrets: Sequence[str] | None = None) -> Setti
 @env_file_option
 def up(local: bool, data: Path, workers: int | None, upgrade: bool, env_file: Path) -> int:
     """Run the whole server with --local, until Ctrl-C or SIGTERM; its data stay."""
-    from lrlab.cli.common import interrupt_on_sigterm
     from lrlab.server.local import address, running, watch
 
     if not local:
@@ -142,7 +141,6 @@ def up(local: bool, data: Path, workers: int | None, upgrade: bool, env_file: Pa
             "with Docker the server is started by `docker compose up -d --wait`; --local runs "
             "it without"
         )
-    interrupt_on_sigterm()
     settings = settings_from(env_file)
     if workers is not None:
         settings = settings.model_copy(update={"workers": workers})

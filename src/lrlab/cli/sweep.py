@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from lrlab.cli.common import (
-    interrupt_on_sigterm,
     json_option,
     print_json,
     quote,
@@ -132,7 +131,6 @@ def run(
     from lrlab.sweep import run_sweep
 
     track.quiet(verbose)
-    interrupt_on_sigterm()
     for caution in cautions(spec):
         click.echo(f"Note: {caution}.", err=True)
     shown = _Shown(spec, silent=quiet)

@@ -27,7 +27,7 @@ def schema_revisions(uri: str) -> tuple[str | None, str]:
     head = str(_get_latest_schema_revision())
     path = sqlite_path(uri)
     with explained(uri):
-        if path is not None and (not path.exists() or path.stat().st_size == 0):
+        if path is not None and not _is_made(path):
             return None, head
         return _revision(_engine(uri)), head
 
@@ -87,12 +87,12 @@ def create_sqlite(uri: str) -> None:
 
     path = sqlite_path(uri)
     with explained(uri):
-        if path is None or path.exists():
+        if path is None or _is_made(path):
             return
         _refuse_unwritable(path)
     making = path.with_name(f".{path.name}.making")
     with explained(uri), FileLock(f"{making}.lock"):
-        if path.exists():
+        if _is_made(path):
             return
         making.unlink(missing_ok=True)
         aside = make_url(uri).set(database=str(making))
@@ -101,6 +101,11 @@ def create_sqlite(uri: str) -> None:
         engine.dispose()
         making.rename(path)
     Path(f"{making}.lock").unlink(missing_ok=True)
+
+
+def _is_made(path: Path) -> bool:
+    """Whether there is more than an empty file, such as SQLite makes where it only looks."""
+    return path.exists() and (not path.is_file() or path.stat().st_size > 0)
 
 
 def _refuse_unwritable(path: Path) -> None:

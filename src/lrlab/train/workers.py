@@ -15,7 +15,8 @@ import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import get_context, parent_process
+from contextlib import contextmanager
+from multiprocessing import get_context, parent_process, resource_tracker
 from typing import Protocol
 
 import torch
@@ -66,7 +67,8 @@ class Processes:
             initargs=(problem, settings),
         )
         self._broken = False
-        self._warm = [self._pool.submit(os.getpid) for _ in range(count)]
+        with _deaf_to_ctrl_c():
+            self._warm = [self._pool.submit(os.getpid) for _ in range(count)]
 
     @property
     def ready(self) -> bool:
@@ -92,6 +94,17 @@ class Processes:
         self._pool.shutdown(wait=False, cancel_futures=True)
         for process in processes:
             process.terminate()
+
+
+@contextmanager
+def _deaf_to_ctrl_c() -> Iterator[None]:
+    """Processes started meanwhile never see Ctrl-C, not even while they import."""
+    resource_tracker.ensure_running()  # else its start, in between, would lift the block
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _begin(problem: Problem, settings: TrainSpec) -> None:

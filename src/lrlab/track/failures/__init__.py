@@ -11,6 +11,7 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+import alembic.util
 import requests
 import sqlalchemy.exc
 from mlflow.exceptions import MlflowException
@@ -24,6 +25,7 @@ KNOWN = (
     sqlalchemy.exc.SQLAlchemyError,
     sqlite3.Error,
     requests.exceptions.RequestException,
+    alembic.util.CommandError,  # tables that somebody else is making
     OSError,
     ImportError,  # of a database's driver
 )
