@@ -10,8 +10,9 @@ import pandas as pd
 import pytest
 
 from lrlab.data import ColumnReading, Problem, load_problem
+from lrlab.data.sources import missing_signs
 from lrlab.data.suspects import identifier
-from lrlab.spec import make_spec
+from lrlab.spec import CsvData, make_spec
 
 
 def load(path: Path, frame: pd.DataFrame, **data: Any) -> Problem:
@@ -108,3 +109,26 @@ def test_random_whole_numbers_are_hardly_ever_taken_for_identifiers() -> None:
     """Those that happen to be different among themselves are, at most once in a thousand."""
     draws = [pd.Series(RNG.integers(0, span, 30)) for span in [60, 200, 900] for _ in range(700)]
     assert sum(bool(identifier(draw)) for draw in draws) <= 2
+
+
+@pytest.mark.parametrize(
+    ("rows", "head"),
+    [
+        ("{i},{a},{b},{y}", ",a,b,y"),
+        ("{i},{a},{b},{y}", "a,b,y"),
+        ("{a},{b},{y},", "a,b,y"),
+        ("{a},{b},{y},", "a,b,y,"),
+    ],
+    ids=["an index", "row names", "separators at the end", "also of the header"],
+)
+def test_how_missing_values_are_written_is_told_however_the_rows_are_laid_out(
+    tmp_path: Path, rows: str, head: str
+) -> None:
+    lines = [
+        rows.format(i=i, a=i / 8, b=["u", "v", "NA"][i % 3], y=["no", "yes"][i * 7 % 5 > 2])
+        for i in range(40)
+    ]
+    (tmp_path / "t.csv").write_text("\n".join([head, *lines]))
+    data = CsvData(path=tmp_path / "t.csv", target="y")
+    assert missing_signs(data, "b") == {"NA": 13}
+    assert missing_signs(data, "a") == {}

@@ -130,7 +130,8 @@ def choose_columns(
     numeric = found["numeric"] if data.numeric is None else list(data.numeric)
     categorical = found["categorical"] if data.categorical is None else list(data.categorical)
     for name in numeric:
-        frame[name] = _floats(frame[name], data, where)
+        if frame[name].dtype != np.float64:
+            frame[name] = _floats(frame[name], data, where)
     for name in categorical:
         if _no_feature(frame[name]) in CLASSES.values():
             raise UserError(

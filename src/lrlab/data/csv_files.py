@@ -47,8 +47,8 @@ def read_csv(data: CsvData) -> pd.DataFrame:
     Raises:
         UserError: If the header and the rows do not go together, or the file is no text.
     """
-    path, options = data.path, csv_options(data)
-    names = _header(data, options)
+    path = data.path
+    options, names = _options(data)
     # pandas would rename the second of two equal columns.
     refuse_duplicates([name for name in names if name], str(path))
     _refuse_nul(data, names)
@@ -67,12 +67,11 @@ def _header(data: CsvData, options: dict[str, Any]) -> list[str]:
 
 def raw_column(data: CsvData, name: str) -> pd.Series:
     """One column as the text that stands in the file."""
-    options = csv_options(data)
+    options, names = _options(data)
     options["thousands"] = None
-    frame, longer = _rows(data, options, dtype=str, na_filter=False)
-    if longer:
-        names = [ROW_NAMES, *_header(data, options)]
-        frame, _ = _rows(data, options, dtype=str, na_filter=False, header=0, names=names)
+    _, longer = _rows(data, options, dtype=str, nrows=100)
+    more = {"header": 0, "names": [ROW_NAMES, *names]} if longer else {}
+    frame, _ = _rows(data, options, dtype=str, na_filter=False, usecols=[name], **more)
     return frame[name]
 
 
@@ -92,16 +91,23 @@ def _pandas(path: Path, **options: Any) -> pd.DataFrame:
     return frame
 
 
-def csv_options(data: CsvData) -> dict[str, Any]:
-    """What pandas is told; the separator that the file itself names goes before the spec's."""
+def layout(data: CsvData) -> tuple[str, int]:
+    """Separator and lines above the header; what the file itself says goes before the spec.
+
+    Raises:
+        OSError: If the file cannot be opened.
+    """
     found = sniff(data.path) if data.separator == AUTO else CsvOptions(separator=data.separator)
-    separator, skip = found.separator, data.skiprows
     with open_binary(data.path) as file:
         head = file.read(64).decode(data.encoding, errors="replace")
     named = excel_separator(head)
-    if named:
-        separator, skip = named, max(1, skip)
-    # Separators of several bytes are for the other engine, which takes signs of any length, too.
+    return (named, max(1, data.skiprows)) if named else (found.separator, data.skiprows)
+
+
+def _options(data: CsvData) -> tuple[dict[str, Any], list[str]]:
+    """What pandas is told, and the names in the header."""
+    separator, skip = layout(data)
+    # Separators of several bytes are for the other engine.
     fast = separator == BLANKS or len(separator.encode()) == 1
     options = {
         "sep": separator,
@@ -111,12 +117,15 @@ def csv_options(data: CsvData) -> dict[str, Any]:
         "thousands": data.thousands if (data.thousands or "").isascii() else None,
         "engine": "c" if fast else "python",
     }
+    names = _header(data, options)
     # A blank after each separator of the header is part of no name and no value, and so are
     # single quotes around each of its names.
-    names = _header(data, options)
-    blanks = len(names) > 1 and all(name.startswith(" ") for name in names[1:])
-    quoted_once = all(re.fullmatch("'.+'", name.strip()) for name in names)
-    return options | {"skipinitialspace": blanks, "quotechar": "'" if quoted_once else '"'}
+    if len(names) > 1 and all(name.startswith(" ") for name in names[1:]):
+        options["skipinitialspace"] = True
+    if all(re.fullmatch("'.+'", name.strip()) for name in names):
+        options["quotechar"] = "'"
+    odd = {"skipinitialspace", "quotechar"} & set(options)
+    return options, _header(data, options) if odd else names
 
 
 def _rows(data: CsvData, options: dict[str, Any], **more: Any) -> tuple[pd.DataFrame, bool]:

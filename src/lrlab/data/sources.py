@@ -10,7 +10,7 @@ import pandas as pd
 
 from lrlab.data.csv_files import (
     bad_byte,
-    csv_options,
+    layout,
     markers,
     other_reading,
     raw_column,
@@ -63,8 +63,8 @@ def how_cells_are_read(data: CsvData | ParquetData) -> dict[str, Any]:
     """
     found: dict[str, Any] = {"source": data.source}
     if isinstance(data, CsvData):
-        options = csv_options(data)
-        found |= {"separator": options["sep"], "skiprows": options["skiprows"]}
+        separator, skiprows = layout(data)
+        found |= {"separator": separator, "skiprows": skiprows}
         found["encoding"] = data.encoding
     numbers = [str(number) for number in _marked_numbers(data)]
     found |= {"decimal": data.decimal, "thousands": data.thousands, "missing_numbers": numbers}
