@@ -209,10 +209,10 @@ def test_a_sweep_whose_tag_is_broken_is_listed_with_a_line_that_names_it(
 ) -> None:
     from lrlab.track import sweeps
 
-    def changed(run: Run, experiment: str) -> object:
+    def changed(store: Any, run: Run, experiment: str) -> object:
         tags = {k: v for k, v in run.data.tags.items() if k != f"lrlab.{name}"}
         run.data._tags = tags | ({f"lrlab.{name}": value} if value is not None else {})
-        return original(run, experiment)
+        return original(store, run, experiment)
 
     original = sweeps.sweep_info
     monkeypatch.setattr(sweeps, "sweep_info", changed)

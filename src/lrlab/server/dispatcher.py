@@ -25,7 +25,7 @@ from lrlab.scratch import lasting_folder
 from lrlab.server.healthcheck import HEARTBEAT
 from lrlab.server.job import EXECUTOR, INTERRUPTED, MIRROR
 from lrlab.server.job_process import Job
-from lrlab.server.leader_lock import DatabaseLock
+from lrlab.server.leader_lock import leader_lock
 from lrlab.server.queue import Queued, next_up, read_queue
 from lrlab.server.settings import (
     PREFIX,
@@ -38,6 +38,7 @@ from lrlab.server.settings import (
 )
 from lrlab.track import Store
 from lrlab.track import mlflow_schema as schema
+from lrlab.track.locks.database import DatabaseLock
 from lrlab.track.store import explained
 from lrlab.track.sweeps import sound_tags
 
@@ -230,7 +231,7 @@ class Dispatcher:
 
 def dispatch(settings: Settings) -> None:
     """Run submitted sweeps until this process is stopped."""
-    lock = DatabaseLock(settings.database(TRACKING))
+    lock = leader_lock(settings.database(TRACKING))
     while True:
         try:
             with lock:

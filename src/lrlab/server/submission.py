@@ -22,7 +22,7 @@ from lrlab.errors import UserError
 from lrlab.scratch import scratch_folder
 from lrlab.server.settings import Limits
 from lrlab.spec import BlobsData, CsvData, ParquetData, SweepSpec, dump_spec, parse_dumped_spec
-from lrlab.track import lock
+from lrlab.track import locks
 from lrlab.track import mlflow_schema as schema
 from lrlab.track.begun import find_begun
 from lrlab.track.open_sweep import create_sweep, identity, refuse_if_run_elsewhere
@@ -111,10 +111,10 @@ def accept(
         )
     check_data(spec, table)
     check_limits(spec, table, limits)
-    with lock.turn(identity(store, spec)):
+    with locks.turn(store.uri, identity(spec)):
         info = None if new else find_begun(store, spec)
         if info is not None:
-            refuse_if_run_elsewhere(info)
+            refuse_if_run_elsewhere(store, info)
             if _in_hand(info):
                 return Accepted(info.run_id, info.state)
             if info.state == schema.FINISHED and info.trials >= spec.n_trials:

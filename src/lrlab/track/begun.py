@@ -21,7 +21,7 @@ def find_begun(store: Store, spec: SweepSpec, data: str | None = None) -> SweepI
         spec: What to run.
         data: `Problem.digest()`: a sweep that began on other data is none of this spec.
     """
-    begun = _of_this_spec(store, spec)
+    begun = sweeps_of(store, spec)
     return next((info for info in begun if data is None or _is_on(info, data)), None)
 
 
@@ -33,7 +33,7 @@ def why_another(store: Store, spec: SweepSpec, data: str | None = None) -> str:
         spec: What to run, of which `find_begun` found no sweep.
         data: `Problem.digest()`, if it is known.
     """
-    for info in _of_this_spec(store, spec):
+    for info in sweeps_of(store, spec):
         if info.tags[schema.SPEC_DIGEST] == spec.digest():
             return (
                 f"the data are read otherwise than when the sweep {_called(info)} (by another "
@@ -46,7 +46,7 @@ def why_another(store: Store, spec: SweepSpec, data: str | None = None) -> str:
     return ""
 
 
-def _of_this_spec(store: Store, spec: SweepSpec) -> list[SweepInfo]:
+def sweeps_of(store: Store, spec: SweepSpec) -> list[SweepInfo]:
     """Sweeps with the digest of a spec, the latest first; then those of lrlab 0.1.0."""
     digests = dict.fromkeys((spec.digest(), digest_by_path(spec)))
     return [

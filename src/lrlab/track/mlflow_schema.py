@@ -47,6 +47,7 @@ REASON = "lrlab.reason"
 DONE = "lrlab.runs_done"
 OWNER = "lrlab.owner"
 HEARTBEAT = "lrlab.heartbeat"
+LEASE = "lrlab.lease"  # tells one owner from another
 BEST_RUN = "lrlab.best_run"
 VERDICT = "lrlab.verdict"
 MODEL = "lrlab.model_of"

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 
 from mlflow.entities import Experiment
 
 from lrlab.data import Problem, TableReading
 from lrlab.errors import LrlabError, NotPermitted, UserError
 from lrlab.spec import SweepSpec
-from lrlab.track import lock
+from lrlab.track import locks
 from lrlab.track import mlflow_schema as schema
-from lrlab.track.begun import find_begun, why_another
+from lrlab.track.begun import find_begun, sweeps_of, why_another
 from lrlab.track.location import FOLDER_TAG, store_folder
 from lrlab.track.recorder import Recorder
 from lrlab.track.store import Store, explained
@@ -49,21 +50,25 @@ def open_sweep(
             is another user's.
     """
     with owner_explained(store, spec), ExitStack() as stack:
-        with lock.turn(identity(store, spec)):
+        with locks.turn(store.uri, identity(spec)):
             info = _chosen(store, spec, problem.digest(), new, run_id)
             if info is None:
                 if not new and (why := why_another(store, spec, problem.digest())):
                     on_note(why)
-                info = create_sweep(store, spec, store.user or schema.user(), lock.sign_of_life())
+                info = create_sweep(store, spec, store.user or schema.user(), locks.sign_of_life())
+                if store.is_server and not new:
+                    _give_way_to_a_twin(store, spec, info, problem.digest())
             _refuse_other_data(info, problem)
             looked_at = _finished(store, spec, info)
             if looked_at is None:
-                stack.enter_context(lock.only_one(info.run_id, spec.name))
+                held = stack.enter_context(locks.only_one(store.uri, info.run_id, spec.name))
         if looked_at is not None:
             yield looked_at
             return
         _refuse_former_place(store, info)
-        recorder = Recorder(store, spec, _complete_begin(store, spec, info, problem))
+        lease = stack.enter_context(closing(locks.Lease(store, info.run_id, held.holds)))
+        lease.take()
+        recorder = Recorder(store, spec, _complete_begin(store, spec, info, problem), lease)
         recorder.tidy_up()
         try:
             yield recorder
@@ -89,23 +94,23 @@ def owner_explained(store: Store, spec: SweepSpec) -> Iterator[None]:
         ) from error
 
 
-def identity(store: Store, spec: SweepSpec) -> str:
-    """What two processes that would begin the same sweep have in common."""
-    return f"{store.uri}|{spec.experiment_name}|{spec.digest()}"
+def identity(spec: SweepSpec) -> str:
+    """What two processes that would begin the same sweep in a store have in common."""
+    return f"{spec.experiment_name}|{spec.digest()}"
 
 
-def refuse_if_run_elsewhere(info: SweepInfo) -> None:
+def refuse_if_run_elsewhere(store: Store, info: SweepInfo) -> None:
     """Make sure that no other machine is running a sweep.
 
     Raises:
         LrlabError: If one gave a sign of life lately.
     """
-    age = lock.alive_elsewhere(info.tags)
+    age = locks.running_elsewhere(store.uri, info.tags)
     if info.state == schema.RUNNING and age is not None:
         raise LrlabError(
             f"the sweep {info.name!r} is being run by {info.tags[schema.OWNER]} (last sign of "
             f"life {age:.0f} s ago); wait for it, or start a second one with --new. If that "
-            f"process is gone, it can be resumed in {lock.STALE - age:.0f} s"
+            f"process is gone, it can be resumed in {locks.STALE - age:.0f} s"
         )
 
 
@@ -125,6 +130,27 @@ def create_sweep(store: Store, spec: SweepSpec, user: str, more: dict[str, str])
         run = store.client.create_run(experiment_id(store, spec), tags=tags, run_name=spec.name)
         store.client.log_batch(run.info.run_id, params=schema.sweep_params(spec))
     return load_sweep(store, run.info.run_id)
+
+
+def _give_way_to_a_twin(store: Store, spec: SweepSpec, info: SweepInfo, data: str) -> None:
+    """Where no lock spans machines: of two sweeps that began at once, the first one stays.
+
+    Raises:
+        LrlabError: If this one was not the first; it is deleted.
+    """
+    time.sleep(locks.SETTLE)
+    twins = [
+        twin
+        for twin in sweeps_of(store, spec)
+        if twin.run_id != info.run_id
+        and (twin.started, twin.run_id) < (info.started, info.run_id)
+        and twin.tags.get(schema.DATA_DIGEST, data) == data
+        and locks.running_elsewhere(store.uri, twin.tags) is not None
+    ]
+    for twin in twins:
+        with explained(store.uri):
+            store.client.delete_run(info.run_id)
+        refuse_if_run_elsewhere(store, twin)
 
 
 def experiment_id(store: Store, spec: SweepSpec) -> str:
@@ -169,7 +195,7 @@ def _chosen(
             f"`lrlab show {info.run_id[:8]} --follow` watches it, `lrlab cancel` stops it, --new "
             "starts a second one here"
         )
-    refuse_if_run_elsewhere(info)
+    refuse_if_run_elsewhere(store, info)
     return info
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,11 +17,11 @@ from lrlab.notes import listed, note
 from lrlab.scratch import scratch_folder
 from lrlab.search import batches
 from lrlab.spec import SweepSpec, dump_spec
-from lrlab.track import lock
 from lrlab.track import mlflow_schema as schema
 from lrlab.track.artifacts import DamagedArtifact, damaged_file, local_folder, whole_files
 from lrlab.track.children import children, running
 from lrlab.track.histories import curves_file, histories_table, history_writer
+from lrlab.track.locks import Lease
 from lrlab.track.read import load_history, note_faults
 from lrlab.track.recorded import Fault, RecordedRun, Sorted, sort_out
 from lrlab.track.store import Store, explained
@@ -44,11 +44,15 @@ class Recorder:
         runs: What is recorded so far, by (trial, replicate).
     """
 
-    def __init__(self, store: Store, spec: SweepSpec, info: SweepInfo) -> None:
+    def __init__(
+        self, store: Store, spec: SweepSpec, info: SweepInfo, lease: Lease | None = None
+    ) -> None:
         self.store, self.spec, self.info = store, spec, info
         self.runs: dict[Key, RecordedRun] = {}
         self._histories: dict[str, Trajectory] = {}
-        self._last_beat = time.monotonic()
+        self._lease = lease
+        if lease is not None:
+            lease.more = self._progress
         self._open = True
         self._best_steps: set[int] | None = None  # that have a point of the best objective
         self._curves: set[str] | None = None
@@ -84,7 +88,7 @@ class Recorder:
         for run_id in found.unfinished:
             remove_run(self.store, run_id)
         note_faults(self.info, faults, "moved to MLflow's trash and trained again")
-        with explained(self.store.uri):
+        with self._writing():
             for run_id in (*found.repeated, *(fault.run_id for fault in faults)):
                 self.store.client.delete_run(run_id)
 
@@ -132,23 +136,22 @@ class Recorder:
 
     def resume(self) -> None:
         """Mark the sweep as running, by this process, with the spec's number of trials."""
-        tags = lock.sign_of_life() | {
+        tags = {
             schema.STATE: schema.RUNNING,
             schema.TRIALS: str(max(self.spec.n_trials, self.info.trials)),
-            schema.DONE: str(len(self.runs)),
+            **self._progress(),
         }
-        with explained(self.store.uri):
+        with self._writing():
             self.store.client.update_run(self.info.run_id, status="RUNNING")
             self._set_tags(tags)
             self.store.client.log_text(self.info.run_id, dump_spec(self.spec), schema.SPEC_FILE)
 
     def record(self, finished: Finished) -> None:
         """Write finished runs, in one transaction where the store allows it."""
-        self._beat()
         where = (self.info.experiment_id, self.info.run_id)
-        for (run, trajectory), run_id in zip(
-            finished, self._writer(self.store, *where, finished), strict=True
-        ):
+        with self._writing():
+            ids = self._writer(self.store, *where, finished)
+        for (run, trajectory), run_id in zip(finished, ids, strict=True):
             self.runs[run.key] = as_recorded(run, trajectory, run_id)
             self._histories[run_id] = replace(trajectory, files=None)
 
@@ -162,7 +165,7 @@ class Recorder:
         """
         ids = [self.runs[key].run_id for key in keys]
         fresh = any(run_id in self._histories for run_id in ids)
-        with explained(self.store.uri):
+        with self._writing():
             there = self._recorded_best()
             points = [point for point in schema.corners(best) if point[0] not in there]
             name = curves_file(index)
@@ -201,7 +204,7 @@ class Recorder:
         """
         for stray in running(self.store, self.info.run_id, self.info.experiment_id):
             remove_run(self.store, stray.run_id)  # created twice, as its first answer got lost
-        with explained(self.store.uri):
+        with self._writing():
             self.store.client.log_artifacts(self.info.run_id, str(folder), schema.REPORT_FOLDER)
             tags = {
                 "mlflow.note.content": description,
@@ -215,7 +218,7 @@ class Recorder:
 
     def log_text(self, text: str, name: str) -> None:
         """Log a text file to the parent run."""
-        with explained(self.store.uri):
+        with self._writing():
             self.store.client.log_text(self.info.run_id, text, name)
 
     def mark(self, state: str, status: str) -> None:
@@ -226,21 +229,27 @@ class Recorder:
         if not self._open:
             return
         try:
-            with explained(self.store.uri):
-                self._set_tags({schema.STATE: state, schema.DONE: str(len(self.runs))})
-                for tag in (schema.OWNER, schema.HEARTBEAT):
+            with self._writing():
+                if self._lease is not None:
+                    self._lease.close()
+                self._set_tags({schema.STATE: state, **self._progress()})
+                for tag in (schema.OWNER, schema.LEASE, schema.HEARTBEAT):
                     self.store.client.delete_tag(self.info.run_id, tag)
                 self.store.client.set_terminated(self.info.run_id, status)
         except LrlabError:
             if state == schema.FINISHED:
                 raise  # on the way out of another failure that one is the news
 
-    def _beat(self) -> None:
-        """Now and then, say that this process is alive and how far it is."""
-        if time.monotonic() - self._last_beat > lock.BEAT:
-            self._last_beat = time.monotonic()
-            with explained(self.store.uri):
-                self._set_tags(lock.sign_of_life() | {schema.DONE: str(len(self.runs))})
+    def _progress(self) -> dict[str, str]:
+        return {schema.DONE: str(len(self.runs))}
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """Around everything that writes: a sweep that another process has is left alone."""
+        if self._lease is not None:
+            self._lease.check()
+        with explained(self.store.uri):
+            yield
 
     def _set_tags(self, tags: Mapping[str, str]) -> None:
         self.store.client.log_batch(self.info.run_id, tags=schema.as_tags(tags))

@@ -16,7 +16,7 @@ from lrlab.notes import listed, note
 from lrlab.spec import SweepSpec, parse_dumped_spec
 from lrlab.track import mlflow_schema as schema
 from lrlab.track.artifacts import DamagedArtifact, fetched
-from lrlab.track.lock import is_alive
+from lrlab.track.locks import is_alive
 from lrlab.track.pages import all_experiments, all_runs
 from lrlab.track.store import Store, explained
 from lrlab.track.tags import equals, is_count, is_number
@@ -119,7 +119,7 @@ def list_sweeps(store: Store, filter_string: str = "") -> list[SweepInfo]:
             f"alone: {listed(lost)}"
         )
     runs.sort(key=lambda run: -run.info.start_time)
-    sweeps = [sweep_info(run, experiments[run.info.experiment_id]) for run in runs]
+    sweeps = [sweep_info(store, run, experiments[run.info.experiment_id]) for run in runs]
     _note_faults(sweeps)
     return sweeps
 
@@ -180,12 +180,12 @@ def load_sweep(store: Store, run_id: str) -> SweepInfo:
     with explained(store.uri):
         run = store.client.get_run(run_id)
         experiment = store.client.get_experiment(run.info.experiment_id)
-    info = sweep_info(run, experiment.name)
+    info = sweep_info(store, run, experiment.name)
     _note_faults([info])
     return info
 
 
-def sweep_info(run: MlflowRun, experiment: str) -> SweepInfo:
+def sweep_info(store: Store, run: MlflowRun, experiment: str) -> SweepInfo:
     """A parent run as SweepInfo."""
     tags, faults = sound_tags(run.data.tags)
     params = run.data.params
@@ -203,11 +203,11 @@ def sweep_info(run: MlflowRun, experiment: str) -> SweepInfo:
     ended = run.info.end_time
     state = tags.get(schema.STATE) or _STATE_OF[run.info.status]
     if state == schema.FINISHED and run.info.status == "RUNNING":
-        state = schema.RUNNING if is_alive(run.info.run_id, tags) else "interrupted"
+        state = schema.RUNNING if is_alive(store.uri, run.info.run_id, tags) else "interrupted"
     elif (
         state == schema.RUNNING
         and schema.SUBMITTED_BY not in tags  # the dispatcher will take it up
-        and not is_alive(run.info.run_id, tags)
+        and not is_alive(store.uri, run.info.run_id, tags)
     ):
         state = "interrupted"
     return SweepInfo(
