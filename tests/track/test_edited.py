@@ -19,7 +19,7 @@ from lrlab.scratch import scratch_folder
 from lrlab.server.queue import read_queue
 from lrlab.spec import make_spec
 from lrlab.sweep import SweepResult, run_sweep
-from lrlab.track import Recorder, connect, find_sweep, list_sweeps
+from lrlab.track import Recorder, Store, connect, find_sweep, list_sweeps
 from lrlab.track.open_sweep import experiment_id
 from support import move_store, tiny
 
@@ -209,7 +209,7 @@ def test_a_sweep_whose_tag_is_broken_is_listed_with_a_line_that_names_it(
 ) -> None:
     from lrlab.track import sweeps
 
-    def changed(store: Any, run: Run, experiment: str) -> object:
+    def changed(store: Store, run: Run, experiment: str) -> object:
         tags = {k: v for k, v in run.data.tags.items() if k != f"lrlab.{name}"}
         run.data._tags = tags | ({f"lrlab.{name}": value} if value is not None else {})
         return original(store, run, experiment)

@@ -6,12 +6,12 @@ import tempfile
 from pathlib import Path
 
 import sqlalchemy
-from filelock import FileLock
 from sqlalchemy.engine import Engine, make_url
 
 from lrlab.errors import LrlabError
 from lrlab.track.address import sqlite_path, without_password
 from lrlab.track.failures import explained
+from lrlab.track.file_lock import FileLock
 
 CONNECT_TIMEOUT = 10  # seconds for a database on the network to be reached
 
@@ -91,7 +91,7 @@ def create_sqlite(uri: str) -> None:
             return
         _refuse_unwritable(path)
     making = path.with_name(f".{path.name}.making")
-    with explained(uri), FileLock(f"{making}.lock"):
+    with explained(uri), FileLock(Path(f"{making}.lock")).waited_for():
         if _is_made(path):
             return
         making.unlink(missing_ok=True)
@@ -100,7 +100,6 @@ def create_sqlite(uri: str) -> None:
         _initialize_tables(engine)
         engine.dispose()
         making.rename(path)
-    Path(f"{making}.lock").unlink(missing_ok=True)
 
 
 def _is_made(path: Path) -> bool:

@@ -16,13 +16,13 @@ import pytest
 
 from lrlab import LrlabError
 from lrlab.track import mlflow_schema as schema
+from lrlab.track.file_lock import FileLock
 from lrlab.track.locks import Lease, is_alive, lease, lock_of, only_one, running_elsewhere
-from lrlab.track.locks.file import FileLock
 
 HOLD = """
 import sys, time
 from pathlib import Path
-from lrlab.track.locks.file import FileLock
+from lrlab.track.file_lock import FileLock
 lock = FileLock(Path(sys.argv[1]))
 print(lock.acquire(), flush=True)
 time.sleep(60)

@@ -22,8 +22,8 @@ from sqlalchemy.engine import make_url
 from lrlab.errors import LrlabError
 from lrlab.track.address import is_database, sqlite_path
 from lrlab.track.failures import explained
+from lrlab.track.file_lock import FileLock
 from lrlab.track.locks.database import DatabaseLock
-from lrlab.track.locks.file import FileLock
 from lrlab.track.locks.lease import (
     BEAT,
     SETTLE,

@@ -9,9 +9,12 @@ from __future__ import annotations
 import fcntl
 import os
 import struct
-from contextlib import suppress
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+LOOK = 0.05  # seconds between tries
 _SET = getattr(fcntl, "F_OFD_SETLK", fcntl.F_SETLK)
 _GET = getattr(fcntl, "F_OFD_GETLK", fcntl.F_GETLK)
 _LOCK = "hhqqi4x" if hasattr(fcntl, "F_OFD_SETLK") else "qqihh"  # struct flock: Linux; BSD, macOS
@@ -78,6 +81,16 @@ class FileLock:
             os.close(file)
         kind = struct.unpack(_LOCK, found)[0 if _LOCK.startswith("h") else 3]
         return bool(kind != fcntl.F_UNLCK)
+
+    @contextmanager
+    def waited_for(self) -> Iterator[None]:
+        """Hold the lock, as soon as nobody else does."""
+        while not self.acquire():
+            time.sleep(LOOK)
+        try:
+            yield
+        finally:
+            self.release()
 
     def _is_at_path(self, file: int) -> bool:
         try:
