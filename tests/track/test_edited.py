@@ -288,6 +288,15 @@ def test_a_damaged_file_of_curves_is_read_around_and_made_anew(how: str, edited:
     assert path.read_bytes() == whole
 
 
+def test_where_the_artifacts_are_gone_altogether_nothing_is_trained_again(
+    edited: Edited, tmp_path: Path
+) -> None:
+    (tmp_path / "mlruns").rename(tmp_path / "elsewhere")  # or on another machine
+    with pytest.warns(RecordWarning, match="whether they are whole is not looked at"):
+        assert edited.sweep().already_finished
+    assert len(lrlab.load_runs(None, edited.uri)) == 16
+
+
 def test_what_cannot_be_read_at_all_is_left_out_of_the_curves(edited: Edited) -> None:
     DAMAGE["cut off"](edited.file(edited.parent, "curves/cohort-00000.parquet"))
     run_id = edited.run(1)
@@ -313,6 +322,33 @@ def test_a_lost_spec_is_one_line_and_written_again(edited: Edited, cli) -> None:
     edited.sweep()
     assert path.read_text() == spec
     assert cli("show").code == 0
+
+
+def test_a_spec_that_ends_too_early_is_not_taken_for_another_one(edited: Edited, cli) -> None:
+    path = edited.file(edited.parent, "sweep.yaml")
+    whole = path.read_text()
+    path.write_text(whole[: whole.index("search:")])  # valid, with the defaults for the rest
+    assert f"sweep.yaml of run {edited.parent} is cut off or changed" in cli("show").err
+    edited.sweep()
+    assert path.read_text() == whole
+
+
+def test_a_renamed_experiment_keeps_its_sweep(edited: Edited) -> None:
+    edited.client.rename_experiment(edited.experiment, "archive")
+    again = edited.sweep()
+    assert (again.run_id, again.already_finished) == (edited.parent, True)
+    assert edited.client.get_experiment_by_name("tiny") is None
+
+
+def test_a_sweep_that_lost_its_kind_is_named_where_another_begins(edited: Edited, cli) -> None:
+    edited.tag(edited.parent, "kind", None)
+    assert f"{edited.parent} (lrlab.kind is missing)" in cli("ls").err
+    notes: list[str] = []
+    assert run_sweep(SPEC, tracking_uri=edited.uri, on_note=notes.append).run_id != edited.parent
+    assert notes == [
+        f"this sweep was begun as {edited.parent} (lrlab.kind is missing), which is no sweep any "
+        "more"
+    ]
 
 
 def test_a_newer_layout_is_one_line_for_that_sweep(edited: Edited, cli) -> None:

@@ -40,7 +40,7 @@ from lrlab.track import Store
 from lrlab.track import mlflow_schema as schema
 from lrlab.track.locks.database import DatabaseLock
 from lrlab.track.store import explained
-from lrlab.track.sweeps import sound_tags
+from lrlab.track.tags import sound_tags
 
 POLL = 1.0  # seconds
 REST = 5.0  # seconds to wait where the server or the database does not answer

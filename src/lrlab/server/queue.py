@@ -10,7 +10,7 @@ from lrlab.track import Store
 from lrlab.track import mlflow_schema as schema
 from lrlab.track.pages import all_experiments, all_runs
 from lrlab.track.store import explained
-from lrlab.track.sweeps import sound_tags
+from lrlab.track.tags import sound_tags
 
 
 @dataclass(frozen=True)

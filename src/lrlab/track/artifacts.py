@@ -66,8 +66,20 @@ def local_folder(uri: str) -> Path | None:
     return Path(local_file_uri_to_path(uri)) if is_local_uri(uri) else None
 
 
-def damaged_file(folder: Path, names: tuple[str, ...]) -> str:
-    """The first of several files that is missing or ends too early; empty if all are whole."""
+def is_lost(uri: str) -> bool:
+    """Whether artifacts should be in a folder of this machine that is not there."""
+    folder = local_folder(uri)
+    return folder is not None and not folder.is_dir()
+
+
+def damaged_file(store: Store, uri: str, names: tuple[str, ...]) -> str:
+    """The first of several files that is missing or ends too early; empty if all are whole.
+
+    Only files of this machine are looked at: what a server says of its own disk is not here.
+    """
+    folder = local_folder(uri)
+    if folder is None or (store.is_server and not folder.is_dir()):
+        return ""
     return next((name for name in names if not _ends_well(folder / name)), "")
 
 

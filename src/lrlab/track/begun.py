@@ -9,8 +9,8 @@ from __future__ import annotations
 from lrlab.spec import SweepSpec
 from lrlab.spec.digest import digest_by_path, settings_digest
 from lrlab.track import mlflow_schema as schema
-from lrlab.track.store import Store
-from lrlab.track.sweeps import SweepInfo, list_sweeps
+from lrlab.track.store import Store, explained
+from lrlab.track.sweeps import SweepInfo, list_sweeps, lost_sweeps
 
 
 def find_begun(store: Store, spec: SweepSpec, data: str | None = None) -> SweepInfo | None:
@@ -43,7 +43,8 @@ def why_another(store: Store, spec: SweepSpec, data: str | None = None) -> str:
     for info in _recorded_as(store, spec, schema.SETTINGS_DIGEST, settings_digest(spec)):
         if data is None or not _is_on(info, data):
             return _changed(info)
-    return ""
+    lost = lost_sweeps(store, f"tags.`{schema.SPEC_DIGEST}` = '{spec.digest()}'")
+    return f"this sweep was begun as {lost[0]}, which is no sweep any more" if lost else ""
 
 
 def sweeps_of(store: Store, spec: SweepSpec) -> list[SweepInfo]:
@@ -58,7 +59,16 @@ def sweeps_of(store: Store, spec: SweepSpec) -> list[SweepInfo]:
 
 def _recorded_as(store: Store, spec: SweepSpec, tag: str, digest: str) -> list[SweepInfo]:
     found = list_sweeps(store, f"tags.`{tag}` = '{digest}'")
-    return [info for info in found if info.experiment == spec.experiment_name]
+    named = [info for info in found if info.experiment == spec.experiment_name]
+    if named or not found or _has_experiment(store, spec.experiment_name):
+        return named
+    # The experiment's name is part of the digest, so somebody has renamed it since.
+    return [info for info in found if store.user in (None, info.owner)]
+
+
+def _has_experiment(store: Store, name: str) -> bool:
+    with explained(store.uri):
+        return store.client.get_experiment_by_name(name) is not None
 
 
 def _is_on(info: SweepInfo, data: str) -> bool:

@@ -18,7 +18,7 @@ from lrlab.scratch import scratch_folder
 from lrlab.search import batches
 from lrlab.spec import SweepSpec, dump_spec
 from lrlab.track import mlflow_schema as schema
-from lrlab.track.artifacts import DamagedArtifact, damaged_file, local_folder, whole_files
+from lrlab.track.artifacts import DamagedArtifact, damaged_file, is_lost, whole_files
 from lrlab.track.children import children, running
 from lrlab.track.histories import curves_file, histories_table, history_writer
 from lrlab.track.locks import Lease
@@ -33,6 +33,7 @@ from lrlab.train.artifacts import HISTORY_FILE, WEIGHTS_FILE
 from lrlab.trial import Run
 
 Key = tuple[int, int]
+FILES_OF_A_RUN = (WEIGHTS_FILE, HISTORY_FILE)
 RUNS_A_GROUP = 64  # whose histories are in memory as a table at a time
 
 
@@ -56,6 +57,7 @@ class Recorder:
         self._open = True
         self._best_steps: set[int] | None = None  # that have a point of the best objective
         self._curves: set[str] | None = None
+        self._lost = is_lost(info.artifact_uri)
         self.writer_name, self._writer, self.why_not_faster = choose_writer(
             store, info.experiment_id
         )
@@ -97,12 +99,17 @@ class Recorder:
         self.info.refuse_newer_layout()
         below = children(self.store, self.info.run_id, self.info.experiment_id)
         found = sort_out(below, self.spec.search.replicates)
-        where = {child.run_id: local_folder(child.artifact_uri) for child in below}
+        where = {child.run_id: child.artifact_uri for child in below}
         faults = list(found.faults)
+        if self._lost and found.runs:
+            note(
+                f"the artifacts of the sweep {self.info.name!r} are not in "
+                f"{self.info.artifact_uri}, so whether they are whole is not looked at"
+            )
         self.runs = {}
         for run in found.runs:
-            folder = where[run.run_id]
-            damaged = damaged_file(folder, (WEIGHTS_FILE, HISTORY_FILE)) if folder else ""
+            uri = where[run.run_id]
+            damaged = "" if self._lost else damaged_file(self.store, uri, FILES_OF_A_RUN)
             if damaged:
                 faults.append(Fault(run.run_id, f"{damaged} is missing or not whole"))
             else:
@@ -116,6 +123,8 @@ class Recorder:
 
     def _damaged_files(self) -> list[str]:
         """Files of the sweep that are missing or not whole."""
+        if self._lost:
+            return []
         curves = {curves_file(batch.index) for batch in batches(self.spec)}
         damaged = sorted(curves - self._whole_curves())
         try:

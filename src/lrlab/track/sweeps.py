@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -14,12 +14,13 @@ from lrlab.errors import UserError
 from lrlab.measures import MEASURES
 from lrlab.notes import listed, note
 from lrlab.spec import SweepSpec, parse_dumped_spec
+from lrlab.spec.digest import settings_digest
 from lrlab.track import mlflow_schema as schema
 from lrlab.track.artifacts import DamagedArtifact, fetched
 from lrlab.track.locks import is_alive
 from lrlab.track.pages import all_experiments, all_runs
 from lrlab.track.store import Store, explained
-from lrlab.track.tags import equals, is_count, is_number
+from lrlab.track.tags import equals, is_count, sound_tags
 
 
 @dataclass(frozen=True)
@@ -112,7 +113,7 @@ def list_sweeps(store: Store, filter_string: str = "") -> list[SweepInfo]:
     with explained(store.uri):
         experiments = {e.experiment_id: e.name for e in all_experiments(store)}
         runs = list(all_runs(store, list(experiments), condition, "attributes.start_time DESC"))
-        lost = [] if filter_string else _lost_sweeps(store, list(experiments))
+    lost = [] if filter_string else lost_sweeps(store)
     if lost:
         note(
             f"runs without the tag {schema.KIND} = {schema.SWEEP!r} are no sweeps and are left "
@@ -124,16 +125,23 @@ def list_sweeps(store: Store, filter_string: str = "") -> list[SweepInfo]:
     return sweeps
 
 
-def _lost_sweeps(store: Store, experiments: Sequence[str]) -> list[str]:
-    """Runs that lrlab began as sweeps, but whose kind somebody deleted or changed."""
-    conditions = (f"tags.`{schema.KIND}` IS NULL", f"tags.`{schema.KIND}` != '{schema.SWEEP}'")
-    return [
-        f"{run.info.run_id} ({equals(schema.KIND, run.data.tags.get(schema.KIND))})"
-        for condition in conditions
-        for run in all_runs(
-            store, experiments, f"{condition} and tags.`{schema.SPEC_DIGEST}` LIKE '%'"
-        )
-    ]
+def lost_sweeps(
+    store: Store, condition: str = f"tags.`{schema.SPEC_DIGEST}` LIKE '%'"
+) -> list[str]:
+    """Runs that lrlab began as sweeps, but whose kind somebody deleted or changed: id and kind.
+
+    Args:
+        store: Where to look.
+        condition: Which of them.
+    """
+    lost = (f"tags.`{schema.KIND}` IS NULL", f"tags.`{schema.KIND}` != '{schema.SWEEP}'")
+    with explained(store.uri):
+        experiments = [e.experiment_id for e in all_experiments(store)]
+        return [
+            f"{run.info.run_id} ({equals(schema.KIND, run.data.tags.get(schema.KIND))})"
+            for kind in lost
+            for run in all_runs(store, experiments, f"{condition} and {kind}")
+        ]
 
 
 def find_sweep(store: Store, wanted: str | None = None) -> SweepInfo:
@@ -237,34 +245,6 @@ _STATE_OF = {
 }
 
 
-def _is_base_rate(text: str) -> bool:
-    try:
-        Baseline.from_json(text)
-    except (ValueError, OverflowError, RecursionError):
-        return False
-    return True
-
-
-# What lrlab's own tags of a parent run may be; a person can change any of them.
-_IS_SOUND: Mapping[str, Callable[[str], bool]] = {
-    schema.LAYOUT: is_count,
-    schema.STATE: schema.STATES.__contains__,
-    schema.OBJECTIVE: MEASURES.__contains__,
-    schema.BASE_RATE: _is_base_rate,
-    **dict.fromkeys((schema.TRIALS, schema.DONE, schema.ATTEMPTS), is_count),
-    **dict.fromkeys((schema.HEARTBEAT, schema.SUBMITTED_AT, schema.SPENT), is_number),
-}
-_NEEDED = (schema.SPEC_DIGEST, schema.STATE, schema.TRIALS, schema.OBJECTIVE)
-
-
-def sound_tags(tags: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
-    """A parent run's tags without those that cannot be what lrlab wrote, and what is wrong."""
-    broken = {name for name, sound in _IS_SOUND.items() if name in tags and not sound(tags[name])}
-    faults = [equals(name, tags[name]) for name in sorted(broken)]
-    faults += [equals(name, None) for name in _NEEDED if name not in tags]
-    return {name: text for name, text in tags.items() if name not in broken}, faults
-
-
 def _note_faults(sweeps: Sequence[SweepInfo]) -> None:
     """Warn of what somebody changed in parent runs."""
     named = [f"{s.name!r} ({s.run_id}: {'; '.join(s.faults)})" for s in sweeps if s.faults]
@@ -283,7 +263,7 @@ def load_sweep_spec(store: Store, info: SweepInfo) -> SweepSpec:
     info.refuse_newer_layout()
     try:
         with fetched(store, info.run_id, schema.SPEC_FILE) as path:
-            return parse_dumped_spec(path.read_text("utf-8"))
+            spec = parse_dumped_spec(path.read_text("utf-8"))
     except (UserError, UnicodeDecodeError) as error:
         why = str(error).splitlines()[0]
         raise DamagedArtifact(
@@ -293,6 +273,11 @@ def load_sweep_spec(store: Store, info: SweepInfo) -> SweepSpec:
         raise DamagedArtifact(
             info.run_id, schema.SPEC_FILE, f"is missing; {_WRITES_IT_AGAIN}"
         ) from error
+    if info.tags.get(schema.SETTINGS_DIGEST) not in (None, settings_digest(spec)):
+        raise DamagedArtifact(
+            info.run_id, schema.SPEC_FILE, f"is cut off or changed; {_WRITES_IT_AGAIN}"
+        )
+    return spec
 
 
 _WRITES_IT_AGAIN = "`lrlab sweep SPEC.yaml` with the sweep's own spec writes it again"
