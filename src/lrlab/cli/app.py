@@ -13,6 +13,7 @@ from lrlab.cli.common import shortened
 from lrlab.cli.interrupt import interrupted
 from lrlab.cli.look import ls, report, show, ui
 from lrlab.cli.predict import predict
+from lrlab.cli.remove import rm
 from lrlab.cli.server import server
 from lrlab.cli.setup import doctor, init
 from lrlab.cli.submit import cancel, submit
@@ -46,7 +47,7 @@ def cli() -> None:
 
 
 COMMANDS = (
-    sweep, init, ls, show, report, predict, ui, train, graph, losses, optimizers, doctor,
+    sweep, init, ls, show, report, predict, rm, ui, train, graph, losses, optimizers, doctor,
     submit, cancel, server,
 )  # fmt: skip
 for command in COMMANDS:

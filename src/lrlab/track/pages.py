@@ -26,22 +26,27 @@ def all_experiments(store: Store) -> list[Experiment]:
 
 
 def all_runs(
-    store: Store, experiment_ids: Sequence[str], condition: str, order_by: str | None = None
+    store: Store,
+    experiment_ids: Sequence[str],
+    condition: str,
+    order_by: str | None = None,
+    view: str = ViewType.ACTIVE_ONLY,
 ) -> Iterator[MlflowRun]:
-    """Every run that is not deleted and meets a condition; in order within 1,000 experiments.
+    """Every run that is in view and meets a condition; in order within 1,000 experiments.
 
     Args:
         store: Where to look.
         experiment_ids: In which experiments.
         condition: In MLflow's language of filters.
         order_by: Such as `attributes.start_time ASC`.
+        view: Those that are not deleted, only deleted ones, or all.
     """
 
     def ask_in(some: list[str]) -> Callable[[str | None], Any]:
         return lambda token: store.client.search_runs(
             some,
             condition,
-            run_view_type=ViewType.ACTIVE_ONLY,
+            run_view_type=view,
             max_results=PAGE,
             order_by=[order_by] if order_by else None,
             page_token=token,

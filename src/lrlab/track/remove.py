@@ -1,0 +1,321 @@
+"""Sweeps deleted with all their runs: into MLflow's trash, or for good.
+
+Only runs that lrlab wrote are touched; what a user put below a sweep stays where it is.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from mlflow.entities import LoggedModel, ViewType
+from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+
+from lrlab.clock import now_ms
+from lrlab.errors import LrlabError, UserError
+from lrlab.measures import MEASURES
+from lrlab.track import locks
+from lrlab.track import mlflow_schema as schema
+from lrlab.track.artifacts import local_folder
+from lrlab.track.pages import all_experiments, all_runs
+from lrlab.track.read import recorded_runs
+from lrlab.track.store import Store, explained
+from lrlab.track.sweeps import SweepInfo, list_sweeps, sweep_info
+from lrlab.track.writers.bulk import database, refuses
+from lrlab.track.writers.delete import purge, runs_below, trash
+
+BUSY = (schema.QUEUED, schema.ARRIVING, schema.RUNNING)
+REQUESTS = 8  # at a time, to a server or a bucket
+TRASHED = "in the trash"
+_UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+_MODEL_NAME = "model"  # that lrlab 0.1.0 gave a logged model; later ones carry a tag
+
+
+@dataclass(frozen=True)
+class Removal:
+    """What deleting a sweep comes to.
+
+    Args:
+        info: The sweep.
+        runs: Id and artifact location of its runs that go.
+        kept: How many of its runs stay.
+        whole: Whether the sweep goes as well, with its model and report.
+        versions: Registered versions of its model, such as `churn version 3`.
+    """
+
+    info: SweepInfo
+    runs: tuple[tuple[str, str], ...]
+    kept: int
+    whole: bool
+    versions: tuple[str, ...]
+
+    @property
+    def run_ids(self) -> list[str]:
+        """Everything that goes, the sweep's own run last."""
+        return [run_id for run_id, _ in self.runs] + ([self.info.run_id] if self.whole else [])
+
+
+def parse_age(text: str) -> timedelta:
+    """`30d` as a span of time; `m` minutes, `h` hours, `d` days, `w` weeks.
+
+    Raises:
+        UserError: If it is none.
+    """
+    found = re.fullmatch(r"(\d{1,6}(?:\.\d{1,6})?)([mhdw])", text.strip())
+    if found is None:
+        raise UserError(f"--older-than {text!r}: write a number and m, h, d or w, such as 30d")
+    return timedelta(**{_UNITS[found[2]]: float(found[1])})
+
+
+def choose(
+    store: Store,
+    names: Sequence[str],
+    states: Sequence[str] = (),
+    age: timedelta | None = None,
+    *,
+    trashed: bool = False,
+) -> list[SweepInfo]:
+    """The sweeps that are meant, the latest first.
+
+    Args:
+        store: Where.
+        names: Names, run ids or their first characters; all sweeps (of the user who is signed
+            in) if there are none.
+        states: Only those in one of these states.
+        age: Only those that ended, or at least began, longer ago.
+        trashed: Those in MLflow's trash too.
+
+    Raises:
+        UserError: If a name fits no sweep, or several and nothing else narrows them down.
+    """
+    everything = list_sweeps(store) + (_in_trash(store) if trashed else [])
+    if names:
+        narrowed = bool(states) or age is not None
+        found = [info for name in names for info in _named(everything, name, store, narrowed)]
+    else:
+        found = [info for info in everything if store.user in (None, info.owner)]
+    before = None if age is None else datetime.now(UTC) - age
+    return [
+        info
+        for info in {info.run_id: info for info in found}.values()
+        if (not states or info.state in states)
+        and (before is None or (info.ended or info.started) < before)
+    ]
+
+
+def _named(
+    everything: Sequence[SweepInfo], name: str, store: Store, narrowed: bool
+) -> list[SweepInfo]:
+    found = [info for info in everything if name in (info.name, info.run_id)]
+    found = found or [i for i in everything if len(name) >= 4 and i.run_id.startswith(name)]
+    if not found:
+        raise UserError(f"no sweep {name!r} in {store.shown}; `lrlab ls` lists them")
+    if len(found) > 1 and not narrowed:
+        ids = ", ".join(f"{info.run_id[:12]} ({info.state})" for info in found[:10])
+        more = f" and {len(found) - 10:,} more" if len(found) > 10 else ""
+        raise UserError(
+            f"{len(found):,} sweeps are meant by {name!r}; name those to delete by id: {ids}{more}"
+        )
+    return found
+
+
+def _in_trash(store: Store) -> list[SweepInfo]:
+    condition = f"tags.`{schema.KIND}` = '{schema.SWEEP}'"
+    with explained(store.uri):
+        names = {e.experiment_id: e.name for e in all_experiments(store)}
+        runs = list(
+            all_runs(
+                store,
+                list(names),
+                condition,
+                "attributes.start_time DESC",
+                view=ViewType.DELETED_ONLY,
+            )
+        )
+    found = [sweep_info(store, run, names[run.info.experiment_id]) for run in runs]
+    return [SweepInfo(**{**vars(info), "state": TRASHED}) for info in found]
+
+
+def refuse_purge(store: Store) -> None:
+    """Make sure that a store can delete for good.
+
+    Raises:
+        UserError: If it cannot.
+    """
+    why = refuses(store)
+    if why is not None:
+        raise UserError(
+            f"--purge does not work here, because {why}; without it the runs go to MLflow's "
+            "trash, which `mlflow gc` empties where the store is"
+        )
+
+
+def plan(store: Store, info: SweepInfo, keep_best: int = 0, *, trashed: bool = False) -> Removal:
+    """What deleting a sweep comes to.
+
+    Args:
+        store: Where.
+        info: The sweep.
+        keep_best: How many of its best runs stay, and with them the sweep; 0 if all of it goes.
+        trashed: Runs in the trash go too.
+    """
+    with explained(store.uri):
+        if refuses(store) is None:
+            below = runs_below(database(store.uri), info.run_id, trashed=trashed)
+        else:
+            condition = (
+                f"tags.`{schema.PARENT}` = '{info.run_id}' and tags.`{schema.KIND}` = "
+                f"'{schema.RUN}'"
+            )
+            runs = all_runs(store, [info.experiment_id], condition)
+            below = [(run.info.run_id, run.info.artifact_uri) for run in runs]
+        found = store.client.search_model_versions(f"run_id = '{info.run_id}'")
+    keep = _best(store, info, keep_best) if keep_best else set()
+    return Removal(
+        info,
+        tuple(pair for pair in below if pair[0] not in keep),
+        len(keep),
+        keep_best == 0,
+        tuple(f"{version.name} version {version.version}" for version in found),
+    )
+
+
+def _best(store: Store, info: SweepInfo, count: int) -> set[str]:
+    """The runs with the best finite objective, and the one whose model is the sweep's."""
+    sign = 1 if MEASURES[info.objective].direction == "minimize" else -1
+    ended = [
+        (sign * run.latest[info.objective], run.run_id)
+        for run in recorded_runs(store, info)
+        if run.outcome != "diverged" and info.objective in run.latest
+    ]
+    best = {run_id for _, run_id in sorted(ended)[:count]}
+    chosen = info.tags.get(schema.BEST_RUN, "")
+    return best | ({chosen} & {run_id for _, run_id in ended})
+
+
+def why_not(removal: Removal, purge: bool) -> str:
+    """Why a sweep cannot be deleted; empty if it can."""
+    info = removal.info
+    if info.state in BUSY:
+        stop = "`lrlab cancel` stops it" if info.submitted_by else "stop it first"
+        return f"the sweep {info.name!r} ({info.run_id[:8]}) is {info.state}; {stop}"
+    if purge and removal.versions and removal.whole:
+        named = ", ".join(removal.versions[:10])
+        return (
+            f"the model of the sweep {info.name!r} ({info.run_id[:8]}) is registered as {named}, "
+            "which could not be loaded any more; delete that version in MLflow first"
+        )
+    return ""
+
+
+def remove(
+    store: Store,
+    removals: Sequence[Removal],
+    *,
+    for_good: bool = False,
+    progress: Callable[[int], None] = lambda count: None,
+) -> None:
+    """Delete sweeps: into MLflow's trash, from where `mlflow runs restore` brings them back.
+
+    Interrupted, the same again completes it. The sweeps' locks are held meanwhile.
+
+    Args:
+        store: Where.
+        removals: What `plan` says.
+        for_good: Then delete artifacts, logged models and rows as well.
+        progress: Called with how many runs more are done.
+
+    Raises:
+        LrlabError: If a process runs one of the sweeps, or the store fails.
+    """
+    for removal in removals:
+        with ExitStack() as stack:
+            stack.enter_context(locks.only_one(store.uri, removal.info.run_id, removal.info.name))
+            if for_good:
+                _purge(store, removal, progress)
+            else:
+                _trash(store, removal, progress)
+            if not removal.whole:
+                with explained(store.uri):
+                    store.client.set_tag(removal.info.run_id, schema.DONE, str(removal.kept))
+
+
+def _trash(store: Store, removal: Removal, progress: Callable[[int], None]) -> None:
+    with explained(store.uri):
+        if refuses(store) is None:
+            trash(database(store.uri), removal.run_ids, now_ms(), progress)
+            return
+
+        def one(run_id: str) -> None:
+            store.client.delete_run(run_id)
+            progress(1)
+
+        *below, last = removal.run_ids or [""]
+        with ThreadPoolExecutor(REQUESTS if store.is_server else 1) as pool:
+            list(pool.map(one, below))
+        if last:  # the sweep itself: interrupted before, it is found again
+            one(last)
+
+
+def _purge(store: Store, removal: Removal, progress: Callable[[int], None]) -> None:
+    info, engine = removal.info, database(store.uri)
+    with explained(store.uri):
+        store.refuse_former_place(
+            store.client.get_experiment(info.experiment_id).artifact_location
+        )
+        trash(engine, removal.run_ids, now_ms(), lambda count: None)
+        models = _models(store, info) if removal.whole else []
+        places = list(removal.runs)
+        if removal.whole:
+            places.append((info.run_id, info.artifact_uri))
+        places += [(model.model_id, model.artifact_location) for model in models]
+        with ThreadPoolExecutor(REQUESTS) as pool:
+            list(pool.map(lambda place: _delete_artifacts(*place), places))
+        purge(engine, removal.run_ids, [model.model_id for model in models], progress)
+
+
+def _models(store: Store, info: SweepInfo) -> list[LoggedModel]:
+    """The logged models that lrlab made for a sweep."""
+    found: list[LoggedModel] = []
+    token = None
+    while True:
+        page = store.client.search_logged_models(
+            [info.experiment_id], f"source_run_id = '{info.run_id}'", page_token=token
+        )
+        found += page
+        token = page.token
+        if not token:
+            break
+    first_layout = schema.LAYOUT not in info.tags
+    return [
+        model
+        for model in found
+        if schema.MODEL in model.tags or (first_layout and model.name == _MODEL_NAME)
+    ]
+
+
+def _delete_artifacts(owner: str, uri: str) -> None:
+    """Delete the artifacts of a run or a model, and the folder that is named after it."""
+    folder = local_folder(uri) if uri else None
+    if folder is None:
+        if uri:
+            get_artifact_repository(uri).delete_artifacts()
+        return
+    if (folder.parent.name, folder.name) != (owner, "artifacts"):
+        raise LrlabError(
+            f"the artifacts of {owner} are at {folder}, which is no folder of its own"
+        )
+    if folder.exists():
+        shutil.rmtree(folder)
+    _remove_if_empty(folder.parent)
+
+
+def _remove_if_empty(folder: Path) -> None:
+    if folder.exists() and not any(folder.iterdir()):
+        folder.rmdir()
