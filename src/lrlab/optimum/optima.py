@@ -27,9 +27,7 @@ from lrlab.optimum.separability import Separation, separation
 WORK = 5e8  # multiplications of an iteration over the objectives that are solved together
 NUMBERS = 2**20  # rows times objectives of it, as a hinge keeps some of each
 STARTS = 6  # of an objective that is not convex and has no neighbour
-STRIDE = (
-    8  # of the objectives of a loss, by l2, every such one is solved first, for its neighbours
-)
+STRIDE = 16  # of a loss's objectives by l2, each such one is solved first
 EXACT = 1e-7  # norm of the gradient, in units of its size at zero, of a minimum that is certain
 ROUGH = 1e-9, 50  # of the value that is to be gained, and iterations, while starts are compared
 NO_L2 = 1e-9  # stands for l2 = 0 where distances are logarithmic
@@ -179,17 +177,15 @@ def _convex(solver: Solver, objectives: list[Objective]) -> Found:
 def _several(solver: Solver, objectives: list[Objective]) -> Found:
     """Where there may be several minima: the lowest from several starts.
 
-    The first ones begin at zero and at random, the others at zero and at a neighbour's lowest;
-    where another one's weights serve better, those are taken. From there to the last digits.
+    The first ones begin at zero and at random, the others at a neighbour's lowest; where another
+    one's weights serve better, those are taken. From there to the last digits.
     """
     first, rest = solver.anchors_first(objectives)
     p = solver.rows.shape[1]
     for part, alone in ((first, True), (rest, False)):
         for some in solver.chunks(part):
             stack = solver.stack(some)
-            end = minimise(stack, solver.rows.new_zeros(len(some), p), *ROUGH)
-            if not alone:
-                end = end.lower(minimise(stack, solver.nearest(some), *ROUGH))
+            end = minimise(stack, solver.nearest(some), *ROUGH)
             stream = torch.Generator().manual_seed(0)
             size = solver.rows.square().mean(0).sqrt().clamp(min=1e-12)
             for _ in range(STARTS - 1 if alone else 0):
