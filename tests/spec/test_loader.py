@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import string
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from lrlab.spec import (
     parse_dumped_spec,
 )
 from lrlab.spec.digest import settings_digest
+from lrlab.spec.yaml_text import parse_yaml
 
 SWEEPS = sorted((Path(__file__).parents[2] / "sweeps").glob("*.yaml"))
 MINIMAL: dict[str, Any] = {"name": "t"}
@@ -238,14 +240,14 @@ ERRORS = {
     "fraction for a count": (
         "name: t\ntrain: {steps: 1.5}",
         "spec.yaml:2: train.steps",
-        "should be a valid integer",
+        "should be a whole number",
     ),
     "zero for a count": (
         "name: t\ntrain: {steps: 0}",
         "spec.yaml:2: train.steps",
         "should be greater than or equal to 1; got 0",
     ),
-    "number for text": ("name: 5\n", "spec.yaml:1: name", "should be a valid string; got 5"),
+    "number for text": ("name: 5\n", "spec.yaml:1: name", "should be text; got 5"),
     "empty name": ("name: ''\n", "spec.yaml:1: name", "should be one line of printable text"),
     "name of two lines": (
         'name: "a\\nb"\n',
@@ -255,13 +257,17 @@ ERRORS = {
     "number for a section": (
         "name: t\ntrain: 5\n",
         "spec.yaml:2: train",
-        "should be a valid dictionary",
+        "should be a section with keys",
     ),
-    "number for data": ("name: t\ndata: 5\n", "spec.yaml:2: data", "should be a valid dictionary"),
+    "number for data": (
+        "name: t\ndata: 5\n",
+        "spec.yaml:2: data",
+        "should be a section with keys",
+    ),
     "list for the space": (
         "name: t\nsearch: {space: [lr]}\n",
         "spec.yaml:2: search.space",
-        "should be a valid dictionary",
+        "should be a section with keys",
     ),
     "text in a numeric key": (
         SPACE + "lr: fast",
@@ -286,17 +292,17 @@ ERRORS = {
     "nothing for a value": (
         SPACE + "lr: null",
         "spec.yaml:4: search.space.lr",
-        "should be a valid number; got None",
+        "should be a number; got None",
     ),
     "list in a list": (
         SPACE + "lr: [[1]]",
         "spec.yaml:4: search.space.lr.0",
-        "should be a valid number; got [1]",
+        "should be a number; got [1]",
     ),
     "number as a key of the space": (
         SPACE + "1: 2",
-        "spec.yaml:4: search.space.1",
-        "should be a valid string; got 1",
+        "spec.yaml:4: 1",
+        "a key should be text; write '1' in quotes",
     ),
     "range upside down": (
         SPACE + "lr: {low: 2, high: 1}",
@@ -393,7 +399,7 @@ ERRORS = {
     "date for a class": (
         "name: t\ndata: {source: sklearn, dataset: iris, positive: 2020-01-01}\n",
         "spec.yaml:2: data.positive",
-        "should be a valid string; got datetime.date(2020, 1, 1)",
+        "should be text; got datetime.date(2020, 1, 1)",
     ),
     "not a number for a class": (
         "name: t\ndata: {source: sklearn, dataset: iris, positive: .nan}\n",
@@ -459,11 +465,11 @@ ERRORS = {
         "spec.yaml:1",
         "is not valid YAML: could not determine a constructor",
     ),
-    "list as a key": ("? [a]\n: 1\n", "spec.yaml:1", "is not valid YAML: found unhashable key"),
+    "list as a key": ("? [a]\n: 1\n", "spec.yaml:1", "a key should be text, not a list"),
     "impossible date": (
         "name: t\ndescription: 2020-99-99\n",
         "spec.yaml",
-        "holds a value that YAML cannot represent: month must be in 1..12",
+        "holds a value that YAML cannot represent, such as an impossible date",
     ),
     "number of 5,000 digits": (
         "name: t\nseed: " + "9" * 5000,
@@ -498,13 +504,13 @@ ERRORS = {
     "deep nesting": ("name: " + "[" * 5000, "spec.yaml", "is nested too deeply to be a spec"),
     "control character": (
         b"name: \x00\x01\n",
-        "spec.yaml",
-        "is not valid YAML: unacceptable character",
+        "spec.yaml:1",
+        "holds the character U+0000, which is no text; delete it",
     ),
     "binary file": (
         b"\x89PNG\r\n\x1a\n\xff\xfe",
-        "spec.yaml",
-        "is not UTF-8 text (byte 0); is it a spec?",
+        "spec.yaml:1",
+        "is not UTF-8 text (byte 0); is it a spec, saved as UTF-8?",
     ),
     "huge file": (
         b"#" * 1_000_001,
@@ -513,7 +519,34 @@ ERRORS = {
     ),
     "list": ("- name\n", "spec.yaml", "should be a mapping of keys, such as `name: my-sweep`"),
     "text": ("hello\n", "spec.yaml", "should be a mapping of keys"),
-    "nothing": ("", "spec.yaml: name", "is missing; add this key"),
+    "nothing": ("", "spec.yaml", "is empty; a spec has a name at least: `name: my-sweep`"),
+    "UTF-16": ("name: t".encode("utf-16"), "spec.yaml", "is UTF-16 text; save it as UTF-8"),
+    "merge key": (
+        "name: t\ntrain:\n  <<: {steps: 5}\n",
+        "spec.yaml:3",
+        "merge keys (<<) are not supported; write the keys out",
+    ),
+    "nothing as a key": ("name: t\nnull: 1\n", "spec.yaml:2: null", "a key should be text"),
+    "date as a key": ("2020-01-01: 1\n", "spec.yaml:1: 2020-01-01", "a key should be text"),
+    "path for a name": (
+        "seed: 1\nname: ../../x\n",
+        "spec.yaml:2: name",
+        "is a path; use a name without / and \\, such as my-sweep",
+    ),
+    "backslash in a name": ("name: a\\b\n", "spec.yaml:1: name", "is a path; use a name"),
+    "folder for a name": ("name: ..\n", "spec.yaml:1: name", "is a path; use a name"),
+    "option for a name": ("name: -x\n", "spec.yaml:1: name", "should not begin with `-`"),
+    "space after a name": ("name: 'x '\n", "spec.yaml:1: name", "should not begin or end with"),
+    "path for a problem's name": (
+        "name: t\nproblems:\n  a: {}\n  ../b: {}\n",
+        "spec.yaml:4: problems.../b",
+        "is a path; use a name",
+    ),
+    "path for a model": (
+        "name: t\nregister_model: a/b\n",
+        "spec.yaml:2: register_model",
+        "MLflow permits no / and no : in the name of a registered model",
+    ),
 }
 
 
@@ -599,7 +632,7 @@ def test_endless_nesting_in_python_is_refused() -> None:
     deep: list[Any] = []
     for _ in range(100_000):
         deep = [deep]
-    with pytest.raises(SpecError, match="name: should be a valid string"):
+    with pytest.raises(SpecError, match="name: should be text"):
         make_spec({"name": deep})
 
 
@@ -966,3 +999,54 @@ def test_the_strategy_above_makes_valid_specs_too() -> None:
 
     collect()
     assert any(found)
+
+
+@given(st.text(min_size=1, max_size=8) | st.sampled_from(["a/b", "a:b", "..", ".", "..a", "a..b"]))
+@settings(max_examples=200, deadline=None)
+def test_a_models_name_is_refused_where_mlflow_would_refuse_it(name: str) -> None:
+    """Without loading MLflow before the spec is known to be right."""
+    from mlflow.exceptions import MlflowException
+    from mlflow.utils.validation import _validate_model_name
+
+    spec = None
+    with suppress(SpecError):
+        spec = make_spec({"name": "t", "register_model": name})
+    permitted = True
+    try:
+        _validate_model_name(name)
+    except MlflowException:
+        permitted = False
+    one_line = name.isprintable() and name.strip()
+    assert (spec is not None) == bool(permitted and one_line)
+
+
+def test_a_recorded_sweep_keeps_the_name_that_it_has() -> None:
+    """lrlab 0.1.0 permitted paths."""
+    text = dump_spec(make_spec(MINIMAL)).replace("name: t", "name: a/b")
+    assert parse_dumped_spec(text).name == "a/b"
+
+
+SCALARS = (
+    *("", "~", "1e400", ".nan", "9" * 5000, "0x10", "2020-99-99", "!!binary x", "!foo 1", "*a"),
+    *("{<<: {a: 1}}", "{? [a]: 1}", "[1", "{a: ", '"\\0"', '"\\ud800"', "\x1b", "\x00", "../x"),
+    *("{low: 1}", "{low: 1, high: .inf}", "[sgd, sgd]", "{}", "[]", "'", "<<", "\ufeff", "\ud800"),
+)
+
+
+@given(st.data())
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_a_shipped_spec_with_a_line_spoilt_is_read_or_refused(data: st.DataObject) -> None:
+    """And what is refused is refused in lines that a terminal shows as they are."""
+    lines = data.draw(st.sampled_from([path.read_text() for path in SWEEPS])).split("\n")
+    at = data.draw(st.integers(0, len(lines) - 1))
+    key = data.draw(
+        st.sampled_from([lines[at].partition(":")[0], "name", "<<", "? x", "1", "data"])
+    )
+    lines[at] = f"{key}: {data.draw(st.sampled_from(SCALARS))}"
+    try:
+        tree, _ = parse_yaml("\n".join(lines))
+        make_spec(tree)
+    except SpecError as error:
+        said = str(error)
+        assert len(said) < 2000
+        assert all(line.isprintable() for line in said.split("\n"))

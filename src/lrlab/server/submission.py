@@ -22,6 +22,7 @@ from lrlab.errors import UserError
 from lrlab.scratch import scratch_folder
 from lrlab.server.settings import Limits
 from lrlab.spec import BlobsData, CsvData, ParquetData, SweepSpec, dump_spec, parse_dumped_spec
+from lrlab.spec.names import refuse_names
 from lrlab.track import locks
 from lrlab.track import mlflow_schema as schema
 from lrlab.track.begun import find_begun
@@ -103,6 +104,7 @@ def accept(
         LrlabError: If somebody runs this sweep, or the store fails.
     """
     spec = parse_dumped_spec(text)
+    refuse_names(spec)
     with explained(store.uri):
         name = store.client.get_experiment(experiment_id).name
     if spec.experiment_name != name:

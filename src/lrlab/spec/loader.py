@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import codecs
 import difflib
-import re
 from collections.abc import Iterable, Mapping
 from functools import partial
 from pathlib import Path
@@ -11,34 +11,16 @@ from typing import Any
 
 import yaml
 from pydantic import ValidationError
-from pydantic_core import ErrorDetails
 
-from lrlab.catalogue import did_you_mean
 from lrlab.errors import SpecError
-from lrlab.spec.model import (
-    DOMAIN_TAGS,
-    BlobsData,
-    CsvData,
-    ParquetData,
-    SearchSpec,
-    Section,
-    SklearnData,
-    SweepSpec,
-    TrainSpec,
-)
-from lrlab.spec.space import Range
+from lrlab.spec.messages import SOURCES, message, path_of
+from lrlab.spec.model import CsvData, ParquetData, SweepSpec
+from lrlab.spec.names import name_problems, refuse_path
+from lrlab.spec.yaml_text import Dumper, Lines, Path_, parse_yaml
+from lrlab.wording import printable
 
 MAX_BYTES = 1_000_000
 MAX_PROBLEMS = 10
-Path_ = tuple[str, ...]
-Lines = dict[Path_, int]
-
-_DATA: dict[str, type[Section]] = {
-    "blobs": BlobsData,
-    "csv": CsvData,
-    "parquet": ParquetData,
-    "sklearn": SklearnData,
-}
 
 
 def load_spec(path: str | Path, overrides: Iterable[str] = ()) -> SweepSpec:
@@ -85,6 +67,8 @@ def load_specs(path: str | Path, overrides: Iterable[str] = ()) -> tuple[SweepSp
     name = tree.get("name")
     specs = []
     for key, data in problems.items():
+        if said := refuse_path(str(key)):
+            raise SpecError(f"{path}:{lines[('problems', str(key))]}: problems.{key}: {said}")
         own = {k: v for k, v in tree.items() if k != "problems"} | {"data": data}
         if isinstance(name, str):
             own |= {"name": f"{name}-{key}", "experiment": tree.get("experiment", name)}
@@ -106,11 +90,16 @@ def _read(path: Path) -> str:
         raise SpecError(f"{str(path)!r}: is not a file name") from error
     if len(raw) > MAX_BYTES:
         raise SpecError(f"{path}: {len(raw):,} bytes is too large for a spec; is it one?")
+    if not raw.strip():
+        raise SpecError(f"{path}: is empty; a spec has a name at least: `name: my-sweep`")
+    if raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise SpecError(f"{path}: is UTF-16 text; save it as UTF-8")
     try:
         return raw.decode("utf-8")
     except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
         raise SpecError(
-            f"{path}: is not UTF-8 text (byte {error.start}); is it a spec?"
+            f"{path}:{line}: is not UTF-8 text (byte {error.start}); is it a spec, saved as UTF-8?"
         ) from error
 
 
@@ -121,6 +110,7 @@ def make_spec(
     where: str = "spec",
     lines: Lines | None = None,
     folder: Path | None = None,
+    recorded: bool = False,
 ) -> SweepSpec:
     """Validate a spec given as nested dicts.
 
@@ -130,6 +120,7 @@ def make_spec(
         where: What messages call the spec.
         lines: Line number of each key path, for messages.
         folder: Where a relative `data.path` starts; the working folder if None.
+        recorded: It is of a sweep that is there already, whatever names it was given.
 
     Raises:
         SpecError: If it is not valid.
@@ -144,7 +135,7 @@ def make_spec(
     for override in overrides:
         path = apply_override(content, override)
         places = {key: place for key, place in places.items() if key[: len(path)] != path}
-        places[path] = f"--set {override}"
+        places[path] = f"--set {printable(override)}"
     if isinstance(content.get("data"), dict):
         _complete_source(content["data"], where, places)
     try:
@@ -154,10 +145,15 @@ def make_spec(
         for item in error.errors():  # pydantic gives one a member of a union; the first will do
             if item["type"] == "default_factory_not_called":
                 continue  # follows from another error
-            problems.setdefault(_path(item), _message(item, where, places))
+            problems.setdefault(path_of(item), message(item, where, places))
         raise SpecError("\n".join([*problems.values()][:MAX_PROBLEMS])) from None
     except RecursionError:
         raise SpecError(f"{where}: is nested too deeply to be a spec") from None
+    problems = {path: f"{'.'.join(path)}: {said}" for path, said in name_problems(spec)}
+    if problems and not recorded:
+        raise SpecError(
+            "\n".join(f"{places.get(path, where)}: {said}" for path, said in problems.items())
+        )
     if folder is not None and isinstance(spec.data, CsvData | ParquetData):
         data = spec.data.model_copy(update={"path": folder / spec.data.path})
         spec = spec.model_copy(update={"data": data})
@@ -175,7 +171,7 @@ def _complete_source(data: dict[str, Any], where: str, places: Mapping[Path_, st
     if "source" in data:
         return
     for key in data:
-        owners = [name for name, section in _DATA.items() if key in section.model_fields]
+        owners = [name for name, section in SOURCES.items() if key in section.model_fields]
         place = f"{places.get(('data', str(key)), where)}: data.{key}"
         if not owners and difflib.get_close_matches(str(key), ["source"]):
             raise SpecError(f"{place}: unknown key; did you mean 'source'?")
@@ -187,87 +183,6 @@ def _complete_source(data: dict[str, Any], where: str, places: Mapping[Path_, st
     data["source"] = "blobs"
 
 
-def parse_yaml(text: str, where: str = "spec") -> tuple[Any, Lines]:
-    """Parse YAML safely; returns the content and the line of every key path.
-
-    Raises:
-        SpecError: If it is not YAML, names a key twice, or uses aliases.
-    """
-    try:
-        loader = _Loader(text)
-        node = loader.get_single_node()
-        if node is None:
-            return {}, {}
-        lines: Lines = {}
-        _note_lines(node, (), lines, where)
-        return loader.construct_document(node), lines
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        line = f":{mark.line + 1}" if mark else ""
-        raise SpecError(f"{where}{line}: is not valid YAML: {error.problem or error}") from None
-    except yaml.YAMLError as error:
-        raise SpecError(f"{where}: is not valid YAML: {str(error).splitlines()[0]}") from None
-    except RecursionError:
-        raise SpecError(f"{where}: is nested too deeply to be a spec") from None
-    except (ValueError, OverflowError, TypeError, AttributeError, LookupError) as error:
-        # What PyYAML's constructors let through: impossible dates, numbers of 5,000 digits.
-        raise SpecError(f"{where}: holds a value that YAML cannot represent: {error}") from None
-
-
-class _Loader(yaml.SafeLoader):
-    """SafeLoader that reads 1e-4 as a number, as YAML 1.2 does, and refuses aliases."""
-
-    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
-        if self.check_event(yaml.AliasEvent):
-            event = self.peek_event()  # type: ignore[no-untyped-call]
-            raise yaml.composer.ComposerError(
-                None, None, "aliases (*name) are not supported in a spec", event.start_mark
-            )
-        return super().compose_node(parent, index)
-
-    def construct_yaml_int(self, node: yaml.ScalarNode) -> int:
-        value: int = super().construct_yaml_int(node)
-        str(value)  # refuses 0xfff... of more than 4,300 digits, which no message could show
-        return value
-
-
-class _Dumper(yaml.SafeDumper):
-    """SafeDumper that quotes the text '1e4', which `_Loader` would read as a number."""
-
-    def represent_str(self, text: str) -> yaml.ScalarNode:
-        # Outside double quotes, Unicode's line breaks are read back as spaces.
-        style = '"' if set("\x85\u2028\u2029").intersection(text) else None
-        return self.represent_scalar("tag:yaml.org,2002:str", text, style=style)
-
-
-for _class in (_Loader, _Dumper):
-    _class.add_implicit_resolver(
-        "tag:yaml.org,2002:float",
-        re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+\Z"),
-        list("-+.0123456789"),
-    )
-_Loader.add_constructor("tag:yaml.org,2002:int", _Loader.construct_yaml_int)
-_Dumper.add_representer(str, _Dumper.represent_str)
-
-
-def _note_lines(node: yaml.Node, path: Path_, lines: Lines, where: str) -> None:
-    lines[path] = node.start_mark.line + 1
-    if isinstance(node, yaml.SequenceNode):
-        for index, item in enumerate(node.value):
-            _note_lines(item, (*path, str(index)), lines, where)
-    if not isinstance(node, yaml.MappingNode):
-        return
-    for key, value in node.value:
-        below = (*path, str(key.value))
-        if below in lines:
-            raise SpecError(
-                f"{where}:{key.start_mark.line + 1}: {'.'.join(below)}: the key stands twice "
-                f"(first in line {lines[below]}); drop one"
-            )
-        _note_lines(value, below, lines, where)
-        lines[below] = key.start_mark.line + 1
-
-
 def apply_override(tree: dict[str, Any], override: str) -> Path_:
     """Set one `key=value` in a nested dict, in place; the value is read as YAML.
 
@@ -277,7 +192,7 @@ def apply_override(tree: dict[str, Any], override: str) -> Path_:
         SpecError: If the text has no `=`, or the path runs through something that is no section.
     """
     key, equals, text = override.partition("=")
-    where = f"--set {override}"
+    where = f"--set {printable(override)}"
     if not equals or not key.strip():
         raise SpecError(f"{where}: should read key=value, such as search.trials=50")
     parts = key.strip().split(".")
@@ -301,83 +216,9 @@ def _deep_copy(tree: Any) -> Any:
     return tree
 
 
-def _message(error: ErrorDetails, where: str, places: Mapping[Path_, str]) -> str:
-    """One pydantic error as `file:line: key: what is wrong`."""
-    path, text = _path(error), _text(error)
-    known = (places[path[:n]] for n in range(len(path), 0, -1) if path[:n] in places)
-    place = next(known, where)
-    return f"{place}: {'.'.join(path)}: {text}" if path else f"{place}: {text}"
-
-
-def _path(error: ErrorDetails) -> Path_:
-    """The key path of an error, without the tags that pydantic adds for unions."""
-    if error["type"] == "lrlab":
-        return tuple(error["ctx"]["path"])
-    path = [str(part) for part in error["loc"]]
-    if path[:1] == ["data"] and path[1:2] and path[1] in _DATA:
-        del path[1]
-    if path[:2] == ["data", "positive"]:
-        del path[2:]
-    if path[:2] == ["search", "space"] and len(path) > 3:
-        path = path[:3] + ([] if path[3] in DOMAIN_TAGS else [path[3]]) + path[4:]
-        tags = ("constrained-", "function-", "[key]")
-        path = [part for part in path if not part.startswith(tags)]
-        while path[-1] in ("float", "str"):
-            path.pop()
-    return tuple(path)
-
-
-def _text(error: ErrorDetails) -> str:
-    kind, given = error["type"], error.get("input")
-    if kind == "lrlab":
-        return str(error["ctx"]["message"])
-    if kind == "extra_forbidden":
-        path = _path(error)
-        if path == ("problems",):
-            return "several data sets are read from a file only, with load_specs"
-        return f"unknown key{did_you_mean(path[-1], _known_keys(path[:-1], error))}"
-    if kind == "missing":
-        return "is missing; add this key"
-    if kind == "union_tag_invalid":
-        source = given.get("source") if isinstance(given, dict) else given
-        return f"unknown source {_shown(source)}{did_you_mean(_word(source), tuple(_DATA))}"
-    if kind == "literal_error":
-        options = re.findall(r"'([^']*)'", str(error["ctx"]["expected"]))
-        return f"unknown value {_shown(given)}{did_you_mean(_word(given), options)}"
-    text = error["msg"].removeprefix("Value error, ").removeprefix("Input ")
-    text = text[:1].lower() + text[1:]
-    return text if kind == "value_error" else f"{text}; got {_shown(given)}"
-
-
-def _shown(value: Any) -> str:
-    try:
-        text = repr(value)
-    except (ValueError, RecursionError):  # an int of more than 4,300 digits, a list of 1,000 lists
-        text = "a huge value"
-    return text if len(text) <= 60 else text[:57] + "..."
-
-
-def _word(value: Any) -> str:
-    """What a user may have misspelt; nothing if it is no text."""
-    return value if isinstance(value, str) else ""
-
-
-def _known_keys(path: Path_, error: ErrorDetails) -> tuple[str, ...]:
-    sections: dict[Path_, type[Section]] = {
-        (): SweepSpec,
-        ("train",): TrainSpec,
-        ("search",): SearchSpec,
-    }
-    if path in sections:
-        return tuple(sections[path].model_fields)
-    if path == ("data",):
-        return tuple(_DATA[str(error["loc"][1])].model_fields)
-    return tuple(Range.model_fields)
-
-
 def dump_spec(spec: SweepSpec) -> str:
     """The resolved spec as YAML text that `load_spec` reads back to the same spec."""
-    text: str = yaml.dump(spec.resolved(), Dumper=_Dumper, sort_keys=False, allow_unicode=True)
+    text: str = yaml.dump(spec.resolved(), Dumper=Dumper, sort_keys=False, allow_unicode=True)
     return text
 
 
@@ -388,4 +229,4 @@ def parse_dumped_spec(text: str) -> SweepSpec:
         SpecError: If the text is no valid spec (written by an incompatible lrlab).
     """
     tree, lines = parse_yaml(text, "recorded spec")
-    return make_spec(tree, where="recorded spec", lines=lines)
+    return make_spec(tree, where="recorded spec", lines=lines, recorded=True)

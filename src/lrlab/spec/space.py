@@ -20,6 +20,7 @@ from lrlab.catalogue import Hyperparameter, did_you_mean
 from lrlab.errors import UserError
 from lrlab.losses import LOSSES
 from lrlab.optimizers import OPTIMIZERS
+from lrlab.wording import printable
 
 T = TypeVar("T")
 Value = float | str
@@ -32,7 +33,7 @@ SHARED = {"lr": LR, "l2": L2}
 def not_bool(value: T) -> T:
     """Refuse what pydantic would turn into a number: True and '1'."""
     if isinstance(value, bool | str):
-        raise ValueError(f"should be a number, not {value!r}")
+        raise ValueError(f"should be a number, not {printable(repr(value))}")
     return value
 
 
@@ -215,7 +216,10 @@ def _check_numeric_key(space: Space, key: str, domain: Domain) -> Iterator[Probl
     ends = (domain.low, domain.high) if isinstance(domain, Range) else values(domain)
     for value in ends:
         if isinstance(value, str):
-            yield (key,), f"should be a number, a list of numbers or a range, not {value!r}"
+            yield (
+                (key,),
+                f"should be a number, a list of numbers or a range, not {printable(repr(value))}",
+            )
             return
         if not known[key].permits(value):
             yield (key,), f"{value:g} is outside the permitted {known[key].interval}"
