@@ -21,9 +21,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from lrlab import make_spec, track
-from lrlab.sweep import run_sweep
-
 TRAINED_ON = 2000
 
 
@@ -52,6 +49,9 @@ def predict(path: Path, uri: str) -> tuple[float, float, float]:
 
 def prepare(rows: int, uri: str) -> None:
     """The files, and a sweep with a model."""
+    from lrlab import make_spec, track
+    from lrlab.sweep import run_sweep
+
     track.quiet()
     table = make_table(rows)
     table.head(TRAINED_ON).to_csv("train.csv", index=False)
