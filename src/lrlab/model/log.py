@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
-from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import mlflow
 import numpy as np
 import pandas as pd
 import torch
-from mlflow.models import Model, ModelSignature
+from mlflow.models import ModelSignature
 from mlflow.types.schema import AnyType, ColSpec, DataType, ParamSchema, ParamSpec, Schema
 
 from lrlab.data import Problem
 from lrlab.errors import LrlabError
-from lrlab.model import predictor
 from lrlab.model.describe import description
+from lrlab.model.folder import save_model
 from lrlab.model.numbers import THRESHOLD, model_numbers
 from lrlab.model.once import log_once, mark_run, register_once
-from lrlab.scratch import scratch_folder
 from lrlab.track.artifacts import DamagedArtifact, fetched
 from lrlab.track.recorded import RecordedRun
 from lrlab.track.recorder import Recorder
@@ -32,9 +28,6 @@ from lrlab.track.store import Store, explained
 from lrlab.train.artifacts import WEIGHTS_FILE
 
 URI_VARIABLE = "MLFLOW_TRACKING_URI"
-NUMBERS_FILE = "model.json"
-PAGE_FILE = "logistic_regression.py"
-NEEDED = ("mlflow", "numpy", "pandas")
 TYPES = {bool: DataType.boolean, int: DataType.long, float: DataType.double, str: DataType.string}
 
 
@@ -78,7 +71,13 @@ def log_best_model(recorder: Recorder, problem: Problem, best: RecordedRun) -> N
     }
     weight, bias = state["features.weight"][0].numpy(), float(state["features.bias"][0])
     numbers = model_numbers(recorder.spec, problem, weight, bias, about)
-    save = partial(_save, numbers, example_of(problem), state)
+    save = partial(
+        save_model,
+        numbers=numbers,
+        state=state,
+        signature=signature_of(numbers),
+        example=example_of(problem),
+    )
     metadata = {key: numbers[key] for key in ("sweep", "run_id", "trained_on", "classes")}
     metadata["columns"] = [column["name"] for column in numbers["columns"]]
     note = description(numbers)
@@ -117,41 +116,6 @@ def signature_of(numbers: Mapping[str, Any]) -> ModelSignature:
     ]
     threshold = ParamSpec("threshold", DataType.double, THRESHOLD)
     return ModelSignature(Schema(inputs), Schema(outputs), ParamSchema([threshold]))
-
-
-def _save(
-    numbers: Mapping[str, Any],
-    example: pd.DataFrame,
-    state: Mapping[str, torch.Tensor],
-    path: Path,
-    mlflow_model: Model,
-) -> None:
-    """Write the model into a folder that does not exist yet: page, numbers and state dict."""
-    with scratch_folder() as folder:
-        page, numbers_file, weights = (
-            folder / name for name in (PAGE_FILE, NUMBERS_FILE, WEIGHTS_FILE)
-        )
-        page.write_text(page_of_code(), encoding="utf-8")
-        numbers_file.write_text(json.dumps(numbers, indent=1), encoding="utf-8")
-        torch.save(dict(state), weights)
-        mlflow.pyfunc.save_model(
-            str(path),
-            python_model=str(page),
-            model_config={"output": predictor.ALL},
-            artifacts={"numbers": str(numbers_file), "weights": str(weights)},
-            mlflow_model=mlflow_model,
-            signature=signature_of(numbers),
-            input_example=example,
-            pip_requirements=[
-                f"{name}=={version(name)}" for name in ("mlflow", "numpy", "pandas")
-            ],
-        )
-
-
-def page_of_code() -> str:
-    """The predictor as MLflow loads it: a page that ends with naming its model."""
-    text = Path(predictor.__file__).read_text("utf-8")
-    return f"{text}\n\nimport mlflow.models\n\nmlflow.models.set_model(mlflow_model())\n"
 
 
 @contextmanager
