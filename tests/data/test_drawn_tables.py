@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import warnings
 from collections.abc import Callable
 from datetime import date, datetime, time, timedelta
@@ -18,9 +19,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from lrlab.data import Problem, load_problem
+from lrlab.data import Problem, load_problem, read_table
 from lrlab.errors import UserError
-from lrlab.spec import make_spec
+from lrlab.spec import CsvData, make_spec
 
 N = 40
 WORDS = ["red", "green", "blue", "NA", "None", " red", "yes", "no", "a,b", "ü"]
@@ -223,6 +224,33 @@ def check(path: Path, source: str, keys: dict[str, Any]) -> Problem | None:
     return problem
 
 
+def as_float(cell: str) -> float:
+    """A cell of a column of numbers, read without pandas."""
+    cell = cell.strip()
+    if cell in ("", "?", "-", ".", "NA", "None", "n/a", "null", "nan"):
+        return np.nan
+    return float(cell.lower() == "true") if cell.lower() in ("true", "false") else float(cell)
+
+
+def check_values(path: Path) -> int:
+    """Holds the numbers read to Python's own; returns how many columns were compared."""
+    data = CsvData(path=path, target="y")
+    try:
+        frame = read_table(data)
+    except UserError:
+        return 0
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        rows = [row for row in csv.reader(file) if row]
+    if [name or f"Unnamed: {i}" for i, name in enumerate(rows[0])] != list(frame.columns):
+        return 0
+    numeric = [i for i, name in enumerate(frame) if pd.api.types.is_numeric_dtype(frame[name])]
+    for i in numeric:
+        expected = [as_float(row[i] if i < len(row) else "") for row in rows[1:]]
+        found = frame.iloc[:, i].to_numpy(np.float64, na_value=np.nan)
+        np.testing.assert_allclose(found, expected, rtol=1e-14)
+    return len(numeric)
+
+
 @QUICK
 @given(raw=files(), how=HOW, how_csv=HOW_CSV | st.just({}))
 def test_any_csv_file_becomes_a_problem_or_a_message(
@@ -245,6 +273,7 @@ def test_any_parquet_file_becomes_a_problem_or_a_message(
 def test_many_of_them_become_problems(tmp_path: Path, drawn: Any) -> None:
     """Else the tests above would never come past the first check."""
     found = []
+    compared = []
 
     @settings(QUICK, max_examples=40, database=None, derandomize=True)
     @given(table=drawn)
@@ -253,9 +282,11 @@ def test_many_of_them_become_problems(tmp_path: Path, drawn: Any) -> None:
         if isinstance(table, bytes):
             (tmp_path / "t.csv").write_bytes(table)
             found.append(check(tmp_path / "t.csv", "csv", keys))
+            compared.append(check_values(tmp_path / "t.csv"))
         else:
             pq.write_table(table, tmp_path / "t.parquet")
             found.append(check(tmp_path / "t.parquet", "parquet", keys))
 
     collect()
     assert sum(problem is not None for problem in found) >= 4
+    assert not compared or sum(compared) > 10
