@@ -312,7 +312,7 @@ def test_a_bug_is_reported_in_two_lines_without_a_traceback(monkeypatch, cli) ->
 
 def test_init_knows_the_columns_of_the_table(tmp_path: Path, monkeypatch, cli) -> None:
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "t.csv").write_text("age,churned\n1,yes\n2,no\n")
+    (tmp_path / "t.csv").write_text("age,churned\n" + "1,yes\n2,no\n1,no\n2,yes\n" * 5)
     done = cli("init", "z.yaml", "--data", "t.csv", "--target", "churnd")
     assert done.code == 2
     assert "no column 'churnd'; did you mean 'churned'?" in done.err

@@ -18,16 +18,24 @@ Examples:
 """
 )
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path), default="sweep.yaml")
-@click.option("--data", metavar="FILE", help="Your table: a .csv or .parquet file.")
-@click.option("--target", metavar="COLUMN", help="The column to predict; needs --data.")
+@click.option("--data", metavar="FILE", help="Your table: a .csv, .tsv, .txt or .parquet file.")
+@click.option(
+    "--target",
+    metavar="COLUMN",
+    help="The column of --data to predict; left out, the columns that could be are listed.",
+)
 @click.option("--force", is_flag=True, help="Overwrite an existing file.")
 def init(file: Path, data: str | None, target: str | None, force: bool) -> int:
-    """Write a commented starter spec to FILE."""
+    """Write a commented starter spec to FILE.
+
+    With --data it looks at the table first, and writes the keys with which the sweep runs: how
+    the file is written, missing values, classes, columns that cannot be used.
+    """
     from lrlab.errors import LrlabError
     from lrlab.starter import starter_spec
 
-    if (data is None) != (target is None):
-        raise click.UsageError("--data and --target go together")
+    if data is None and target is not None:
+        raise click.UsageError("--target needs --data")
     if file.exists() and not force:
         raise click.UsageError(f"{file} exists; --force overwrites it")
     text = starter_spec(file, data, target)

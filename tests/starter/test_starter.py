@@ -1,0 +1,160 @@
+"""`lrlab init` looks at the table first: what it writes runs as it is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+from lrlab import UserError, load_spec
+from lrlab.data import Problem, load_problem
+from lrlab.starter import starter_spec
+
+N = 60
+
+
+def table(**more: Any) -> pd.DataFrame:
+    """Two numeric columns and a target, and columns of one's own."""
+    rng = np.random.default_rng(5)
+    x = rng.normal(size=(N, 2)).round(2)
+    y = np.where(x[:, 0] + rng.logistic(size=N) > 0, "yes", "no")
+    return pd.DataFrame({"age": x[:, 0], "dose": x[:, 1], **more, "ill": y})
+
+
+def begun(
+    folder: Path, content: pd.DataFrame | str, target: str = "ill", **options: Any
+) -> tuple[dict[str, Any], str, Problem]:
+    """Section `data` of the spec for a table, its text, and the problem that it gives."""
+    path = folder / "table.csv"
+    if isinstance(content, str):
+        path.write_text(content, encoding="utf-8")
+    else:
+        content.to_csv(path, index=False, **options)
+    file = folder / "spec.yaml"
+    text = starter_spec(file, str(path), target)
+    file.write_text(text, encoding="utf-8")
+    return yaml.safe_load(text)["data"], text, load_problem(load_spec(str(file)))
+
+
+def test_a_clean_table_needs_its_classes_and_l2_is_searched(tmp_path: Path) -> None:
+    data, text, problem = begun(tmp_path, table())
+    assert data["positive"] == "yes"
+    ill = int((table()["ill"] == "yes").sum())
+    assert f"# class 1: {ill} of {N} rows, against 'no'" in text
+    assert yaml.safe_load(text)["search"]["space"]["l2"] == {"low": 1e-6, "high": 1, "log": True}
+    assert problem.feature_names == ("age", "dose")
+
+
+def test_missing_values_are_counted_and_imputed_and_rows_without_a_target_left_out(
+    tmp_path: Path,
+) -> None:
+    frame = table().astype({"age": str})
+    frame.loc[[3, 4, 5], "age"] = "?"
+    frame.loc[[7, 8], "ill"] = None
+    data, text, problem = begun(tmp_path, frame)
+    assert data["missing"] == "impute"
+    assert "# missing values: age 3;" in text
+    assert data["missing_target"] == "drop"
+    assert "# 2 rows have no target" in text
+    assert len(problem.y_train) + len(problem.y_val) == N - 2
+
+
+@pytest.mark.parametrize(
+    ("options", "keys"),
+    [
+        ({"sep": ";", "decimal": ","}, {"separator": ";", "decimal": ","}),
+        ({"sep": "\t"}, {"separator": "\t"}),
+        ({"encoding": "latin-1"}, {"encoding": "latin-1"}),
+    ],
+)
+def test_how_the_file_is_written_is_found(
+    tmp_path: Path, options: dict[str, Any], keys: dict[str, Any]
+) -> None:
+    frame = table(town=np.resize(["Zürich", "Bern"], N))
+    data, _, problem = begun(tmp_path, frame, **options)
+    assert data.items() >= keys.items()
+    assert problem.feature_names == ("age", "dose", "town_Zürich")
+
+
+def test_a_title_and_excels_line_are_skipped(tmp_path: Path) -> None:
+    text = table().to_csv(index=False)
+    assert begun(tmp_path, f"Patients\n\n{text}")[0]["skiprows"] == 2
+    assert begun(tmp_path, "sep=;\n" + text.replace(",", ";"))[0]["separator"] == ";"
+
+
+def test_columns_that_cannot_be_used_are_dropped_and_markers_among_numbers_named(
+    tmp_path: Path,
+) -> None:
+    weight = pd.Series(np.arange(N) / 7).round(2).astype(str)
+    weight[[1, 2]] = "about 7"
+    when = pd.date_range("2026-01-01", periods=N).astype(str)
+    data, text, problem = begun(tmp_path, table(weight=weight, when=when))
+    assert data["drop"] == ["when"]
+    assert data["na_values"] == ["about 7"]
+    assert "# among the numbers of weight" in text
+    assert "# missing values: weight 2;" in text
+    assert problem.feature_names == ("age", "dose", "weight")
+
+
+def test_what_is_left_out_by_itself_is_said(tmp_path: Path) -> None:
+    _, text, problem = begun(tmp_path, table(row=np.arange(N)))
+    assert "# Left out: row (it counts the rows (0 to 59))." in text
+    assert problem.feature_names == ("age", "dose")
+
+
+def test_a_column_that_gives_the_answer_away_is_asked_about(tmp_path: Path) -> None:
+    frame = table()
+    frame["paid"] = np.where(frame["ill"] == "yes", 2.0, 1.0) + frame["dose"] / 100
+    _, text, _ = begun(tmp_path, frame)
+    assert "# paid: alone it tells the classes apart: is this the answer in disguise?\n" in text
+
+
+def test_constant_columns_are_left_out_and_named(tmp_path: Path) -> None:
+    data, text, problem = begun(tmp_path, table(country="CH"))
+    assert data["constant"] == "drop"
+    assert "# country: the same in all training rows" in text
+    assert problem.feature_names == ("age", "dose")
+
+
+def test_of_several_classes_the_commonest_is_set_against_the_rest(tmp_path: Path) -> None:
+    frame = table(kind=np.resize(["a", "b", "b", "c"], N))
+    data, text, problem = begun(tmp_path, frame, target="kind")
+    assert data["positive"] == "b"
+    assert "3 classes were seen, name any of them" in text
+    assert problem.classes == ("rest", "b")
+
+
+@pytest.mark.parametrize("values", [[0, 1], [True, False], ["1", "on"], ["NA", "yes"]])
+def test_classes_that_yaml_or_pandas_would_take_for_something_else_stay_what_they_are(
+    tmp_path: Path, values: list[Any]
+) -> None:
+    _, _, problem = begun(tmp_path, table(kind=np.resize(values, N)), target="kind")
+    assert set(map(str, problem.classes)) == set(map(str, values))
+
+
+def test_a_target_that_is_a_number_is_no_class(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"'age' has .* they are no classes. Add a column"):
+        begun(tmp_path, table(), target="age")
+
+
+def test_without_a_target_the_columns_that_could_be_are_listed(tmp_path: Path) -> None:
+    table(kind=np.resize([0, 1], N)).to_csv(tmp_path / "table.csv", index=False)
+    with pytest.raises(UserError, match=r"name the column to predict .*: kind, ill"):
+        starter_spec(tmp_path / "spec.yaml", str(tmp_path / "table.csv"), None)
+
+
+def test_a_misspelt_target_is_corrected(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"no column 'il'.*'ill'"):
+        begun(tmp_path, table(), target="il")
+
+
+def test_what_cannot_be_learnt_from_is_refused_before_anything_is_written(tmp_path: Path) -> None:
+    frame = table()
+    frame["ill"] = ["yes", *["no"] * (N - 1)]
+    with pytest.raises(UserError, match="1 of class yes"):
+        begun(tmp_path, frame)
+    assert not (tmp_path / "spec.yaml").exists()
