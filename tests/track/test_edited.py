@@ -197,6 +197,7 @@ def test_a_run_that_lost_its_kind_is_a_person_s_own_from_then_on(edited: Edited)
         ("trials", "many"),
         ("runs_done", "all"),
         ("heartbeat", "soon"),
+        ("data_digest", "new"),
         ("objective", "beauty"),
         ("state", "fine"),
         ("state", None),
@@ -338,6 +339,12 @@ def test_a_renamed_experiment_keeps_its_sweep(edited: Edited) -> None:
     again = edited.sweep()
     assert (again.run_id, again.already_finished) == (edited.parent, True)
     assert edited.client.get_experiment_by_name("tiny") is None
+
+
+def test_a_broken_digest_of_the_data_does_not_begin_another_sweep(edited: Edited) -> None:
+    edited.tag(edited.parent, "data_digest", "new")
+    with pytest.warns(RecordWarning, match="lrlab.data_digest = 'new'"):
+        assert edited.sweep().run_id == edited.parent
 
 
 def test_a_sweep_that_lost_its_kind_is_named_where_another_begins(edited: Edited, cli) -> None:

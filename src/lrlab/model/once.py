@@ -16,6 +16,7 @@ from mlflow.models import Model
 
 from lrlab.scratch import scratch_folder
 from lrlab.track import mlflow_schema as schema
+from lrlab.track.pages import all_runs
 from lrlab.track.recorded import RecordedRun
 from lrlab.track.store import Store
 from lrlab.track.sweeps import SweepInfo
@@ -111,7 +112,9 @@ def _models(store: Store, info: SweepInfo) -> list[LoggedModel]:
 def _log_metrics(store: Store, parent: Run, model_id: str, best: RecordedRun) -> None:
     """Give the model the best run's metrics and the sweep's own at its trial, with their data."""
     run_id, client = parent.info.run_id, store.client
-    data = next((i.dataset for i in parent.inputs.dataset_inputs), None)
+    begun_on = parent.data.tags.get(schema.DATA_DIGEST)  # a person may have logged others
+    known = [i.dataset for i in parent.inputs.dataset_inputs if i.dataset.digest == begun_on]
+    data = next(iter(known), None)
     of_data = {"dataset_name": data.name, "dataset_digest": data.digest} if data else {}
     best_name = f"best_{parent.data.tags.get(schema.OBJECTIVE)}"
     ended = client.get_run(best.run_id).info.end_time or parent.info.start_time
@@ -134,8 +137,11 @@ def mark_run(store: Store, info: SweepInfo, best: RecordedRun, model_id: str) ->
     Raises:
         MlflowException: If the store fails.
     """
-    of_sweep = f"tags.`{schema.PARENT}` = '{info.run_id}' and tags.`{schema.LOGGED}` LIKE '%'"
-    for run in store.client.search_runs([info.experiment_id], of_sweep):
+    of_sweep = (
+        f"tags.`{schema.PARENT}` = '{info.run_id}' and tags.`{schema.KIND}` = '{schema.RUN}'"
+    )
+    marked = f"{of_sweep} and tags.`{schema.LOGGED}` LIKE '%'"
+    for run in list(all_runs(store, [info.experiment_id], marked)):
         if run.info.run_id != best.run_id:
             store.client.delete_tag(run.info.run_id, schema.LOGGED)
     store.client.set_tag(best.run_id, schema.LOGGED, model_id)

@@ -12,6 +12,7 @@ from typing import Any
 
 from lrlab.catalogue import Catalogue
 from lrlab.losses import LOSSES
+from lrlab.measures import MEASURES
 from lrlab.optimizers import OPTIMIZERS
 from lrlab.track import mlflow_schema as schema
 from lrlab.track.children import Child
@@ -146,7 +147,7 @@ def _recorded_run(run: Child, replicates: int | None) -> RecordedRun:
         trial=_count(run.tags, schema.TRIAL),
         replicate=replicate,
         params=_trial_params(run.params),
-        latest=run.latest,
+        latest={name: value for name, value in run.latest.items() if name in MEASURES},
         outcome=outcome,
         steps=_count(run.tags, schema.STEPS),
         diverged_at=_count(run.tags, schema.DIVERGED_AT) if outcome == schema.DIVERGED else None,

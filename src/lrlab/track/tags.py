@@ -19,8 +19,8 @@ def is_count(text: str) -> bool:
 
 
 def is_digest(text: str) -> bool:
-    """Whether a text is a SHA-256 in hexadecimal."""
-    return re.fullmatch(r"[0-9a-f]{64}", text) is not None
+    """Whether a text is a SHA-256 in hexadecimal, shortened or not."""
+    return re.fullmatch(r"[0-9a-f]{8,64}", text) is not None
 
 
 def is_number(text: str) -> bool:
@@ -49,7 +49,7 @@ def _is_base_rate(text: str) -> bool:
 # What lrlab's own tags of a parent run may be; a person can change any of them.
 _IS_SOUND: Mapping[str, Callable[[str], bool]] = {
     schema.LAYOUT: is_count,
-    **dict.fromkeys((schema.SPEC_DIGEST, schema.SETTINGS_DIGEST), is_digest),
+    **dict.fromkeys((schema.SPEC_DIGEST, schema.SETTINGS_DIGEST, schema.DATA_DIGEST), is_digest),
     schema.STATE: schema.STATES.__contains__,
     schema.OBJECTIVE: MEASURES.__contains__,
     schema.BASE_RATE: _is_base_rate,
