@@ -16,7 +16,7 @@ from mlflow.tracking._tracking_service.utils import _get_store
 
 import lrlab
 from lrlab import UserError
-from lrlab.track import connect, find_sweep, locks, recorded_runs
+from lrlab.track import connect, find_sweep, locks, recorded_runs, selection
 from lrlab.track import remove as removing
 from lrlab.track.mend import mend
 
@@ -184,8 +184,8 @@ def test_sweeps_are_chosen_by_state_and_age(folder: Path) -> None:
     store = connect()
 
     def named(*names: str, states: tuple[str, ...] = (), age: str | None = None) -> list[str]:
-        span = None if age is None else removing.parse_age(age)
-        return [info.name for info in removing.choose(store, names, states, span)]
+        span = None if age is None else selection.parse_age(age)
+        return [info.name for info in selection.choose(store, names, states, span)]
 
     assert named(states=("interrupted",)) == ["old-killed"]
     assert named(states=("finished", "failed")) == ["old"]
@@ -198,6 +198,6 @@ def test_a_name_that_several_sweeps_have_is_not_enough(folder: Path) -> None:
     client = MlflowClient(uri_of(folder))
     client.update_run(find_sweep(connect(), "old-killed").run_id, name="old")
     with pytest.raises(UserError, match=r"2 sweeps are meant by 'old'; name those .* by id: "):
-        removing.choose(connect(), ["old"])
-    assert len(removing.choose(connect(), ["old"], ("finished",))) == 1
+        selection.choose(connect(), ["old"])
+    assert len(selection.choose(connect(), ["old"], ("finished",))) == 1
     assert len(client.search_runs(["1", "2"], run_view_type=ViewType.DELETED_ONLY)) == 0

@@ -343,6 +343,8 @@ def ui(host: str, port: int, tracking_uri: str | None, verbose: bool) -> int:
     if store.is_server:
         click.echo(f"The store is a server: open {store.shown}")
         return 0
+    for move in store.moved:
+        click.echo(f"Note: {move.advice}.", err=True)
     refuse_taken_port(host, port, f"--port {port + 1}")
     command = [
         sys.executable,

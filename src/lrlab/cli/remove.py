@@ -77,17 +77,17 @@ def rm(
     """
     from lrlab import track
     from lrlab.errors import UserError
-    from lrlab.track import remove
+    from lrlab.track import remove, selection
 
     if not sweeps and not states and older_than is None:
         raise click.UsageError("name the sweeps, or say which by --state or --older-than")
-    age = None if older_than is None else remove.parse_age(older_than)
+    age = None if older_than is None else selection.parse_age(older_than)
     track.quiet(verbose)
     store = track.connect(tracking_uri)
     if purge:
         remove.refuse_purge(store)
     trashed = purge and keep_best is None
-    infos = remove.choose(store, sweeps, states, age, trashed=trashed)
+    infos = selection.choose(store, sweeps, states, age, trashed=trashed)
     plans = [remove.plan(store, info, keep_best or 0, trashed=trashed) for info in infos]
     refused = {why: plan for plan in plans if (why := remove.why_not(plan, purge))}
     if refused and sweeps:
