@@ -14,12 +14,16 @@ import psycopg2
 import pytest
 import requests
 import sqlalchemy.exc
+from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException, RestException
 from mlflow.protos import databricks_pb2 as codes
 
+from lrlab import make_spec
 from lrlab.errors import LrlabError, NotPermitted, UserError
+from lrlab.sweep import Progress, run_sweep
 from lrlab.track import connect
 from lrlab.track.failures import explain, explained
+from support import tiny
 
 SERVER, FILE = "http://127.0.0.1:1", "sqlite:///mlflow.db"
 POSTGRES = "postgresql+psycopg2://u:secret@127.0.0.1/mlflow"
@@ -125,6 +129,28 @@ def test_a_database_that_loses_its_tables_was_deleted(tmp_path: Path) -> None:
         engine.connect() as connection,
     ):
         connection.execute(sqlalchemy.text("SELECT * FROM runs"))
+
+
+@pytest.mark.parametrize("deleted", ["experiment", "sweep"])
+def test_a_sweep_deleted_in_mlflow_while_it_runs_is_told(
+    deleted: str, workdir: Path, unpainted: None
+) -> None:
+    client = MlflowClient(f"sqlite:///{workdir}/mlflow.db")
+
+    def delete(progress: Progress) -> None:
+        if progress.done != 4:
+            return
+        experiment = client.get_experiment_by_name("tiny")
+        assert experiment is not None
+        if deleted == "experiment":
+            client.delete_experiment(experiment.experiment_id)
+        else:
+            only = "tags.`lrlab.kind` = 'sweep'"
+            (sweep,) = client.search_runs([experiment.experiment_id], only)
+            client.delete_run(sweep.info.run_id)
+
+    with pytest.raises(LrlabError, match=f"the {deleted} 'tiny' was deleted in MLflow while"):
+        run_sweep(make_spec(tiny()), tracking_uri=client.tracking_uri, on_progress=delete)
 
 
 def test_the_answer_of_another_server_with_its_own_codes_is_no_bug() -> None:

@@ -14,6 +14,7 @@ from lrlab.spec import SweepSpec
 from lrlab.track import locks
 from lrlab.track import mlflow_schema as schema
 from lrlab.track.begun import find_begun, sweeps_of, why_another
+from lrlab.track.gone import deletion_explained
 from lrlab.track.location import FOLDER_TAG, store_folder
 from lrlab.track.recorder import Recorder
 from lrlab.track.store import Store, explained
@@ -66,6 +67,7 @@ def open_sweep(
             yield looked_at
             return
         _refuse_former_place(store, info)
+        stack.enter_context(deletion_explained(store, info))
         lease = stack.enter_context(closing(locks.Lease(store, info.run_id, held.holds)))
         lease.take()
         recorder = Recorder(store, spec, _complete_begin(store, spec, info, problem), lease)

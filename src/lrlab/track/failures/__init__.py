@@ -75,4 +75,6 @@ def explain(error: BaseException, uri: str) -> LrlabError:
         said = sentence(failure)
         if said is not None:
             return said
-    return LrlabError(f"the tracking store {failure.shown} failed: {first_line(str(error))}")
+    sql = failure.find(sqlalchemy.exc.SQLAlchemyError)  # whose own text is about itself
+    reason = failure.reason if sql is not None else first_line(str(error))
+    return LrlabError(f"the tracking store {failure.shown} failed: {reason}")

@@ -62,7 +62,7 @@ def sqlite_gone(failure: Failure) -> LrlabError | None:
         if path.exists() and path.stat().st_size:
             with closing(sqlite3.connect(path)) as database:
                 tables = {row[0] for row in database.execute("SELECT name FROM sqlite_master")}
-            if {"experiments", "runs", "tags"} <= tables:
+            if {"experiments", "runs", "tags", "params", "metrics"} <= tables:
                 return None
     return _deleted_file(failure)
 
