@@ -89,18 +89,14 @@ class Solver:
         for objective in dict.fromkeys(objectives):
             stable = STABLE.get(objective.loss, objective.loss)
             names[replace(objective, loss=stable)].append(objective)
-        groups: dict[str, list[Objective]] = defaultdict(list)
+        groups: dict[tuple[str, str], list[Objective]] = defaultdict(list)
         for objective in names:
-            groups[self._method(objective)].append(objective)
-        for method, members in groups.items():
-            by_loss: dict[str, list[Objective]] = defaultdict(list)
-            for objective in members:
-                by_loss[objective.loss].append(objective)
-            for own in by_loss.values():
-                for objective, optimum in METHODS[method](self, own):
-                    bound = self._shape(objective).steepest * self.spread + objective.l2
-                    for name in names[objective]:
-                        yield name, replace(optimum, bound=bound)
+            groups[self._method(objective), objective.loss].append(objective)
+        for (method, _), members in groups.items():
+            for objective, optimum in METHODS[method](self, members):
+                bound = self._shape(objective).steepest * self.spread + objective.l2
+                for name in names[objective]:
+                    yield name, replace(optimum, bound=bound)
 
     def _method(self, objective: Objective) -> str:
         shape = self._shape(objective)
@@ -246,16 +242,14 @@ def _hinge(solver: Solver, objectives: list[Objective]) -> Found:
         w, value, gap = hinge.solve(solver.rows, solver.y, l2, solver.check)
         for i, objective in enumerate(some):
             certain = bool(gap[i] <= EXACT * value[i] + hinge.LEAST)
-            yield (
-                objective,
-                Optimum(
-                    value=float(value[i]),
-                    kind="minimum" if certain else "best known",
-                    gap=float(gap[i]),
-                    weight=w[i, :-1].numpy(),
-                    bias=float(w[i, -1]),
-                ),
+            optimum = Optimum(
+                value=float(value[i]),
+                kind="minimum" if certain else "best known",
+                gap=float(gap[i]),
+                weight=w[i, :-1].numpy(),
+                bias=float(w[i, -1]),
             )
+            yield objective, optimum
 
 
 def _kinked(solver: Solver, objectives: list[Objective]) -> Found:
@@ -271,11 +265,8 @@ def _kinked(solver: Solver, objectives: list[Objective]) -> Found:
 
         start, options = np.zeros(solver.rows.shape[1]), {"maxiter": MOST_STEPS}
         found = minimize(value_and_gradient, start, jac=True, method="L-BFGS-B", options=options)
-        w = found.x
-        yield (
-            objective,
-            Optimum(float(found.fun), "best known", weight=w[:-1], bias=float(w[-1])),
-        )
+        weight, bias = found.x[:-1], float(found.x[-1])
+        yield objective, Optimum(float(found.fun), "best known", weight=weight, bias=bias)
 
 
 # How objectives of one loss are solved; a loss with a kink may have a program under its own name.
