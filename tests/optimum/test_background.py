@@ -53,6 +53,15 @@ def test_a_budget_that_is_spent_leaves_the_rest_out_and_says_so(problem: Problem
     assert "optimum of 20 of 20 objectives is not known" in found.note
 
 
+def test_a_machine_that_has_no_time_for_it_is_not_waited_for(
+    problem: Problem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lrlab.optimum.background.PATIENCE", 0.0)
+    monkeypatch.setattr("lrlab.optimum.background.BESIDE", 0)  # begins when it is waited for
+    found = compute_optima(problem, path("hinge"), 100)
+    assert found.left_out
+
+
 def test_data_that_are_too_large_are_left_alone(
     problem: Problem, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -15,7 +15,8 @@ from lrlab.optimum.optima import Solver
 from lrlab.optimum.record import Optima
 
 BUDGET = 20.0  # seconds of computing for the optima of a sweep, or
-SHARE = 0.2  # of the time since they were first asked for, if that is more
+SHARE = 0.2  # of the time from then until the last run, if that is more
+PATIENCE = 3.0  # times the budget that the result is waited for by the clock
 AT_THE_END = 5.0  # seconds at most to wait for it to notice
 MOST = 2**27  # numbers of data; for larger ones nothing is looked for
 BESIDE = 2**25  # numbers of data; larger ones are not held twice while others train
@@ -34,7 +35,7 @@ class OptimumFinder:
 
     What it finds depends on the objectives and their order, not on when they were handed over,
     unless the budget is used up; then it says what is left out. It counts processor time, so
-    that a busy machine finds as many as an idle one.
+    that a busy machine finds as many as an idle one, unless that takes three times as long.
 
     Args:
         problem: The data, on any device.
@@ -55,7 +56,7 @@ class OptimumFinder:
         self._problem, self._batch_rows = problem, batch_rows
         self._solver = Solver(problem, self._check)
         self._budget = self._allowed = budget
-        self._began = time.monotonic()
+        self._began, self._asked_at = time.monotonic(), 0.0
         self._found: dict[Objective, Optimum] = dict(known.found)
         self._wanted: dict[Objective, None] = dict.fromkeys(known.found)
         self._queue: SimpleQueue[Sequence[Objective] | None] = SimpleQueue()
@@ -82,6 +83,7 @@ class OptimumFinder:
             Exception: What a loss of one's own raised.
         """
         self._queue.put(None)
+        self._asked_at = self._asked_at or time.monotonic()
         too_large = self._numbers > MOST
         if not too_large:
             self._start()
@@ -115,10 +117,11 @@ class OptimumFinder:
     def _check(self) -> None:
         if self._stop.is_set():
             raise _Stopped
-        if time.thread_time() > self._allowed:
-            self._allowed = max(self._budget, SHARE * (time.monotonic() - self._began))
-            if time.thread_time() > self._allowed:
-                raise _Spent
+        now, asked = time.monotonic(), self._asked_at
+        self._allowed = max(self._budget, SHARE * ((asked or now) - self._began))
+        waited = now - asked if asked else 0.0
+        if time.thread_time() > self._allowed or waited > PATIENCE * self._allowed:
+            raise _Spent
 
     def _work(self) -> None:
         torch.set_num_threads(1)  # of this thread: sums split over threads round otherwise
