@@ -63,6 +63,8 @@ def open_sweep(
             looked_at = _finished(store, spec, info)
             if looked_at is None:
                 held = stack.enter_context(locks.only_one(store.uri, info.run_id, spec.name))
+                info = load_sweep(store, info.run_id)  # who had the lock may have ended it
+                looked_at = _finished(store, spec, info)
         if looked_at is not None:
             yield looked_at
             return
