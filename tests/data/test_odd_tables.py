@@ -173,6 +173,14 @@ CASES: dict[str, Case] = {
         text(base(mass=[f"{h} kg" for h in HOURS])),
         error="'mass' holds numbers with a unit such as",
     ),
+    "numbered months": Case(
+        text(base(month=[f"{m + 1}. {'JFMASOND'[m % 8]}" for m in range(12)] * 5)),
+        categories={"month": [f"{m + 1}. {'JFMASOND'[m % 8]}" for m in range(12)] * 5},
+    ),
+    "two units": Case(
+        text(base(mass=[f"{h} {('kg', 'lb')[i % 2]}" for i, h in enumerate(HOURS)])),
+        error="'mass' holds numbers with a unit such as",
+    ),
     "ages as categories": Case(
         text(base(age=["20-29", "30-39"] * 30)), categories={"age": ["20-29", "30-39"] * 30}
     ),

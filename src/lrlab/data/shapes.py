@@ -14,6 +14,7 @@ from lrlab.wording import MOST_ITEMS, printable, quoted
 MOSTLY = 0.5  # share of the values from which a column is taken for numbers
 FEW_NUMBERS = 10  # different numbers that a column of text may hold and still be categories
 FEW_OF_ALL = 0.1  # share of the rows; some codes, such as 7e12, look like numbers
+MOST_UNITS = 3  # different words behind numbers that are units; more are names, as in `1. Never`
 EXAMPLES = 3
 MOST_LOOKED_AT = 2_000  # different texts, the commonest first, that are held against the shapes
 CATEGORIES = "data.categorical if each is a category of its own"
@@ -77,9 +78,10 @@ NUMBERS = (
           'set data.thousands: "\\u00a0"', {"thousands": "\u00a0"}),
     Shape("numbers with a minus that is no hyphen", re.compile(r"[\u2212\u2013]\s?\d[\d.,]*"),
           "write - for it"),
-    Shape("numbers with a unit", re.compile(rf"[<>~≈]?\s*{_NUMBER}\s*[^\W\d_]{{1,5}}\.?"),
+    Shape("numbers with a unit",
+          re.compile(rf"[<>~≈]?\s*{_NUMBER}\s*(?P<unit>[^\W\d_]{{1,5}}\.?)"),
           "take the unit out of the file", least=FEW_NUMBERS + 1),
-    Shape("numbers with a sign before them", re.compile(rf"[<>~≈=#]+\s*{_NUMBER}"), _REMOVE,
+    Shape("numbers with a sign before them", re.compile(rf"[<>~≈=]+\s*{_NUMBER}"), _REMOVE,
           least=FEW_NUMBERS + 1),
 )  # fmt: skip
 DATES = (
@@ -125,9 +127,11 @@ def hindrance(column: pd.Series, is_number: Any) -> Hindrance | None:
     text = pd.Series(weights[~plain], index=values[~plain].str.strip())
     looked_at = text.iloc[:MOST_LOOKED_AT]
     for shape in (*NUMBERS, *DATES):
-        fits = looked_at[[bool(shape.pattern.fullmatch(value)) for value in looked_at.index]]
+        matches = [shape.pattern.fullmatch(value) for value in looked_at.index]
+        fits = looked_at[[match is not None for match in matches]]
         most = fits.sum() > MOSTLY * looked_at.sum()
-        if most and len(fits) + plain.sum() >= shape.least:
+        units = {match.groupdict().get("unit") for match in matches if match}
+        if most and len(fits) + plain.sum() >= shape.least and len(units) <= MOST_UNITS:
             return _shaped(shape, str(fits.index[0]))
     many = plain.sum() > FEW_NUMBERS and numbers > FEW_OF_ALL * total
     if len(text) and numbers and (numbers >= MOSTLY * total or many):
