@@ -13,7 +13,6 @@ import pytest
 
 import lrlab
 from lrlab.track import connect, find_sweep, list_sweeps
-from support import move_store
 
 FIXTURE = Path(__file__).parents[1] / "fixtures" / "store-0.1.0.tar.gz"
 
@@ -24,7 +23,6 @@ def old(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = tmp_path_factory.mktemp("old")
     with tarfile.open(FIXTURE) as archive:
         archive.extractall(folder, filter="data")
-    move_store(folder, "/tmp/fx2")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         yield folder

@@ -76,17 +76,16 @@ def report_input(
         _context(store, info, spec, runs),
         problem=problem,
         optima=optima or _optima(store, info, spec, runs, problem),
-        best_weights=_best_weights(store, runs, spec),
         reading=_reading(store, info),
     )
+    best = best_of(runs, spec)
+    best_id = None if best is None else str(best["run_id"])
+    chosen = set() if best_id is None else {best_id}
     if problem is not None and spec.objective in ROW_SCORES:
-        chosen = {
-            run_id
-            for by in ("optimizer", "loss")
-            for run_id in representatives(runs, by, **context.aim).values()
-        }
-        context = replace(context, weights=_all_weights(store, chosen))
-    return runs, curves, context
+        for by in ("optimizer", "loss"):
+            chosen |= set(representatives(runs, by, **context.aim).values())
+    weights = _all_weights(store, chosen)
+    return runs, curves, replace(context, weights=weights, best_weights=weights.get(best_id or ""))
 
 
 def _problem(store: Store, info: SweepInfo, spec: SweepSpec) -> Problem | None:
@@ -127,16 +126,6 @@ def _reading(store: Store, info: SweepInfo) -> TableReading | None:
         return None if text is None else TableReading.from_json(text)
     except ValueError:
         return None
-
-
-def _best_weights(
-    store: Store, runs: pd.DataFrame, spec: SweepSpec
-) -> tuple[np.ndarray, float] | None:
-    best = best_of(runs, spec)
-    if best is None:
-        return None
-    run_id = str(best["run_id"])
-    return _all_weights(store, {run_id}).get(run_id)
 
 
 def _all_weights(store: Store, run_ids: Iterable[str]) -> dict[str, tuple[np.ndarray, float]]:
