@@ -93,7 +93,7 @@ KINDS: dict[str, tuple[Exception, str, type[LrlabError], str]] = {
     "stopping database": (postgres_error("57P01"), POSTGRES, LrlabError, "no time for this now"),
     "silent database": (
         sqlalchemy.exc.OperationalError("", {}, psycopg2.OperationalError("refused")),
-        POSTGRES, LrlabError, r"u:\*\*\*@127.* does not answer: refused",
+        POSTGRES, LrlabError, r"u:\*\*\*@127.* cannot be used: refused",
     ),
     "timeout": (requests.exceptions.ReadTimeout("x"), SERVER, LrlabError, "not answer in time"),
     "connection lost": (

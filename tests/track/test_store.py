@@ -190,7 +190,7 @@ UNUSABLE = {
     "PostgreSQL that is not there": (
         "postgresql+psycopg2://u:secret@127.0.0.1:9/db",
         LrlabError,
-        r"u:\*\*\*@127.0.0.1:9/db does not answer",
+        r"u:\*\*\*@127.0.0.1:9/db cannot be used",
     ),
 }
 

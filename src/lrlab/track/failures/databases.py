@@ -130,8 +130,8 @@ def database_away(failure: Failure) -> LrlabError | None:
     if found is None or failure.sqlite is not None or failure.postgres is not None:
         return None
     return LrlabError(
-        f"the database {failure.shown} does not answer: {failure.reason}. Is it running, and are "
-        f"host, port, user, password and database right? When it is, {CONTINUES}"
+        f"the database {failure.shown} cannot be used: {failure.reason}. Is it running, and are "
+        "host, port, user, password and database right? Then run the same command again"
     )
 
 
