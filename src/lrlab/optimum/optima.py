@@ -92,7 +92,8 @@ class Solver:
         groups: dict[tuple[str, str], list[Objective]] = defaultdict(list)
         for objective in names:
             groups[self._method(objective), objective.loss].append(objective)
-        for (method, _), members in groups.items():
+        order = list(METHODS)
+        for (method, _), members in sorted(groups.items(), key=lambda g: order.index(g[0][0])):
             for objective, optimum in METHODS[method](self, members):
                 bound = self._shape(objective).steepest * self.spread + objective.l2
                 for name in names[objective]:
@@ -269,13 +270,14 @@ def _kinked(solver: Solver, objectives: list[Objective]) -> Found:
         yield objective, Optimum(float(found.fun), "best known", weight=weight, bias=bias)
 
 
-# How objectives of one loss are solved; a loss with a kink may have a program under its own name.
+# How objectives of one loss are solved, the quickest first in case time runs out; a loss with a
+# kink may have a program under its own name.
 METHODS: dict[str, Callable[[Solver, list[Objective]], Found]] = {
     "convex": _convex,
-    "several": _several,
     "unattained": _unattained,
-    "kinked": _kinked,
     "hinge": _hinge,
+    "kinked": _kinked,
+    "several": _several,
 }
 
 
