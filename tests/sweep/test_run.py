@@ -176,7 +176,7 @@ def test_a_changed_table_is_another_sweep_and_the_user_is_told(workdir) -> None:
 def test_the_same_table_read_otherwise_is_another_sweep(workdir) -> None:
     _table(workdir / "t.csv")
     first = _on_table("t.csv")
-    connect().client.set_tag(first.run_id, "lrlab.data_digest", "of other numbers")
+    connect().client.set_tag(first.run_id, "lrlab.data_digest", "5" * 36)
     notes: list[str] = []
     assert _on_table("t.csv", on_note=notes.append).run_id != first.run_id
     assert [note[:23] for note in notes] == ["the data are read other"]
