@@ -158,3 +158,28 @@ def test_what_cannot_be_learnt_from_is_refused_before_anything_is_written(tmp_pa
     with pytest.raises(UserError, match="1 of class yes"):
         begun(tmp_path, frame)
     assert not (tmp_path / "spec.yaml").exists()
+
+
+def test_infinite_numbers_are_dropped_and_counted(tmp_path: Path) -> None:
+    ratio = [float("inf"), float("-inf"), *np.linspace(0, 1, N - 2)]
+    data, text, problem = begun(tmp_path, table(ratio=ratio))
+    assert data["drop"] == ["ratio"]
+    assert "ratio is infinite in some rows (2)" in text
+    assert problem.feature_names == ("age", "dose")
+
+
+@pytest.mark.parametrize(
+    ("written", "keys"),
+    [("{:,}", {"thousands": ","}), ("{}.250,5", {"thousands": ".", "decimal": ","})],
+)
+def test_signs_within_numbers_kept_as_text_are_found_in_parquet_too(
+    tmp_path: Path, written: str, keys: dict[str, str]
+) -> None:
+    income = [1 + 7 * i % 59 for i in range(N)]
+    values = [written.format(n if "." in written else 1000 * n + 5) for n in income]
+    table(income=values).to_parquet(tmp_path / "table.parquet")
+    file = tmp_path / "spec.yaml"
+    file.write_text(starter_spec(file, str(tmp_path / "table.parquet"), "ill"))
+    data = yaml.safe_load(file.read_text())["data"]
+    assert {key: data.get(key) for key in keys} == keys
+    assert load_problem(load_spec(str(file))).feature_names == ("age", "dose", "income")

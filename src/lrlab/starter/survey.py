@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import torch
 
@@ -82,7 +83,14 @@ def survey(path: Path, target: str | None) -> Survey:
         data = data.model_copy(update={"keep_default_na": False})
         frame = read_table(data)
     keys += _target_keys(frame[target], data)
-    looks = {name: look(frame[name], data) for name in frame.columns if name != target}
+    looks = _looks(frame, data)
+    signs_of_numbers = _signs_of_numbers(looks, data)
+    if signs_of_numbers:
+        keys += signs_of_numbers
+        more = {key.name: key.value for key in signs_of_numbers}
+        data = data.model_copy(update=more)
+        frame = read_table(data)
+        looks = _looks(frame, data)
     keys += _feature_keys(frame, looks, data)
     return _tried(Survey(source, tuple(keys), tuple(_notes(looks, data))), path, target)
 
@@ -156,6 +164,29 @@ def _order(value: Any) -> tuple[str, Any]:
     return str(type(value)), value
 
 
+def _looks(frame: pd.DataFrame, data: Table) -> dict[str, Look]:
+    return {name: look(frame[name], data) for name in frame.columns if name != data.target}
+
+
+def _signs_of_numbers(looks: Mapping[str, Look], data: Table) -> list[Key]:
+    """Decimal and thousands signs that a column of text asks for, if the file has its usual ones.
+
+    The first such column decides: there is one sign for the whole table.
+    """
+    if data.decimal != "." or data.thousands is not None:
+        return []
+    for name, seen in looks.items():
+        keys = {key: sign for key, sign in seen.keys.items() if key in ("decimal", "thousands")}
+        if seen.kind == "unusable" and keys:
+            return [Key(key, sign, f"{WRITTEN[key]} in {name}") for key, sign in keys.items()]
+    return []
+
+
+def _infinite(column: pd.Series) -> int:
+    """Rows in which a column of numbers is infinite."""
+    return int(np.isinf(column.to_numpy(np.float64, na_value=np.nan)).sum())
+
+
 def _feature_keys(frame: pd.DataFrame, looks: Mapping[str, Look], data: Table) -> Iterator[Key]:
     """Columns to drop, markers of missing values, and what to do about missing values."""
     markers: dict[str, list[str]] = {}
@@ -168,6 +199,8 @@ def _feature_keys(frame: pd.DataFrame, looks: Mapping[str, Look], data: Table) -
             drop[name] = f"{printable(name)} {seen.why}"
         elif seen.kind == "categorical" and frame[name].nunique() > MAX_CATEGORIES:
             drop[name] = f"{printable(name)} has {frame[name].nunique():,} categories"
+        elif seen.kind == "numeric" and (infinite := _infinite(frame[name])):
+            drop[name] = f"{printable(name)} is infinite in some rows ({infinite:,})"
     if drop:
         yield Key("drop", list(drop), some(drop.values(), 3))
     if markers:
