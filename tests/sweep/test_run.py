@@ -207,7 +207,7 @@ def test_every_writer_leaves_runs_that_read_back(name: str, workdir) -> None:
     from lrlab.data import load_problem
     from lrlab.track import recorded_runs
     from lrlab.track.open_sweep import open_sweep
-    from lrlab.track.recorder import as_recorded
+    from lrlab.track.recorded import as_recorded
     from lrlab.train import train
     from lrlab.trial import Run, TrialConfig
 

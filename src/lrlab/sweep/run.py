@@ -21,7 +21,7 @@ from lrlab.spec import SweepSpec
 from lrlab.sweep.worker_pool import WorkerPool
 from lrlab.track import RecordedRun, Recorder, trial_result
 from lrlab.track.read import read_optima
-from lrlab.track.recorder import as_recorded
+from lrlab.track.recorded import as_recorded
 from lrlab.train import ENGINES, Finished, device_of
 from lrlab.train.loop import batch_rows
 from lrlab.trial import Run, TrialConfig

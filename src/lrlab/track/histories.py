@@ -58,6 +58,17 @@ def is_curves_file(path: str) -> bool:
     return re.fullmatch(rf"{CURVES_FOLDER}/cohort-\d{{5,9}}\.parquet", path) is not None
 
 
+def corners(curve: Mapping[int, float]) -> list[tuple[int, float]]:
+    """The points of a curve of steps between which it does not change, by increasing step."""
+    points = sorted(curve.items())
+    ends = {0, len(points) - 1}
+    return [
+        point
+        for i, point in enumerate(points)
+        if i in ends or not points[i - 1][1] == point[1] == points[i + 1][1]
+    ]
+
+
 def read_histories(path: Path, run_id: str, name: str, *, of_many: bool = False) -> pd.DataFrame:
     """A Parquet file of histories.
 

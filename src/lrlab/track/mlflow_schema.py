@@ -264,17 +264,6 @@ def write_files(files: Files, folder: Path) -> None:
         (folder / name).write_bytes(content)
 
 
-def corners(curve: Mapping[int, float]) -> list[tuple[int, float]]:
-    """The points of a curve of steps between which it does not change, by increasing step."""
-    points = sorted(curve.items())
-    ends = {0, len(points) - 1}
-    return [
-        point
-        for i, point in enumerate(points)
-        if i in ends or not points[i - 1][1] == point[1] == points[i + 1][1]
-    ]
-
-
 def dataset_input(spec: SweepSpec, problem: Problem) -> DatasetInput:
     """The data as an MLflow dataset input, with a digest over every row."""
     source = spec.data.model_dump(mode="json", exclude_none=True)

@@ -17,7 +17,8 @@ from lrlab.optimizers import OPTIMIZERS
 from lrlab.track import mlflow_schema as schema
 from lrlab.track.children import Child
 from lrlab.track.tags import equals, is_count, is_number
-from lrlab.trial import TrialConfig
+from lrlab.train import Trajectory
+from lrlab.trial import Run, TrialConfig
 
 LABELS = ("optimizer", "loss")
 NUMBERS = ("lr", "l2")
@@ -129,6 +130,21 @@ def sort_out(children: Iterable[Child], replicates: int | None = None) -> Sorted
                 for run in (first, *others)
             ]
     return Sorted(runs, faults, repeated, unfinished)
+
+
+def as_recorded(run: Run, trajectory: Trajectory, run_id: str) -> RecordedRun:
+    """What reading the run back from the store will give."""
+    latest = schema.latest_points(trajectory)
+    return RecordedRun(
+        run_id=run_id,
+        trial=run.trial,
+        replicate=run.replicate,
+        params={param.key: param.value for param in schema.run_params(run)},
+        latest={name: value for name, value, _ in latest},
+        outcome=trajectory.outcome,
+        steps=trajectory.steps,
+        diverged_at=trajectory.diverged_at,
+    )
 
 
 def _recorded_run(run: Child, replicates: int | None) -> RecordedRun:

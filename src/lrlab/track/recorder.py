@@ -20,17 +20,16 @@ from lrlab.spec import SweepSpec, dump_spec
 from lrlab.track import mlflow_schema as schema
 from lrlab.track.artifacts import DamagedArtifact, damaged_file, is_lost, whole_files
 from lrlab.track.children import children, running
-from lrlab.track.histories import curves_file, histories_table, history_writer
+from lrlab.track.histories import corners, curves_file, histories_table, history_writer
 from lrlab.track.locks import Lease
 from lrlab.track.read import load_history, note_faults
-from lrlab.track.recorded import Fault, RecordedRun, Sorted, sort_out
+from lrlab.track.recorded import Fault, RecordedRun, Sorted, as_recorded, sort_out
 from lrlab.track.store import Store, explained
 from lrlab.track.sweeps import SweepInfo, load_sweep_spec
 from lrlab.track.writers import choose_writer
 from lrlab.track.writers.client import remove_run
 from lrlab.train import Finished, Trajectory
 from lrlab.train.artifacts import HISTORY_FILE, WEIGHTS_FILE
-from lrlab.trial import Run
 
 Key = tuple[int, int]
 FILES_OF_A_RUN = (WEIGHTS_FILE, HISTORY_FILE)
@@ -176,7 +175,7 @@ class Recorder:
         fresh = any(run_id in self._histories for run_id in ids)
         with self._writing():
             there = self._recorded_best()
-            points = [point for point in schema.corners(best) if point[0] not in there]
+            points = [point for point in corners(best) if point[0] not in there]
             name = curves_file(index)
             if not fresh and not points and name in self._whole_curves():
                 return
@@ -288,18 +287,3 @@ class Recorder:
             return trajectory.columns()
         read = load_history(self.store, run_id).drop(columns="run_id")
         return {str(name): read[name].to_numpy() for name in read}
-
-
-def as_recorded(run: Run, trajectory: Trajectory, run_id: str) -> RecordedRun:
-    """What reading the run back from the store will give."""
-    latest = schema.latest_points(trajectory)
-    return RecordedRun(
-        run_id=run_id,
-        trial=run.trial,
-        replicate=run.replicate,
-        params={param.key: param.value for param in schema.run_params(run)},
-        latest={name: value for name, value, _ in latest},
-        outcome=trajectory.outcome,
-        steps=trajectory.steps,
-        diverged_at=trajectory.diverged_at,
-    )
