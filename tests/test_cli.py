@@ -394,3 +394,9 @@ def test_what_the_system_refuses_is_no_bug(monkeypatch, cli) -> None:
     assert refuse(OSError(28, "No space left", "/t/x")) == "Error: /t/x: No space left\n"
     assert refuse(lrlab.UserError("a\x1b[2Jb" + "x" * 9999)).startswith(r"Error: a\x1b[2Jbxx")
     assert len(refuse(lrlab.UserError("x" * 9999))) < 1100
+
+
+def test_an_address_that_is_no_models_is_no_bug(workdir: Path, cli) -> None:
+    done = cli("predict", "http://127.0.0.1:9/x", "t.csv")
+    assert done.code == 1
+    assert done.err.startswith("Error: the model 'http://127.0.0.1:9/x' cannot be had: ")

@@ -57,7 +57,7 @@ def load_numbers(wanted: str, tracking_uri: str | None = None) -> dict[str, Any]
         if ":/" in wanted:
             return _download(f"{wanted}/{NUMBERS_PATH}", uri, wanted)
         return _of_sweep(MlflowClient(uri), uri, wanted)
-    except MlflowException as error:
+    except (MlflowException, ValueError) as error:  # the second of an address of another kind
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise LrlabError(f"the model {wanted!r} cannot be had: {reason}") from error
 
