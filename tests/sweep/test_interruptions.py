@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 import sqlite3
+import subprocess
+import sys
 import time
 from collections import Counter
 from contextlib import closing
@@ -144,3 +147,17 @@ def test_killed_while_the_store_is_being_made_the_next_start_makes_it(
     _, err = last.communicate()
     assert last.returncode == 0, err
     assert not list(tmp_path.glob(".mlflow.db*"))
+
+
+def test_killed_at_any_commit_a_sweep_ends_as_if_it_had_not_been(tmp_path: Path) -> None:
+    """First, middle and last commit points, with a user's own runs below and a second process."""
+    done = subprocess.run(
+        [sys.executable, "benchmarks/kills.py", "--kills", "6"],
+        cwd=Path(__file__).parents[2],
+        env=os.environ | {"TMPDIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "6 kills: every record as without a kill" in done.stdout
