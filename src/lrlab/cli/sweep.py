@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
-import time
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -20,18 +18,17 @@ from lrlab.cli.common import (
     verbose_option,
     wrapped,
 )
+from lrlab.cli.plan import show_plan
+from lrlab.cli.progress import Shown
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from lrlab.data import Baseline, TableReading
+    from lrlab.data import Baseline
     from lrlab.spec import SweepSpec
-    from lrlab.sweep import Progress, SweepResult
+    from lrlab.sweep import SweepResult
 
 TOP = 10
-MOST_COLUMNS = 8  # that a plan names
-MOST_READ = 20  # columns of the file of which a plan says how they were read
-PLAIN_EVERY = 10.0  # seconds between lines where there is no terminal
 
 
 @click.command(
@@ -133,7 +130,7 @@ def run(
     track.quiet(verbose)
     for caution in cautions(spec):
         click.echo(f"Note: {caution}.", err=True)
-    shown = _Shown(spec, silent=quiet)
+    shown = Shown(spec, silent=quiet)
     try:
         result = run_sweep(
             spec,
@@ -156,166 +153,6 @@ def run(
         shown.close()
     show_outcome(spec, result, tracking_uri, documents, shown.seconds)
     return 0
-
-
-class _Shown:
-    """Progress: a bar on a terminal, a line now and then elsewhere."""
-
-    def __init__(self, spec: SweepSpec, silent: bool) -> None:
-        self.spec, self.silent = spec, silent
-        self.done, self.seconds = 0, 0.0
-        self.bar: Any = None  # a tqdm, once there is something to show
-        self._began = self._last = 0.0
-
-    def update(self, progress: Progress) -> None:
-        """Show where the sweep stands."""
-        now = time.monotonic()
-        self.done = progress.done
-        first = not self._began
-        self._began = self._began or now
-        self.seconds = now - self._began
-        if self.silent:
-            return
-        if first and progress.note:
-            click.echo(f"Note: {progress.note}.", err=True)
-        if sys.stderr.isatty():
-            self._bar(progress)
-        elif first or progress.done == progress.total or now - self._last >= PLAIN_EVERY:
-            self._last = now
-            click.echo(self._line(progress), err=True)
-        if progress.done == progress.total:
-            self.close()
-            click.echo("Logging the best model and drawing the report ...", err=True)
-
-    def note(self, text: str) -> None:
-        """Show a sentence, above the bar if there is one."""
-        line = f"Note: {text}."
-        if self.bar is None:
-            click.echo(line, err=True)
-        else:
-            self.bar.write(line, file=sys.stderr)
-
-    def close(self) -> None:
-        """Leave the terminal tidy."""
-        if self.bar is not None:
-            self.bar.close()
-            self.bar = None
-
-    def _bar(self, progress: Progress) -> None:
-        from tqdm import tqdm
-
-        if self.bar is None:
-            self.bar = tqdm(
-                total=progress.total,
-                initial=progress.resumed,
-                desc=self.spec.name,
-                unit="run",
-                dynamic_ncols=True,
-                bar_format="{desc} {percentage:3.0f}% |{bar}| {n_fmt}/{total_fmt} runs "
-                "[{elapsed}<{remaining}, {rate_fmt}{postfix}]",
-            )
-        if progress.best is not None:
-            text = f"best {self.spec.objective} {progress.best:.4g}"
-            if progress.diverged:
-                text += f", {progress.diverged} diverged"
-            self.bar.set_postfix_str(text, refresh=False)
-        self.bar.update(progress.done - self.bar.n)
-
-    def _line(self, progress: Progress) -> str:
-        trained = progress.done - progress.resumed
-        line = f"{self.spec.name}: {progress.done}/{progress.total} runs"
-        if trained and self.seconds:
-            rate = trained / self.seconds
-            left = (progress.total - progress.done) / rate
-            line += f", {rate:.1f} runs/s, {left:.0f} s left"
-        elif progress.resumed:
-            line += " (continuing)"
-        if progress.best is not None:
-            line += f", best {self.spec.objective} {progress.best:.4g}"
-        return line
-
-
-def show_plan(spec: SweepSpec, documents: list[dict[str, Any]] | None) -> None:
-    """Print the resolved spec, the data, the search space and the cost; or add to `documents`."""
-    from lrlab.data import TableReading, baseline_of, load_problem
-    from lrlab.report.base_rate import base_rate
-    from lrlab.report.words import plural
-    from lrlab.search import batches, cautions
-    from lrlab.spec import describe, dump_spec
-    from lrlab.spec.space import size_of_grid
-    from lrlab.sweep import estimate_seconds
-    from lrlab.wording import some
-
-    problem = load_problem(spec)
-    reading = TableReading.of(problem)
-    seconds = estimate_seconds(spec, problem)
-    if documents is not None:
-        documents.append(
-            {
-                "spec": spec.resolved(),
-                "data": {
-                    "rows": len(problem.y_train),
-                    "held_out_rows": len(problem.y_val),
-                    "columns": problem.feature_names,
-                    "classes": problem.classes,
-                    "read": reading.records(),
-                    "rows_left_out": reading.rows_left_out,
-                    "share_of_class_1": round(problem.share_of_class_1, 4),
-                    "base_rate": baseline_of(problem).to_dict(),
-                },
-                "trials": spec.n_trials,
-                "runs": spec.n_runs,
-                "batches": len(list(batches(spec))),
-                "training_seconds": round(seconds, 1),
-            }
-        )
-        return
-    click.echo(dump_spec(spec).rstrip() + "\n")
-    click.echo(f"Data: {problem.description}")
-    click.echo(f"      {100 * problem.share_of_class_1:.1f} % of the rows are of class 1")
-    if sentence := base_rate(baseline_of(problem), spec.objective):
-        click.echo(f"      {sentence}")
-    click.echo(f"      columns: {some(problem.feature_names, MOST_COLUMNS)}\n")
-    if reading.columns:
-        click.echo(reading_text(reading) + "\n")
-    rows = [(key, describe(domain), _only_where(key)) for key, domain in spec.search.space.items()]
-    click.echo(table(("search space", "values", ""), rows))
-    n_batches = len(list(batches(spec)))
-    count = f"{n_batches:,} {'batch' if n_batches == 1 else 'batches'}"
-    points = (
-        f", {size_of_grid(spec.search.space):,} points" if spec.search.sampler == "grid" else ""
-    )
-    click.echo(
-        f"\n{plural(spec.n_trials, 'trial')} x {plural(spec.search.replicates, 'replicate')} = "
-        f"{plural(spec.n_runs, 'run')} in {count} ({spec.search.sampler}{points})"
-    )
-    for caution in cautions(spec):
-        click.echo(f"Note: {caution}.")
-    about = f"About {seconds:.0f} s" if seconds >= 1 else "Less than a second"
-    click.echo(
-        f"{about} of training (its first runs timed on this machine), plus the "
-        "writing to the store. Nothing was run."
-    )
-
-
-def reading_text(reading: TableReading) -> str:
-    """How the columns were read, for a terminal; in a wide table those with something to say."""
-    columns = reading.columns
-    if len(columns) > MOST_READ:
-        columns = tuple(sorted(columns, key=lambda c: not (c.why or c.missing)))[:MOST_READ]
-    header = ("how your columns were read", "as", "missing", "categories", "")
-    rows = [(c.name, c.read_as, c.missing or None, c.categories, c.why) for c in columns]
-    lines = [table(header, rows)]
-    if len(reading.columns) > len(columns):
-        lines.append(f"... and {len(reading.columns) - len(columns):,} more")
-    if lost := reading.lost_rows():
-        lines.append(f"Note: {lost}.")
-    return "\n".join(lines)
-
-
-def _only_where(key: str) -> str:
-    owner, dot, _ = key.partition(".")
-    return f"only with {owner}" if dot else ""
 
 
 def show_outcome(

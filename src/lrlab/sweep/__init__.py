@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
-from lrlab.sweep.run import Progress, SweepResult, estimate_seconds, run_sweep
+from lrlab.sweep.estimate import estimate_seconds
+from lrlab.sweep.progress import Progress
+from lrlab.sweep.run import SweepResult, run_sweep
 
 __all__ = ["Progress", "SweepResult", "estimate_seconds", "run_sweep"]

@@ -1,0 +1,101 @@
+"""`lrlab sweep --dry-run`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from lrlab.cli.common import (
+    table,
+)
+
+if TYPE_CHECKING:
+    from lrlab.data import TableReading
+    from lrlab.spec import SweepSpec
+
+MOST_COLUMNS = 8  # that a plan names
+MOST_READ = 20  # columns of the file of which a plan says how they were read
+
+
+def show_plan(spec: SweepSpec, documents: list[dict[str, Any]] | None) -> None:
+    """Print the resolved spec, the data, the search space and the cost; or add to `documents`."""
+    from lrlab.data import TableReading, baseline_of, load_problem
+    from lrlab.report.base_rate import base_rate
+    from lrlab.report.words import plural
+    from lrlab.search import batches, cautions
+    from lrlab.spec import describe, dump_spec
+    from lrlab.spec.space import size_of_grid
+    from lrlab.sweep import estimate_seconds
+    from lrlab.wording import some
+
+    problem = load_problem(spec)
+    reading = TableReading.of(problem)
+    seconds = estimate_seconds(spec, problem)
+    if documents is not None:
+        documents.append(
+            {
+                "spec": spec.resolved(),
+                "data": {
+                    "rows": len(problem.y_train),
+                    "held_out_rows": len(problem.y_val),
+                    "columns": problem.feature_names,
+                    "classes": problem.classes,
+                    "read": reading.records(),
+                    "rows_left_out": reading.rows_left_out,
+                    "share_of_class_1": round(problem.share_of_class_1, 4),
+                    "base_rate": baseline_of(problem).to_dict(),
+                },
+                "trials": spec.n_trials,
+                "runs": spec.n_runs,
+                "batches": len(list(batches(spec))),
+                "training_seconds": round(seconds, 1),
+            }
+        )
+        return
+    click.echo(dump_spec(spec).rstrip() + "\n")
+    click.echo(f"Data: {problem.description}")
+    click.echo(f"      {100 * problem.share_of_class_1:.1f} % of the rows are of class 1")
+    if sentence := base_rate(baseline_of(problem), spec.objective):
+        click.echo(f"      {sentence}")
+    click.echo(f"      columns: {some(problem.feature_names, MOST_COLUMNS)}\n")
+    if reading.columns:
+        click.echo(reading_text(reading) + "\n")
+    rows = [(key, describe(domain), _only_where(key)) for key, domain in spec.search.space.items()]
+    click.echo(table(("search space", "values", ""), rows))
+    n_batches = len(list(batches(spec)))
+    count = f"{n_batches:,} {'batch' if n_batches == 1 else 'batches'}"
+    points = (
+        f", {size_of_grid(spec.search.space):,} points" if spec.search.sampler == "grid" else ""
+    )
+    click.echo(
+        f"\n{plural(spec.n_trials, 'trial')} x {plural(spec.search.replicates, 'replicate')} = "
+        f"{plural(spec.n_runs, 'run')} in {count} ({spec.search.sampler}{points})"
+    )
+    for caution in cautions(spec):
+        click.echo(f"Note: {caution}.")
+    about = f"About {seconds:.0f} s" if seconds >= 1 else "Less than a second"
+    click.echo(
+        f"{about} of training (its first runs timed on this machine), plus the "
+        "writing to the store. Nothing was run."
+    )
+
+
+def reading_text(reading: TableReading) -> str:
+    """How the columns were read, for a terminal; in a wide table those with something to say."""
+    columns = reading.columns
+    if len(columns) > MOST_READ:
+        columns = tuple(sorted(columns, key=lambda c: not (c.why or c.missing)))[:MOST_READ]
+    header = ("how your columns were read", "as", "missing", "categories", "")
+    rows = [(c.name, c.read_as, c.missing or None, c.categories, c.why) for c in columns]
+    lines = [table(header, rows)]
+    if len(reading.columns) > len(columns):
+        lines.append(f"... and {len(reading.columns) - len(columns):,} more")
+    if lost := reading.lost_rows():
+        lines.append(f"Note: {lost}.")
+    return "\n".join(lines)
+
+
+def _only_where(key: str) -> str:
+    owner, dot, _ = key.partition(".")
+    return f"only with {owner}" if dot else ""

@@ -1,0 +1,149 @@
+"""`lrlab show`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import click
+
+from lrlab.cli.common import (
+    json_option,
+    print_json,
+    table,
+    tracking_option,
+    verbose_option,
+    wrapped,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from lrlab.spec import SweepSpec
+    from lrlab.track import Store, SweepInfo
+
+
+@click.command(
+    epilog="""
+\b
+Examples:
+  lrlab show                 the latest sweep
+  lrlab show quickstart
+  lrlab show 3f2a91c0 --top 20
+  lrlab show quickstart --follow
+  lrlab show quickstart --coefficients
+"""
+)
+@click.argument("sweep", required=False)
+@click.option("-f", "--follow", is_flag=True, help="Wait until it ends, and show how it goes on.")
+@click.option(
+    "--top", type=click.IntRange(min=0), default=10, show_default=True, help="Runs shown."
+)
+@click.option(
+    "--coefficients", is_flag=True, help="Show the best model's coefficients and odds ratios."
+)
+@tracking_option
+@json_option
+@verbose_option
+def show(
+    sweep: str | None,
+    follow: bool,
+    top: int,
+    coefficients: bool,
+    tracking_uri: str | None,
+    as_json: bool,
+    verbose: bool,
+) -> int:
+    """Show one sweep: its state, and its best runs. SWEEP is a name or run id."""
+    from lrlab import track
+    from lrlab.report import rank_runs
+
+    track.quiet(verbose)
+    store = track.connect(tracking_uri)
+    info = track.find_sweep(store, sweep)
+    if follow:
+        from lrlab.cli.submit import show_progress
+
+        show_progress(store, info.run_id)
+        info = track.load_sweep(store, info.run_id)
+    if coefficients:
+        from lrlab.cli.coefficients import show_coefficients
+        from lrlab.model.locate import load_numbers
+
+        show_coefficients(load_numbers(info.run_id, store.uri), as_json)
+        return 0
+    spec = track.load_sweep_spec(store, info)
+    runs = track.runs_frame(track.recorded_runs(store, info))
+    best = rank_runs(runs, objective=spec.objective, direction=spec.measure.direction).head(top)
+    outcomes = {str(name): int(count) for name, count in runs["outcome"].value_counts().items()}
+    if as_json:
+        _print_sweep(info, spec, outcomes, best)
+    else:
+        _show_sweep(store, info, spec, outcomes, best)
+    return 0
+
+
+def _print_sweep(
+    info: SweepInfo, spec: SweepSpec, outcomes: Mapping[str, int], best: pd.DataFrame
+) -> None:
+    print_json(
+        {
+            "name": info.name,
+            "run_id": info.run_id,
+            "experiment": info.experiment,
+            "state": info.state,
+            "reason": info.reason,
+            "submitted_by": info.submitted_by,
+            "runs": sum(outcomes.values()),
+            "of": spec.n_runs,
+            "outcomes": outcomes,
+            "objective": spec.objective,
+            "base_rate": info.baseline and info.baseline.to_dict(),
+            "verdict": info.verdict,
+            "spec": spec.resolved(),
+            "best_runs": [row.dropna().to_dict() for _, row in best.iterrows()],
+        }
+    )
+
+
+def _show_sweep(
+    store: Store,
+    info: SweepInfo,
+    spec: SweepSpec,
+    outcomes: Mapping[str, int],
+    best: pd.DataFrame,
+) -> None:
+    """State, spec and best runs as text."""
+    from lrlab.spec import flatten
+
+    ended = ", ".join(f"{count} {name}" for name, count in sorted(outcomes.items()))
+    count = f"{sum(outcomes.values()):,} of {spec.n_runs:,} runs"
+    count += f" ({ended})" if ended else ""
+    by = f", submitted by {info.submitted_by}" if info.submitted_by else ""
+    if store.user and not by:
+        by = f", by {info.owner}"
+    click.echo(f"{info.name}: {info.state}, {count}{by}")
+    if info.reason:
+        click.echo(f"because {info.reason}")
+    click.echo(f"experiment {info.experiment}, run {info.run_id}, in {store.shown}\n")
+    for key, value in flatten(spec.resolved()).items():
+        if value:
+            click.echo(f"  {key}: {value}")
+    rows: list[tuple[object, ...]] = [
+        (
+            int(row["trial"]),
+            row["optimizer"],
+            row["loss"],
+            float(row["lr"]),
+            float(row[spec.objective]),
+            row["outcome"],
+            row["run_id"][-8:],
+        )
+        for _, row in best.iterrows()
+    ]
+    header = ("trial", "optimizer", "loss", "lr", spec.objective, "outcome", "run")
+    if rows and info.base_rate is not None:
+        rows.append(("-", "base rate", "-", "-", info.base_rate, "-", "-"))
+    click.echo("\n" + table(header, rows) if rows else "\nNo finite run yet.")
+    if info.verdict:
+        click.echo(f"\n{wrapped(info.verdict)}")

@@ -1,0 +1,89 @@
+"""A batch of trials: proposed, or restored from the record, and told to the search."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import optuna
+
+from lrlab import search
+from lrlab.errors import LrlabError
+from lrlab.spec import SweepSpec
+from lrlab.sweep.progress import better
+from lrlab.track import RecordedRun, trial_result
+from lrlab.trial import Run, TrialConfig
+
+Key = tuple[int, int]
+Results = Mapping[Key, RecordedRun]
+
+
+@dataclass(frozen=True)
+class BatchTrial:
+    """A trial of the batch at hand; `asked` is None if it was restored without asking."""
+
+    runs: tuple[Run, ...]
+    asked: search.Proposal | None
+
+
+def propose(
+    study: optuna.Study, spec: SweepSpec, batch: search.Batch, results: Results
+) -> list[BatchTrial]:
+    """The batch's trials: from the record if all are there, else as the sampler proposes."""
+    numbers = range(batch.start, batch.stop)
+    recorded = {n: _replicates(spec, n, results) for n in numbers}
+    whole = all(len(runs) == spec.search.replicates for runs in recorded.values())
+    if whole and not search.SAMPLERS[spec.search.sampler].replays:
+        configs = [recorded[n][0].config() for n in numbers]
+        ended = [trial_result(recorded[n], spec.objective) for n in numbers]
+        search.restore(study, spec, configs, ended)
+        return [
+            BatchTrial(runs_of(spec, n, config), None)
+            for n, config in zip(numbers, configs, strict=True)
+        ]
+    asked = search.ask(study, spec, batch)
+    for n, proposal in zip(numbers, asked, strict=True):
+        for run in recorded[n]:
+            _check_same(n, run.config(), proposal.config)
+    return [
+        BatchTrial(runs_of(spec, n, proposal.config), proposal)
+        for n, proposal in zip(numbers, asked, strict=True)
+    ]
+
+
+def _check_same(trial: int, recorded: TrialConfig, proposed: TrialConfig) -> None:
+    if recorded != proposed:
+        raise LrlabError(
+            f"trial {trial} is recorded as {recorded.params()}, but the sampler now proposes "
+            f"{proposed.params()}: the sweep cannot be continued as it began. Was it begun with "
+            "other versions of lrlab or Optuna? Start another with --new"
+        )
+
+
+def runs_of(spec: SweepSpec, trial: int, config: TrialConfig) -> tuple[Run, ...]:
+    return tuple(Run(trial, r, spec.seed + r, config) for r in range(spec.search.replicates))
+
+
+def _replicates(spec: SweepSpec, trial: int, results: Results) -> list[RecordedRun]:
+    keys = ((trial, r) for r in range(spec.search.replicates))
+    return [results[key] for key in keys if key in results]
+
+
+def tell(
+    study: optuna.Study, spec: SweepSpec, trials: Sequence[BatchTrial], results: Results
+) -> None:
+    for trial in trials:
+        if trial.asked is not None:
+            ended = [results[run.key] for run in trial.runs]
+            search.tell(study, spec, trial.asked, trial_result(ended, spec.objective))
+
+
+def best_after(
+    spec: SweepSpec, batch: search.Batch, results: Results, best: float | None
+) -> Iterator[tuple[int, float]]:
+    """The best objective so far after each trial of a batch, from the first finite one on."""
+    for trial in range(batch.start, batch.stop):
+        value = trial_result(_replicates(spec, trial, results), spec.objective).value
+        best = better(spec, best, value)
+        if best is not None:
+            yield trial, best
