@@ -23,7 +23,7 @@ from lrlab.data.sniffing import (
 )
 from lrlab.errors import UserError
 from lrlab.spec import CsvData, ParquetData
-from lrlab.spec.model import AUTO, BLANKS
+from lrlab.spec.sources import AUTO, BLANKS
 from lrlab.wording import quoted
 
 # What pandas takes for missing, and three signs that people write where a number is unknown.

@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from lrlab.spec.model import BLANKS
+from lrlab.spec.sources import BLANKS
 
 HEAD = 1 << 18  # bytes at the beginning that are looked at; the encoding is of the whole file
 MOST_LINES = 200

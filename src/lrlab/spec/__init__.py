@@ -1,18 +1,8 @@
 """What to run: the sweep's YAML, validated."""
 
 from lrlab.spec.loader import dump_spec, load_spec, load_specs, make_spec, parse_dumped_spec
-from lrlab.spec.model import (
-    BlobsData,
-    CsvData,
-    Data,
-    ParquetData,
-    SearchSpec,
-    SklearnData,
-    SweepSpec,
-    TrainSpec,
-    describe,
-    flatten,
-)
+from lrlab.spec.model import SearchSpec, SweepSpec, TrainSpec, describe, flatten
+from lrlab.spec.sources import BlobsData, CsvData, Data, ParquetData, SklearnData
 from lrlab.spec.space import Domain, Range, Space
 
 __all__ = [

@@ -14,8 +14,9 @@ from pydantic import ValidationError
 
 from lrlab.errors import SpecError
 from lrlab.spec.messages import SOURCES, message, path_of
-from lrlab.spec.model import CsvData, ParquetData, SweepSpec
+from lrlab.spec.model import SweepSpec
 from lrlab.spec.names import name_problems, refuse_path
+from lrlab.spec.sources import CsvData, ParquetData
 from lrlab.spec.yaml_text import Dumper, Lines, Path_, parse_yaml
 from lrlab.wording import printable
 

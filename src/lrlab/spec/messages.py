@@ -9,17 +9,8 @@ from typing import Any
 from pydantic_core import ErrorDetails
 
 from lrlab.catalogue import did_you_mean
-from lrlab.spec.model import (
-    DOMAIN_TAGS,
-    BlobsData,
-    CsvData,
-    ParquetData,
-    SearchSpec,
-    Section,
-    SklearnData,
-    SweepSpec,
-    TrainSpec,
-)
+from lrlab.spec.model import DOMAIN_TAGS, SearchSpec, SweepSpec, TrainSpec
+from lrlab.spec.sources import BlobsData, CsvData, ParquetData, Section, SklearnData
 from lrlab.spec.space import Range
 from lrlab.spec.yaml_text import Path_
 

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
     Discriminator,
     Field,
     Tag,
@@ -23,9 +19,16 @@ from pydantic_core import PydanticCustomError
 from lrlab.catalogue import did_you_mean
 from lrlab.measures import MEASURES, Measure
 from lrlab.spec.digest import content_digest
+from lrlab.spec.sources import (
+    BlobsData,
+    Count,
+    Data,
+    Line,
+    Section,
+    Seed,
+)
 from lrlab.spec.space import (
     Domain,
-    Int,
     Number,
     Range,
     check_space,
@@ -33,8 +36,6 @@ from lrlab.spec.space import (
     size_of_grid,
 )
 
-MAX_NUMBERS = 1_000_000_000  # of a made-up problem: 4 GB in float32
-AUTO, BLANKS = "auto", r"\s+"  # separators of a table that are no single character
 MAX_GRID = 1_000_000  # the grid sampler holds every point in memory
 
 Sampler = Literal["tpe", "random", "qmc", "grid", "cmaes", "gp"]
@@ -42,169 +43,10 @@ Sampler = Literal["tpe", "random", "qmc", "grid", "cmaes", "gp"]
 BATCHES = {"tpe": 64, "random": 512, "qmc": 512, "grid": 512, "cmaes": 32, "gp": 8}
 
 
-def _one_line(text: str) -> str:
-    if not text.strip() or not text.isprintable():
-        raise ValueError("should be one line of printable text")
-    return text
-
-
 def _known_objective(name: str) -> str:
     if name not in MEASURES:
         raise ValueError(f"unknown measure {name!r}{did_you_mean(name, tuple(MEASURES))}")
     return name
-
-
-def _sign(text: str) -> str:
-    if len(text) != 1 or text.isalnum() or text in '+-"\n\r':
-        raise ValueError("should be one character, such as ',' or '.'")
-    return text
-
-
-def _separator(text: str) -> str:
-    text = {"\\t": "\t", "tab": "\t"}.get(text, text)
-    if len(text) != 1 and text not in (AUTO, BLANKS):
-        raise ValueError(f"should be one character, {AUTO}, or {BLANKS} (runs of blanks)")
-    return text
-
-
-def _text_encoding(name: str) -> str:
-    try:
-        "a,b\n".encode(name).decode(name)
-    except (LookupError, UnicodeError, ValueError):
-        known = ("utf-8", "latin-1", "cp1252", "utf-16")
-        raise ValueError(f"unknown encoding {name!r}{did_you_mean(name, known)}") from None
-    return name
-
-
-def _markers(value: Any) -> Any:
-    """One marker or several, each as it stands in a file; a number as people write it."""
-    markers = value if isinstance(value, list | tuple) else [value]
-    for marker in markers:
-        if isinstance(marker, bool) or not isinstance(marker, str | int | float):
-            raise ValueError(f"should be texts or numbers, not {marker!r}; write it in quotes")
-        if isinstance(marker, int) and abs(marker) >= 2**64:
-            raise ValueError("holds a number of more than 19 digits; write it in quotes")
-    return [str(marker).removesuffix(".0") for marker in markers]
-
-
-Count = Annotated[Int, Field(ge=1, le=10_000_000)]
-Seed = Annotated[Int, Field(ge=0, lt=2**31)]
-Centre = Annotated[Number, Field(ge=-1e6, le=1e6)]
-Fraction = Annotated[Number, Field(gt=0, lt=1)]
-Line = Annotated[str, Field(max_length=200), AfterValidator(_one_line)]
-Cell = (
-    str
-    | Annotated[int, Field(ge=-(2**63), lt=2**64)]
-    | Annotated[float, Field(allow_inf_nan=False)]
-    | bool
-)
-Missing = Literal["error", "drop", "impute"]
-MissingTarget = Literal["error", "drop"]
-Constant = Literal["error", "drop"]
-Sign = Annotated[str, AfterValidator(_sign)]
-Markers = Annotated[
-    tuple[Annotated[str, Field(max_length=200)], ...],
-    BeforeValidator(_markers),
-    Field(max_length=1000),
-]
-
-
-class Section(BaseModel):
-    """A part of the spec: frozen, and no key that it does not know."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
-
-
-class BlobsData(Section):
-    """Two Gaussian classes, drawn as the tutorial draws them.
-
-    `condition` scales the columns, geometrically from 1 down to 1 / sqrt(condition), so that the
-    directions of the landscape differ in curvature by about that factor.
-    """
-
-    source: Literal["blobs"] = "blobs"
-    sizes: tuple[Count, Count] = (100, 100)
-    features: Annotated[Count, Field(le=100_000)] = 2
-    means: tuple[Centre, Centre] = (1.7, -1.7)
-    shift: Centre = 1.0
-    spread: Annotated[Number, Field(gt=0, le=1e6)] = 1.0
-    noise: Annotated[Number, Field(ge=0, lt=0.5)] = 0.0
-    condition: Annotated[Number, Field(ge=1, le=1e12)] = 1.0
-    val_sizes: tuple[Count, Count] = (500, 500)
-    seed: Seed | None = None
-
-    @model_validator(mode="after")
-    def _check(self) -> BlobsData:
-        rows = sum(self.sizes) + sum(self.val_sizes)
-        if rows * self.features > MAX_NUMBERS:
-            raise ValueError(
-                f"{rows:,} rows of {self.features:,} features are too much data; at most "
-                f"{MAX_NUMBERS:,} numbers"
-            )
-        return self
-
-
-class TableData(Section):
-    """What csv and parquet share: a table with a target column.
-
-    How text becomes numbers and missing values has the names that pandas gives it, and the same
-    meaning, but that an empty field is always missing and that `?`, `-` and `.` standing alone
-    are, too; `na_values: []` is `keep_default_na: false`.
-    """
-
-    path: Path
-    target: str
-    positive: Cell | None = None
-    numeric: tuple[str, ...] | None = None
-    categorical: tuple[str, ...] | None = None
-    drop: tuple[str, ...] = ()
-    missing: Missing = "error"
-    missing_target: MissingTarget = "error"
-    na_values: Markers | None = None
-    keep_default_na: bool | None = None
-    decimal: Sign = "."
-    thousands: Sign | None = None
-    constant: Constant = "error"
-    val_fraction: Fraction = 0.25
-    seed: Seed | None = None
-
-    @model_validator(mode="after")
-    def _check_signs(self) -> TableData:
-        if self.decimal == self.thousands:
-            raise ValueError(f"decimal and thousands are both {self.decimal!r}; they must differ")
-        return self
-
-
-class CsvData(TableData):
-    """A text file of separated values with a header line.
-
-    `separator` is one character, or `auto` (found in the file), or `\\s+` (runs of blanks).
-    """
-
-    source: Literal["csv"] = "csv"
-    separator: Annotated[str, AfterValidator(_separator)] = ","
-    encoding: Annotated[str, AfterValidator(_text_encoding)] = "utf-8"
-    skiprows: Annotated[Int, Field(ge=0, le=10_000)] = 0
-
-
-class ParquetData(TableData):
-    """A Parquet file."""
-
-    source: Literal["parquet"] = "parquet"
-
-
-class SklearnData(Section):
-    """A classification data set that scikit-learn ships inside its package."""
-
-    source: Literal["sklearn"] = "sklearn"
-    dataset: Literal["breast_cancer", "digits", "iris", "wine"]
-    positive: Cell | None = None
-    constant: Constant = "drop"
-    val_fraction: Fraction = 0.25
-    seed: Seed | None = None
-
-
-Data = Annotated[BlobsData | CsvData | ParquetData | SklearnData, Field(discriminator="source")]
 
 
 class TrainSpec(Section):
