@@ -210,6 +210,22 @@ def test_predict_reads_parquet_as_csv_and_writes_a_file(
     np.testing.assert_allclose(found["probability_1"], usual["probability_1"], rtol=1e-14)
 
 
+def test_predict_writes_through_links_and_to_what_is_no_file(
+    logged: Logged, tmp_path: Path, cli: Cli
+) -> None:
+    logged.table.to_csv(tmp_path / "t.csv", index=False)
+    (tmp_path / "link.csv").symlink_to("real.csv")
+    (tmp_path / "full").symlink_to("/dev/full")
+    where = ("filled", str(tmp_path / "t.csv"), "--tracking-uri", logged.store.uri)
+    assert cli("predict", *where, "-o", str(tmp_path / "link.csv")).code == 0
+    assert (tmp_path / "link.csv").is_symlink()
+    assert len(pd.read_csv(tmp_path / "real.csv")) == len(logged.table)
+    done = cli("predict", *where, "-o", str(tmp_path / "full"))
+    assert done.code == 1
+    assert "cannot write: No space left on device" in done.err
+    assert Path("/dev/full").is_char_device()
+
+
 def test_predict_says_what_is_wrong_and_leaves_no_half_file(
     logged: Logged, cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

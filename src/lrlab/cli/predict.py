@@ -77,17 +77,24 @@ def _predicted(
 
 
 def _write(out: Path, parts: Iterator[pd.DataFrame]) -> int:
-    """Write beside the file and rename: what is half written never has its name."""
+    """Write beside the file and rename: what is half written never has its name.
+
+    What is there and no file, such as a pipe or /dev/stdout, is written to as it is.
+    """
     from lrlab.errors import LrlabError
     from lrlab.model.tables import write_parts
 
-    half = out.with_name(f".{out.name}.part")
+    target = out.resolve()  # a link stays a link
+    plain = target.is_file() or not target.exists()
+    half = target.with_name(f".{target.name}.part") if plain else target
     try:
         with half.open("wb") as file:
             rows = write_parts(parts, file)
-        half.replace(out)
+        if plain:
+            half.replace(target)
     except OSError as error:
         raise LrlabError(f"{out}: cannot write: {error.strerror or error}") from error
     finally:
-        half.unlink(missing_ok=True)
+        if plain:
+            half.unlink(missing_ok=True)
     return rows
