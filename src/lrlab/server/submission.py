@@ -116,9 +116,9 @@ def accept(
     with locks.turn(store.uri, identity(spec)):
         info = None if new else find_begun(store, spec)
         if info is not None:
-            refuse_if_run_elsewhere(store, info)
             if _in_hand(info):
                 return Accepted(info.run_id, info.state)
+            refuse_if_run_elsewhere(store, info)
             if info.state == schema.FINISHED and info.trials >= spec.n_trials:
                 return Accepted(info.run_id, schema.FINISHED)
         tags = {

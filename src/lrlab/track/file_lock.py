@@ -101,9 +101,13 @@ class FileLock:
 
 
 def _opened(path: Path) -> int:
-    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    # Not through a link, which somebody else who may write the folder could have put there.
+    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o666)
+    folder = path.parent.stat()
+    with suppress(OSError):  # another user's, or a group that this user is not of
+        os.fchown(file, -1, folder.st_gid)
     with suppress(OSError):  # another user's
-        os.fchmod(file, 0o666 & path.parent.stat().st_mode | 0o600)
+        os.fchmod(file, 0o666 & folder.st_mode | 0o600)
     return file
 
 

@@ -56,7 +56,8 @@ def open_sweep(
             if info is None:
                 if not new and (why := why_another(store, spec, problem.digest())):
                     on_note(why)
-                info = create_sweep(store, spec, store.user or schema.user(), locks.sign_of_life())
+                alive = locks.sign_of_life(by_tags=store.is_server)
+                info = create_sweep(store, spec, store.user or schema.user(), alive)
                 if store.is_server and not new:
                     _give_way_to_a_twin(store, spec, info, problem.digest())
             _refuse_other_data(info, problem)

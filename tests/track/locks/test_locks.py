@@ -139,6 +139,12 @@ def test_the_lease_of_another_machine_counts_for_a_file_that_both_reach() -> Non
     assert running_elsewhere(uri, of_0_1_0) is not None
 
 
+@pytest.mark.parametrize("uri", ["postgresql://user@host/mlflow", "sqlite:////data/mlflow.db"])
+def test_an_owner_that_reaches_the_store_over_http_is_seen_in_the_database(uri: str) -> None:
+    assert running_elsewhere(uri, lease.sign_of_life(by_tags=True)) is not None
+    assert running_elsewhere(uri, lease.sign_of_life()) is None
+
+
 class Tags:
     """An MLflow client that holds the tags of one run."""
 
@@ -203,6 +209,34 @@ def test_who_has_lost_the_sweep_to_another_stops_and_says_so() -> None:
     wait_for(lambda: mine.is_lost)
     with pytest.raises(LrlabError, match="another process has taken over this sweep"):
         mine.check()
+    mine.close()
+
+
+def test_after_a_stall_nothing_is_written_before_a_look_at_the_record() -> None:
+    client = Tags()
+    mine = a_lease(client)
+    mine.take()
+    mine.check()
+    client.tags |= lease.sign_of_life()  # another process, while this one stood still
+    mine._renewed -= lease.STALE
+    with pytest.raises(LrlabError, match="another process has taken over this sweep"):
+        mine.check()
+    mine.close()
+
+
+def test_a_deleted_lease_is_written_again_unless_another_process_has_ended_the_sweep() -> None:
+    client = Tags()
+    mine = a_lease(client)
+    mine.take()
+    ours = client.tags.pop(schema.LEASE)
+    client.tags[schema.STATE] = schema.RUNNING
+    mine._beat()
+    assert client.tags[schema.LEASE] == ours
+    del client.tags[schema.LEASE]
+    client.tags[schema.STATE] = schema.FINISHED
+    mine._beat()
+    assert mine.is_lost
+    assert schema.LEASE not in client.tags
     mine.close()
 
 

@@ -30,6 +30,8 @@ from lrlab.track.locks.lease import (
     STALE,
     Lease,
     age_of_lease,
+    has_a_lock,
+    is_by_tags,
     is_from_here,
     sign_of_life,
 )
@@ -162,8 +164,8 @@ def running_elsewhere(uri: str, tags: Mapping[str, str]) -> float | None:
         uri: The store's tracking URI.
         tags: Of the sweep's parent run.
     """
-    if is_database(uri) and make_url(uri).get_backend_name() == "postgresql":
-        return None  # it knows all that hold a lock
-    if sqlite_path(uri) is not None and is_from_here(tags):
+    if is_database(uri) and make_url(uri).get_backend_name() == "postgresql" and has_a_lock(tags):
+        return None  # the database knows whether it is held
+    if sqlite_path(uri) is not None and is_from_here(tags) and not is_by_tags(tags):
         return None  # the file's lock is shared with all processes of this machine
     return age_of_lease(tags)

@@ -55,11 +55,15 @@ class DatabaseLock:
         return True
 
     def holds(self) -> bool:
-        """Whether this object has it still."""
+        """Whether this object has it still, or again: a connection may break and be made anew.
+
+        Raises:
+            LrlabError: If the database does not answer, so that nobody can tell.
+        """
         try:
             self.check()
         except LockLost:
-            return False
+            return self.acquire()
         return True
 
     def is_taken(self) -> bool:

@@ -24,6 +24,7 @@ from lrlab.track.store import Store, explained
 BEAT = 15.0  # seconds between signs of life
 STALE = 180.0  # seconds without one after which somebody else may take over
 SETTLE = 1.0  # seconds until a lease is read back
+_BY_TAGS = ".tags"  # ends the lease of an owner that has no lock beside the store
 
 
 @cache
@@ -45,18 +46,35 @@ def _began(pid: int) -> str:
         return ""
 
 
-def sign_of_life(token: str = "") -> dict[str, str]:
+def sign_of_life(token: str = "", *, by_tags: bool = False) -> dict[str, str]:
     """Tags that say which process runs a sweep, and that it does so now.
 
     Args:
         token: Tells one lease from another; drawn anew if empty.
+        by_tags: Whether they are all that it has: no lock lies beside a store reached over HTTP.
     """
     pid = os.getpid()
+    token = token or new_token(by_tags)
     return {
         schema.OWNER: f"{socket.gethostname()}:{pid}",
-        schema.LEASE: f"{_machine()} {pid} {_began(pid)} {token or token_hex(8)}",
+        schema.LEASE: f"{_machine()} {pid} {_began(pid)} {token}",
         schema.HEARTBEAT: f"{time.time():.0f}",
     }
+
+
+def new_token(by_tags: bool) -> str:
+    """What tells one lease from another."""
+    return token_hex(8) + (_BY_TAGS if by_tags else "")
+
+
+def has_a_lock(tags: Mapping[str, str]) -> bool:
+    """Whether the owner says that it holds the lock beside the store too."""
+    return schema.LEASE in tags and not tags[schema.LEASE].endswith(_BY_TAGS)
+
+
+def is_by_tags(tags: Mapping[str, str]) -> bool:
+    """Whether the owner says that it has no lock beside the store."""
+    return tags.get(schema.LEASE, "").endswith(_BY_TAGS)
 
 
 def is_from_here(tags: Mapping[str, str]) -> bool:
@@ -99,7 +117,8 @@ class Lease:
     def __init__(self, store: Store, run_id: str, holds: Callable[[], bool]) -> None:
         self.store, self.run_id, self._holds = store, run_id, holds
         self.more: Callable[[], Mapping[str, str]] = dict
-        self._token = token_hex(8)
+        self._token = new_token(store.is_server)
+        self._renewed, self._beating = time.time(), threading.Lock()
         self._over, self._lost = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._renew, name="lrlab-lease", daemon=True)
 
@@ -127,8 +146,10 @@ class Lease:
         """Make sure that the sweep is still this process's to write.
 
         Raises:
-            LrlabError: If another process has taken over.
+            LrlabError: If another process has taken over, or the store fails after a stall.
         """
+        if time.time() - self._renewed > STALE / 2:  # this process stood still, or the store fails
+            self._beat()
         if self._lost.is_set():
             raise LrlabError(
                 "another process has taken over this sweep, as this one gave no sign of life for "
@@ -150,19 +171,32 @@ class Lease:
     def _renew(self) -> None:
         while not self._over.wait(BEAT):
             try:
-                if not (self._holds() and self._is_ours()):
-                    self._lost.set()
-                    return
-                self._write()
+                self._beat()
             except LrlabError:
                 continue  # a store that fails now may answer at the next beat
+            if self._lost.is_set():
+                return
+
+    def _beat(self) -> None:
+        """Look whether the sweep is still ours, and say that this process lives."""
+        with self._beating:
+            if not (self._holds() and self._is_ours()):
+                self._lost.set()
+            elif not self._lost.is_set():
+                self._write()
 
     def _write(self) -> None:
         with explained(self.store.uri):
             self.store.client.log_batch(self.run_id, tags=schema.as_tags(self.tags()))
+        self._renewed = time.time()
 
     def _is_ours(self) -> bool:
-        """Whether the record names this lease, or none: a person may have deleted the tag."""
+        """Whether the record names this lease, or none though the sweep runs.
+
+        A person may have deleted the tag; but a sweep that has ended was ended by another process.
+        """
         with explained(self.store.uri):
             tags = self.store.client.get_run(self.run_id).data.tags
-        return str(tags.get(schema.LEASE, self._token)).endswith(self._token)
+        if schema.LEASE not in tags:
+            return bool(tags.get(schema.STATE, schema.RUNNING) == schema.RUNNING)
+        return str(tags[schema.LEASE]).endswith(f" {self._token}")
