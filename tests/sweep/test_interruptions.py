@@ -150,7 +150,7 @@ def test_killed_while_the_store_is_being_made_the_next_start_makes_it(
 
 
 def test_killed_at_any_commit_a_sweep_ends_as_if_it_had_not_been(tmp_path: Path) -> None:
-    """First and last commit point and at random, with a user's own runs below and a second process."""
+    """At commit points and at random; with a user's runs below, and a second process."""
     done = subprocess.run(
         [sys.executable, "benchmarks/kills.py", "--kills", "4"],
         cwd=Path(__file__).parents[2],
