@@ -158,6 +158,22 @@ def test_a_registered_model_is_not_taken_away(folder: Path, cli) -> None:
     assert "churn version 1 of MLflow's registry still works" in trashed.out
 
 
+def test_what_a_user_registered_from_one_of_its_runs_is_not_taken_away(folder: Path, cli) -> None:
+    client = MlflowClient(uri_of(folder))
+    worst = lrlab.load_runs("old").sort_values("val_log_loss")["run_id"].iloc[-1]
+    source = client.get_run(worst).info.artifact_uri
+    client.create_registered_model("mine")
+    client.create_model_version("mine", source, worst)
+    before = stages(folder), files(folder)
+    for options in (["--purge"], ["--purge", "--keep-best", "3"]):
+        refused = cli("rm", "old", "--yes", *options)
+        assert refused.code == 2
+        assert "is registered as mine version 1" in refused.err
+    assert (stages(folder), files(folder)) == before
+    trashed = cli("rm", "old", "--yes", "--keep-best", "3")
+    assert "mine version 1 of MLflow's registry still works" in trashed.out
+
+
 def test_a_sweep_that_runs_is_refused(folder: Path, cli) -> None:
     store = connect()
     info = find_sweep(store, "old-killed")

@@ -126,12 +126,13 @@ def _show(plans: Sequence[Removal], purge: bool) -> None:
     click.echo(table(("sweep", "state", "runs to delete", "kept", "started", "id"), rows))
     if len(plans) > MOST_SHOWN:
         click.echo(f"... and {len(plans) - MOST_SHOWN:,} more")
-    versions = [version for plan in plans if plan.whole for version in plan.versions]
+    versions = [version for plan in plans for version in plan.versions]
     if versions and not purge:
         more = f" and {len(versions) - MOST_SHOWN:,} more" if len(versions) > MOST_SHOWN else ""
+        verb = "works" if len(versions) == 1 else "work"
         click.echo(
-            f"Note: {', '.join(versions[:MOST_SHOWN])}{more} of MLflow's registry still works, as "
-            "long as `mlflow gc` does not empty the trash."
+            f"Note: {', '.join(versions[:MOST_SHOWN])}{more} of MLflow's registry still {verb}, "
+            "as long as `mlflow gc` does not empty the trash."
         )
 
 

@@ -9,7 +9,7 @@ import shutil
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mlflow.entities import LoggedModel
@@ -18,6 +18,7 @@ from mlflow.store.artifact.artifact_repository_registry import get_artifact_repo
 from lrlab.clock import now_ms
 from lrlab.errors import LrlabError, UserError
 from lrlab.measures import MEASURES
+from lrlab.notes import listed
 from lrlab.track import locks
 from lrlab.track import mlflow_schema as schema
 from lrlab.track.artifacts import local_folder
@@ -29,6 +30,7 @@ from lrlab.track.writers.bulk import database, refuses
 from lrlab.track.writers.delete import purge, runs_below, trash
 
 BUSY = (schema.QUEUED, schema.ARRIVING, schema.RUNNING)
+MOST_VERSIONS = 1_000  # of a page
 REQUESTS = 8  # at a time, to a server or a bucket
 _MODEL_NAME = "model"  # that lrlab 0.1.0 gave a logged model; later ones carry a tag
 
@@ -42,7 +44,7 @@ class Removal:
         runs: Id and artifact location of its runs that go.
         kept: How many of its runs stay.
         whole: Whether the sweep goes as well, with its model and report.
-        versions: Registered versions of its model, such as `churn version 3`.
+        versions: Registered versions of what goes, such as `churn version 3`.
     """
 
     info: SweepInfo
@@ -90,15 +92,23 @@ def plan(store: Store, info: SweepInfo, keep_best: int = 0, *, trashed: bool = F
             )
             runs = all_runs(store, [info.experiment_id], condition)
             below = [(run.info.run_id, run.info.artifact_uri) for run in runs]
-        found = store.client.search_model_versions(f"run_id = '{info.run_id}'")
     keep = _best(store, info, keep_best) if keep_best else set()
-    return Removal(
-        info,
-        tuple(pair for pair in below if pair[0] not in keep),
-        len(keep),
-        keep_best == 0,
-        tuple(f"{version.name} version {version.version}" for version in found),
-    )
+    going = tuple(pair for pair in below if pair[0] not in keep)
+    removal = Removal(info, going, len(keep), keep_best == 0, ())
+    return replace(removal, versions=_versions(store, removal.run_ids))
+
+
+def _versions(store: Store, run_ids: Sequence[str]) -> tuple[str, ...]:
+    """Registered versions of what the runs hold, whoever registered them."""
+    going, found = set(run_ids), []
+    token: str | None = None
+    with explained(store.uri):
+        while True:
+            page = store.client.search_model_versions(max_results=MOST_VERSIONS, page_token=token)
+            found += [version for version in page if version.run_id in going]
+            token = page.token
+            if not token:
+                return tuple(f"{version.name} version {version.version}" for version in found)
 
 
 def _best(store: Store, info: SweepInfo, count: int) -> set[str]:
@@ -120,11 +130,12 @@ def why_not(removal: Removal, purge: bool) -> str:
     if info.state in BUSY:
         stop = "`lrlab cancel` stops it" if info.submitted_by else "stop it first"
         return f"the sweep {info.name!r} ({info.run_id[:8]}) is {info.state}; {stop}"
-    if purge and removal.versions and removal.whole:
-        named = ", ".join(removal.versions[:10])
+    if purge and removal.versions:
+        several = len(removal.versions) > 1
         return (
-            f"the model of the sweep {info.name!r} ({info.run_id[:8]}) is registered as {named}, "
-            "which could not be loaded any more; delete that version in MLflow first"
+            f"a model of the sweep {info.name!r} ({info.run_id[:8]}) is registered as "
+            f"{listed(removal.versions)}, which could not be loaded any more; delete "
+            f"{'those versions' if several else 'that version'} in MLflow first"
         )
     return ""
 
