@@ -183,6 +183,7 @@ def test_decimal_and_thousands_signs_hold_for_text_as_in_training(tmp_path: Path
         ({"age": "old"}, "column 'age' should hold numbers, but holds 'old' (first in row 1)"),
         ({"age": np.inf}, "column 'age' is infinite in rows 1, 2, 3"),
         ({"age": [[1]] * N}, "column 'age' holds what is neither number nor text"),
+        ({"age": pd.Timestamp(0)}, "column 'age' should hold numbers, but holds datetime64"),
     ],
 )
 def test_what_cannot_be_used_is_named(
@@ -194,6 +195,13 @@ def test_what_cannot_be_used_is_named(
         predictor.predict(model, frame)
     assert str(caught.value).startswith(message)
     assert len(str(caught.value)) < 400
+
+
+def test_no_rows_have_no_predictions_of_the_same_types(tmp_path: Path) -> None:
+    model, _ = model_on(tmp_path, base())
+    some, none = (predictor.predict(model, base().head(n)) for n in (3, 0))
+    assert len(none) == 0
+    pd.testing.assert_series_equal(none.dtypes, some.dtypes)
 
 
 def test_a_threshold_moves_the_classes_and_not_the_probabilities(tmp_path: Path) -> None:

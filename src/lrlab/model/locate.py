@@ -58,8 +58,10 @@ def load_numbers(wanted: str, tracking_uri: str | None = None) -> dict[str, Any]
             return _download(f"{wanted}/{NUMBERS_PATH}", uri, wanted)
         return _of_sweep(MlflowClient(uri), uri, wanted)
     except (MlflowException, ValueError) as error:  # the second of an address of another kind
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise LrlabError(f"the model {wanted!r} cannot be had: {reason}") from error
+        reason = (str(error).splitlines() or [type(error).__name__])[0].rstrip(":")
+        moved = "; if this folder was moved or copied, `lrlab doctor --fix` mends the place"
+        hint = moved if uri.startswith("sqlite:") and "downloading" in reason else ""
+        raise LrlabError(f"the model {wanted!r} cannot be had: {reason}{hint}") from error
 
 
 def _refuse_missing_database(uri: str) -> None:

@@ -60,9 +60,9 @@ def predict(
     likely, unlikely = 1 / (1 + small), small / (1 + small)
     ones = z >= _logit(record["threshold"] if threshold is None else threshold)
     first, second = record["classes"]
-    label = pd.Series(np.array([first, second], dtype=object)[ones.astype(int)], table.index)
+    label = pd.Series([first, second]).take(ones.astype(int)).set_axis(table.index)
     found = {
-        "prediction": label.where(~lacking, None) if lacking.any() else label.infer_objects(),
+        "prediction": label.astype(object).where(~lacking, None) if lacking.any() else label,
         f"probability_{first}": np.where(lacking, np.nan, np.where(z >= 0, unlikely, likely)),
         f"probability_{second}": np.where(lacking, np.nan, np.where(z >= 0, likely, unlikely)),
     }
@@ -129,7 +129,7 @@ def _add_categories(
     texts = [_text(value, column["of"], record) for value in found]
     named = {column["base"], column["fill"], *coefficients}
     blank = [text is None or (text not in named and _is_marker(text, record)) for text in texts]
-    missing: np.ndarray = np.append(blank, True)[codes]
+    missing: np.ndarray = np.array([*blank, True])[codes]
     if column["fill"] is None and missing.any():
         _allow_missing(missing, values, record)
     parts = [
@@ -153,6 +153,8 @@ def _numbers(values: pd.Series, name: str, record: dict[str, Any]) -> np.ndarray
     dtype = values.dtype
     if isinstance(dtype, pd.CategoricalDtype):
         values = values.astype(object if values.hasnans else dtype.categories.dtype)
+    if values.dtype.kind in "mM":  # else pandas counts their nanoseconds
+        raise ValueError(f"column {name!r} should hold numbers, but holds {values.dtype}")
     if pd.api.types.is_numeric_dtype(values.dtype):  # truth values included
         x = values.to_numpy(np.float64, na_value=np.nan)
     else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -41,6 +42,7 @@ def read_parts(path: Path, numbers: Numbers) -> Iterator[pd.DataFrame]:
         raise UserError(f"{path}: cannot read: {error.strerror or error}") from error
     except (ValueError, LookupError, pa.ArrowException, EOFError) as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        reason = reason.removeprefix("Error tokenizing data. C error: ")
         raise UserError(f"{path}: is not a table that can be read: {reason}") from error
 
 
@@ -48,8 +50,10 @@ def _parquet_parts(path: Path, numbers: Numbers) -> Iterator[pd.DataFrame]:
     with pq.ParquetFile(path) as file:
         names = _needed(file.schema_arrow.names, numbers, path)
         start = 0
-        for batch in file.iter_batches(ROWS, columns=names):
-            frame = batch.to_pandas()
+        none = [file.schema_arrow.empty_table().select(names)]
+        some = file.iter_batches(ROWS, columns=names) if file.metadata.num_rows else none
+        for batch in some:
+            frame = batch.to_pandas(ignore_metadata=True)  # an index is a column as others are
             frame.index = pd.RangeIndex(start, start + len(frame))
             start += len(frame)
             yield frame
@@ -65,45 +69,69 @@ def _csv_parts(path: Path, numbers: Numbers) -> Iterator[pd.DataFrame]:
         "encoding": cells.get("encoding", "utf-8"),
         **_header(path, cells),
     }
-    names = _needed(options.pop("found"), numbers, path)
-    kinds = {column["name"]: column["kind"] for column in numbers["columns"]}
-    typed = {name: "float64" if kinds[name] == "numeric" else "str" for name in names}
+    found = options.pop("found")
+    names = _needed(found, numbers, path)
+    kinds = dict.fromkeys(found, "str")  # of all columns: else longer rows are cut without a word
+    kinds |= {c["name"]: "float64" for c in numbers["columns"] if c["kind"] == "numeric"}
     signs = {key: cells[key] for key in ("decimal", "thousands") if cells.get(key)}
     markers = {"na_values": cells["missing_markers"], "keep_default_na": False}
     done = 0
     try:
         if all(sign.isascii() for sign in signs.values()):
-            for frame in _read(path, usecols=names, dtype=typed, **options, **signs, **markers):
-                yield frame
+            for frame in _read(path, dtype=kinds, **options, **signs, **markers):
+                yield frame[names]
                 done += 1
             return
     except (ValueError, TypeError):
         pass
-    as_text = _read(path, usecols=names, dtype="str", na_filter=False, **options)
-    for number, frame in enumerate(as_text):
+    for number, frame in enumerate(_read(path, dtype="str", na_filter=False, **options)):
         if number >= done:
-            yield frame
+            yield frame[names]
 
 
 def _read(path: Path, **options: Any) -> Iterator[pd.DataFrame]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", pd.errors.ParserWarning)  # of pandas' choice of engine
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
         with pd.read_csv(path, chunksize=ROWS, index_col=False, **options) as parts:
-            yield from parts
+            for part in parts:
+                if any("Length of header" in str(warning.message) for warning in caught):
+                    raise ValueError("rows have more fields than the header line names")
+                yield part
 
 
 def _header(path: Path, cells: Mapping[str, Any]) -> dict[str, Any]:
-    """Names of the columns as `found`; as `names`, too, if rows have one field more than them."""
-    how = {key: cells[key] for key in ("skiprows", "encoding") if key in cells}
-    separator = cells.get("separator", ",")
+    """Names of the columns as `found`, and options for pandas that the header line asks for.
+
+    As in training: a blank after each separator of the header, and single quotes around each of
+    its names, are part of no name and no value; a field more in each row than in the header names
+    the rows, as R writes it.
+    """
+    how: dict[str, Any] = {key: cells[key] for key in ("skiprows", "encoding") if key in cells}
+    how |= {"sep": cells.get("separator", ","), "dtype": "str", "index_col": False}
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        head = pd.read_csv(path, sep=separator, nrows=1, index_col=False, dtype="str", **how)
-    names = [str(name) for name in head.columns]
+        plain: dict[str, Any] = {"header": None, "nrows": 1, "na_filter": False}
+        names = [str(name) for name in pd.read_csv(path, **how, **plain).iloc[0]]
+        odd: dict[str, Any] = {}
+        if len(names) > 1 and all(name.startswith(" ") for name in names[1:]):
+            odd["skipinitialspace"] = True
+        if all(re.fullmatch("'.+'", name.strip()) for name in names):
+            odd["quotechar"] = "'"
+        if odd:
+            names = [str(name) for name in pd.read_csv(path, **how, **odd, **plain).iloc[0]]
+        _refuse_twice([name for name in names if name], path)
+        head = pd.read_csv(path, nrows=1, **how, **odd)
+    found = [str(name) for name in head.columns]
     if any("Length of header" in str(warning.message) for warning in caught):
-        names = [ROW_NAMES, *names]  # of the rows, as R writes them
-        return {"found": names, "names": names, "header": 0}
-    return {"found": names}
+        found = [ROW_NAMES, *found]
+        odd |= {"names": found, "header": 0}
+    return {"found": found, **odd}
+
+
+def _refuse_twice(names: list[str], path: Path) -> None:
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise UserError(f"{path}: column {twice!r} stands twice; rename one")
 
 
 def _needed(found: list[str], numbers: Numbers, path: Path) -> list[str]:
@@ -111,7 +139,9 @@ def _needed(found: list[str], numbers: Numbers, path: Path) -> list[str]:
     lacking = predictor.lacking_columns(numbers, found)
     if lacking:
         raise UserError(f"{path}: {lacking}")
-    return [column["name"] for column in numbers["columns"]]
+    names = [column["name"] for column in numbers["columns"]]
+    _refuse_twice([name for name in found if name in set(names)], path)
+    return names
 
 
 def write_parts(parts: Iterable[pd.DataFrame], sink: IO[bytes]) -> int:
