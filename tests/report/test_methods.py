@@ -14,7 +14,7 @@ from lrlab.data import load_problem
 from lrlab.report import evidence
 from lrlab.report.converged import convergence_frame, gaps, objectives
 from lrlab.report.importance import importances
-from lrlab.report.methods import compare, trial_frame, tunability
+from lrlab.report.methods import SPEED, compare, compare_speed, trial_frame, tunability
 from lrlab.report.verdict import verdict
 from lrlab.spec import make_spec
 
@@ -143,6 +143,30 @@ def test_the_setting_that_decides_is_the_important_one() -> None:
         assert found.iloc[0] > 0.8
         assert found.sum() == pytest.approx(1)
     assert importances(runs.head(10), **AIM).empty
+
+
+@pytest.mark.parametrize(
+    ("l2", "expected"),
+    [
+        (
+            [0.1, 0.1],
+            "to the optimum (gap 1e-3) with bce, a needs the fewest steps (7 at lr 1.00).",
+        ),
+        (
+            [0.77, 0.0],
+            "to the optimum of its own l2 (gap 1e-3) with bce, "
+            "a needs the fewest steps (7 at lr 1.00 and l2 0.770).",
+        ),
+    ],
+)
+def test_speed_says_whose_optimum_is_meant_where_l2_varies(l2: list[float], expected: str) -> None:
+    runs = tournament({"a": 0.5, "b": 0.3}).groupby("optimizer", as_index=False).first()
+    runs["l2"], runs["lr"] = l2, 1.0
+    converged = pd.DataFrame({"run_id": runs["run_id"], SPEED: [7.0, 20.0]})
+    comparisons = [compare(runs, by, sampler="grid", **AIM) for by in ("optimizer", "loss")]
+    speed = compare_speed(runs, converged, "bce")
+    told = verdict(runs, runs["outcome"], comparisons, speed, None, sampler="grid", **AIM)
+    assert expected in told.text
 
 
 # --- evidence ---------------------------------------------------------------------------------

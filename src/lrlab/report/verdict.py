@@ -200,10 +200,14 @@ def _speed(speed: Comparison) -> str:
     loss = str(first["loss"])
     level = [str(first["optimizer"]), *(found.level if found.tested else ())]
     steps = number(float(first["median"]), 3, pad=False)
-    lead = f"To come within a thousandth of the way to the optimum (gap 1e-3) with {loss}, "
+    optimum = "the optimum of its own l2" if "l2" in table else "the optimum"
+    lead = f"To come within a thousandth of the way to {optimum} (gap 1e-3) with {loss}, "
     if len(level) > 1:
         return f"{lead}{listing(level)} need the fewest steps, not told apart (from {steps} on)."
-    lead += f"{level[0]} needs the fewest steps ({steps} at lr {number(float(first['lr']), 3)})"
+    setting = f"lr {number(float(first['lr']), 3)}"
+    if "l2" in table:
+        setting += f" and l2 {number(float(first['l2']), 3)}"
+    lead += f"{level[0]} needs the fewest steps ({steps} at {setting})"
     if len(table) < 3:
         return f"{lead}."
     last = table.iloc[-1]
