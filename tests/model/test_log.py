@@ -247,7 +247,8 @@ def test_predict_says_what_is_wrong_and_leaves_no_half_file(
     )
     assert refusal(logged.table.drop(columns=["age", "colour"])) == (
         f"{path}: the table has no columns 'age', 'colour'; the model needs 'age', 'income', "
-        "'colour'\n"
+        "'colour'. Read as the sweep's table (separator ',', encoding utf-8) it has 'income', "
+        "'label'\n"
     )
     assert refusal(logged.table, "nobody").startswith("no sweep 'nobody' here")
 

@@ -15,8 +15,10 @@ import pyarrow.parquet as pq
 
 from lrlab.errors import UserError
 from lrlab.model import predictor
+from lrlab.wording import quoted, some
 
 ROWS = 65_536  # at a time
+PARQUET = (".parquet", ".pq")
 ROW_NAMES = "Unnamed: 0"  # a first column that the header does not name
 Numbers = dict[str, Any]
 
@@ -31,7 +33,7 @@ def read_parts(path: Path, numbers: Numbers) -> Iterator[pd.DataFrame]:
     Raises:
         UserError: If the file cannot be read as a table, or lacks a column.
     """
-    parts = _parquet_parts if path.suffix.lower() in (".parquet", ".pq") else _csv_parts
+    parts = _parquet_parts if path.suffix.lower() in PARQUET else _csv_parts
     try:
         yield from parts(path, numbers)
     except UserError:
@@ -138,10 +140,20 @@ def _needed(found: list[str], numbers: Numbers, path: Path) -> list[str]:
     """The columns to read, in the order in which the model takes them."""
     lacking = predictor.lacking_columns(numbers, found)
     if lacking:
-        raise UserError(f"{path}: {lacking}")
+        raise UserError(f"{path}: {lacking}. {_as_read(found, numbers, path)}")
     names = [column["name"] for column in numbers["columns"]]
     _refuse_twice([name for name in found if name in set(names)], path)
     return names
+
+
+def _as_read(found: list[str], numbers: Numbers, path: Path) -> str:
+    """The columns that the file has as it was read, and how that was, if it is text."""
+    has = f"has {some(map(quoted, found))}"
+    if path.suffix.lower() in PARQUET:
+        return f"It {has}"
+    cells = numbers["cells"]
+    how = f"separator {cells.get('separator', ',')!r}, encoding {cells.get('encoding', 'utf-8')}"
+    return f"Read as the sweep's table ({how}) it {has}"
 
 
 def write_parts(parts: Iterable[pd.DataFrame], sink: IO[bytes]) -> int:
