@@ -77,7 +77,7 @@ def show_plan(spec: SweepSpec, documents: list[dict[str, Any]] | None) -> None:
     about = f"About {seconds:.0f} s" if seconds >= 1 else "Less than a second"
     click.echo(
         f"{about} of training (its first runs timed on this machine), plus the "
-        "writing to the store. Nothing was run."
+        "writing to the store. Nothing was recorded."
     )
 
 
