@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from lrlab.data import ColumnReading, TableReading
+from lrlab.data.suspects import IN_DISGUISE
 
 READING = TableReading(
     (
@@ -117,3 +118,14 @@ def test_a_sweep_notes_the_rows_left_out_and_its_report_has_the_table_when_the_f
     assert note in text
     rows = json.loads((churn / "out" / "report.json").read_text())["tables"]["columns"]
     assert [row["read_as"] for row in rows] == ["numeric", "categorical", "left out", "target"]
+
+
+def test_a_column_that_gives_the_answer_away_is_asked_about() -> None:
+    """As in ISLP's Smarket, where Today's return tells its direction."""
+    asked = ColumnReading("Today", "numeric", 0, None, IN_DISGUISE)
+    plain = ColumnReading("Lag1", "numeric", 0, None)
+    assert TableReading((plain, asked), 10).in_disguise() == (
+        "'Today' alone tells the classes apart: is it the answer in disguise? If so, list it "
+        "under data.drop"
+    )
+    assert TableReading((plain,), 10).in_disguise() == ""

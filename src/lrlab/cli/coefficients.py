@@ -42,6 +42,6 @@ def show_coefficients(numbers: dict[str, Any], as_json: bool) -> None:
     cells.append(("(intercept)", intercept["per_unit"], None, intercept["standardised"], None))
     click.echo(table(HEADER, cells))
     click.echo(
-        "\nPer s.d. compares columns: one standard deviation over the training rows. A category "
-        "is against a row of none of those listed."
+        "\nPer s.d. compares columns: one standard deviation over the training rows. Categories "
+        "of one column compare with each other; of two, the one that is not listed counts as 0."
     )

@@ -11,6 +11,8 @@ import pandas as pd
 
 from lrlab.data.columns import ColumnReading
 from lrlab.data.problem import Problem
+from lrlab.data.suspects import IN_DISGUISE
+from lrlab.wording import quoted
 
 MOST = 10  # columns that a sentence names
 KEYS = ("column", "read_as", "missing", "categories", "why")  # as ColumnReading has them
@@ -82,6 +84,17 @@ class TableReading:
         return (
             f"{lost:,} of {lost + self.rows:,} rows are left out, as a value is missing: "
             + _enumerated(named, len(costs))
+        )
+
+    def in_disguise(self) -> str:
+        """Which columns alone tell the classes apart; as `lost_rows` gives it."""
+        found = [quoted(c.name) for c in self.columns if IN_DISGUISE in c.why]
+        if not found:
+            return ""
+        verb, what = ("tells", "is it") if len(found) == 1 else ("tell", "are they")
+        return (
+            f"{_enumerated(found[:MOST], len(found))} alone {verb} the classes apart: {what} the "
+            "answer in disguise? If so, list it under data.drop"
         )
 
     def left_out(self, besides: Collection[str] = ()) -> str:

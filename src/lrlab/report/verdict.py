@@ -112,6 +112,7 @@ def verdict(
         _edge_remark(runs, float(best["lr"])),
         _few_trials(comparisons, sampler),
         f"{lost}." if reading is not None and (lost := reading.lost_rows()) else "",
+        f"{odd}." if reading is not None and (odd := reading.in_disguise()) else "",
         _untested(runs, comparisons, objective, direction),
         SCOPE if any(comparison.standing.tested for comparison in comparisons) else "",
     ]

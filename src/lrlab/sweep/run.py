@@ -82,7 +82,7 @@ def run_sweep(
     """
     device = device_of(spec.train)
     problem = load_problem(spec)
-    _note_left_out(spec, problem, on_note)
+    _note_reading(spec, problem, on_note)
     store = track.connect(tracking_uri)
     data = problem.to(device)
     with (
@@ -125,9 +125,10 @@ def _end(
     return finalize(recorder, problem, optima)
 
 
-def _note_left_out(spec: SweepSpec, problem: Problem, on_note: Callable[[str], None]) -> None:
+def _note_reading(spec: SweepSpec, problem: Problem, on_note: Callable[[str], None]) -> None:
     reading = TableReading.of(problem)
-    for text in (reading.lost_rows(), reading.left_out(getattr(spec.data, "drop", ()))):
+    left_out = reading.left_out(getattr(spec.data, "drop", ()))
+    for text in (reading.lost_rows(), left_out, reading.in_disguise()):
         if text:
             on_note(text)
 
