@@ -15,7 +15,7 @@ sweep: $(VENV)/.installed  ## run the quickstart sweep on the embedded store
 	$(BIN)/lrlab sweep sweeps/quickstart.yaml
 
 test: $(VENV)/.test-installed  ## run the tests
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 test-docker: $(VENV)/.test-installed  ## run the tests of the team server in containers (needs a Docker engine)
 	$(BIN)/python -m pytest -m docker tests/server/test_compose_up.py

@@ -108,3 +108,14 @@ def finished(tmp_path_factory: pytest.TempPathFactory, empty_store: Path) -> Ite
         yield Finished(uri, result.run_id, folder)
     finally:
         os.chdir(before)
+
+
+# These files take longest, so they begin first: with files handed out one by one, a long one that
+# begins last leaves the other processes idle.
+LONG = ("test_stack", "test_interruptions", "test_cluster", "test_store", "test_cli", "test_run")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Order the tests by file, the long ones first."""
+    rank = {name: i for i, name in enumerate(LONG)}
+    items.sort(key=lambda item: rank.get(item.path.stem, len(LONG)))

@@ -696,7 +696,7 @@ def test_the_strategies_above_make_problems_too(tmp_path: Path) -> None:
 
     easy = {"missing": "impute", "missing_target": "drop", "constant": "drop"}
 
-    @settings(QUICK, max_examples=60, database=None, derandomize=True)
+    @settings(QUICK, max_examples=250, database=None, derandomize=True)
     @given(frame=tables())
     def collect(frame: pd.DataFrame) -> None:
         path = tmp_path / "any.csv"
