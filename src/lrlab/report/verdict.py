@@ -111,8 +111,7 @@ def verdict(
         _without_optimum(optima),
         _edge_remark(runs, float(best["lr"])),
         _few_trials(comparisons, sampler),
-        f"{lost}." if reading is not None and (lost := reading.lost_rows()) else "",
-        f"{odd}." if reading is not None and (odd := reading.in_disguise()) else "",
+        *_of_reading(reading),
         _untested(runs, comparisons, objective, direction),
         SCOPE if any(comparison.standing.tested for comparison in comparisons) else "",
     ]
@@ -241,6 +240,12 @@ def _affordable(comparison: Comparison, sampler: str, better_small: bool) -> str
     if not choices:
         return ""
     return f"{BUDGET} {comparison.measure} of random trials, take " + (f"{listing(choices)}.")
+
+
+def _of_reading(reading: TableReading | None) -> list[str]:
+    """What there is to say of how the table was read."""
+    found = () if reading is None else (reading.lost_rows(), reading.in_disguise())
+    return [f"{text}." for text in found if text]
 
 
 def _separable(runs: pd.DataFrame, optima: Optima | None) -> str:
