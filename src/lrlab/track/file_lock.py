@@ -10,7 +10,7 @@ import fcntl
 import os
 import struct
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -85,8 +85,7 @@ class FileLock:
     @contextmanager
     def waited_for(self) -> Iterator[None]:
         """Hold the lock, as soon as nobody else does."""
-        while not self.acquire():
-            time.sleep(LOOK)
+        acquired(self.acquire, float("inf"))
         try:
             yield
         finally:
@@ -98,6 +97,16 @@ class FileLock:
         except OSError:
             return False
         return (there.st_dev, there.st_ino) == (ours.st_dev, ours.st_ino)
+
+
+def acquired(acquire: Callable[[], bool], patience: float) -> bool:
+    """Try until a lock is taken; whether it was, within so many seconds."""
+    until = time.monotonic() + patience
+    while not acquire():
+        if time.monotonic() > until:
+            return False
+        time.sleep(LOOK)
+    return True
 
 
 def _opened(path: Path) -> int:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from os import getuid
@@ -22,7 +21,7 @@ from sqlalchemy.engine import make_url
 from lrlab.errors import LrlabError
 from lrlab.track.address import is_database, sqlite_path
 from lrlab.track.failures import explained
-from lrlab.track.file_lock import FileLock
+from lrlab.track.file_lock import FileLock, acquired
 from lrlab.track.locks.database import DatabaseLock
 from lrlab.track.locks.lease import (
     BEAT,
@@ -50,7 +49,6 @@ __all__ = [
     "turn",
 ]
 PATIENCE = 2.0  # seconds for a process that was just killed to let go
-LOOK = 0.05  # seconds between tries
 
 
 class Lock(Protocol):
@@ -94,15 +92,6 @@ def _own_folder() -> Path:
     return folder
 
 
-def _acquired(lock: Lock, patience: float) -> bool:
-    until = time.monotonic() + patience
-    while not lock.acquire():
-        if time.monotonic() > until:
-            return False
-        time.sleep(LOOK)
-    return True
-
-
 @contextmanager
 def turn(uri: str, identity: str) -> Iterator[None]:
     """Wait for one's turn to look for a sweep and create it, so that two do not both create.
@@ -112,7 +101,7 @@ def turn(uri: str, identity: str) -> Iterator[None]:
     """
     lock = lock_of(uri, identity)
     with explained(uri):
-        _acquired(lock, float("inf"))
+        acquired(lock.acquire, float("inf"))
     try:
         yield
     finally:
@@ -133,7 +122,7 @@ def only_one(uri: str, run_id: str, name: str) -> Iterator[Lock]:
     """
     lock = lock_of(uri, run_id)
     with explained(uri):
-        taken = _acquired(lock, PATIENCE)
+        taken = acquired(lock.acquire, PATIENCE)
     if not taken:
         raise LrlabError(
             f"the sweep {name!r} is being run by another process; wait for it, or start a second "
