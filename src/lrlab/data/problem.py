@@ -6,6 +6,7 @@ import hashlib
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from lrlab.data.columns import ColumnReading
 from lrlab.data.module import LogisticRegression
 from lrlab.data.preprocessing import Label, Preprocessing
 
-TENSORS = ("x_train", "y_train", "x_val", "y_val")
+TENSORS = ("x_train", "y_train", "x_val", "y_val", "x_test", "y_test")
 DIGEST_LENGTH = 36  # hex digits; MLflow stores no more
 
 
@@ -29,13 +30,16 @@ def seeded(seed: int) -> torch.Generator:
 
 @dataclass(frozen=True)
 class Problem:
-    """Training and held-out data of a binary classification.
+    """Rows to train on, to choose by and to judge by, of a binary classification.
+
+    With folds, replicate r trains on what is left without fold r, chooses and is judged on that
+    fold; the problem itself is then that of fold 0.
 
     Args:
         x_train: Design matrix, [n, d], float32 or float64.
         y_train: Labels 0 and 1, [n], of the same dtype.
-        x_val: Held-out design matrix, [m, d].
-        y_val: Held-out labels, [m].
+        x_val: Design matrix of the validation rows, which settings are chosen by, [m, d].
+        y_val: Their labels, [m].
         preprocessing: How the matrix's d columns follow from those of the source.
         labels: What class 0 and class 1 are in the source.
         description: One line for people.
@@ -48,6 +52,14 @@ class Problem:
         cells: How the source's cells are read (`lrlab.data.sources.how_cells_are_read`); empty
             where they are numbers already.
         example: A few held-out rows as the source has them, to show what a model takes.
+        x_test: Design matrix of the test rows, which only judge, [t, d]; t = 0 if there are none.
+        y_test: Their labels, [t].
+        val_rows: Which of the source's rows the validation rows are, [m] int64; empty where each
+            problem has the same.
+        folds: The problem of each replicate, by replicate and again from the first; empty where
+            all replicates have this one.
+        shares_from: How many rows of the source the shares of the classes are known from; 0 where
+            they are part of how the data are made.
     """
 
     x_train: Tensor
@@ -62,6 +74,15 @@ class Problem:
     rows_left_out: Mapping[str, int] = field(default_factory=dict)
     cells: Mapping[str, Any] = field(default_factory=dict)
     example: pd.DataFrame = field(default_factory=pd.DataFrame, repr=False)
+    x_test: Tensor = field(default_factory=partial(torch.empty, 0, 0))
+    y_test: Tensor = field(default_factory=partial(torch.empty, 0))
+    val_rows: np.ndarray = field(default_factory=partial(np.empty, 0, np.int64), repr=False)
+    folds: tuple[Problem, ...] = field(default=(), repr=False)
+    shares_from: int = 0
+
+    def of(self, replicate: int) -> Problem:
+        """The problem that a replicate of a trial trains on."""
+        return self.folds[replicate % len(self.folds)] if self.folds else self
 
     @property
     def feature_names(self) -> tuple[str, ...]:
@@ -89,15 +110,21 @@ class Problem:
         MLflow's own digest reads only the first 10,000 rows.
         """
         sha = hashlib.sha256(repr((self.feature_names, self.classes)).encode())
-        for tensor in (getattr(self, name).cpu() for name in TENSORS):
-            sha.update(repr((tuple(tensor.shape), str(tensor.dtype))).encode())
-            sha.update(np.ascontiguousarray(tensor.numpy()).data)
+        for problem in (self, *self.folds[1:]):
+            for tensor in problem._numbers():
+                sha.update(repr((tuple(tensor.shape), str(tensor.dtype))).encode())
+                sha.update(np.ascontiguousarray(tensor.numpy()).data)
         return sha.hexdigest()[:DIGEST_LENGTH]
+
+    def _numbers(self) -> list[Tensor]:
+        """Everything that decides the numbers of a sweep, on the CPU."""
+        names = TENSORS if len(self.y_test) else TENSORS[:4]  # the digest of older sweeps
+        return [getattr(self, name).cpu() for name in names]
 
     def to(self, device: torch.device | str) -> Problem:
         """The same problem with its tensors on a device."""
         moved = {name: getattr(self, name).to(device) for name in TENSORS}
-        return replace(self, **moved)
+        return replace(self, **moved, folds=tuple(fold.to(device) for fold in self.folds))
 
     def initial_model(self, seed: int) -> LogisticRegression:
         """A freshly initialised model, drawn as `torch.nn.Linear` draws, from a stream of its own.
