@@ -9,6 +9,8 @@ import subprocess
 import sys
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +30,7 @@ from lrlab.search import (
     combine,
     grid_points,
     new_study,
+    on_steps,
     restore,
     tell,
 )
@@ -135,7 +138,7 @@ def check_in_space(config: TrialConfig, spec: SweepSpec) -> None:
     assert config.loss in ("bce", "focal")
     for key, domain in active_keys(space, config.optimizer, config.loss).items():
         if isinstance(domain, Range) and domain.step is not None:
-            assert min(abs(params[key] - value) for value in domain.grid()) < 1e-12
+            assert params[key] in domain.grid()
         if isinstance(domain, Range):
             assert domain.low <= params[key] <= domain.high
         elif isinstance(domain, tuple):
@@ -351,6 +354,41 @@ def test_optuna_takes_every_point_of_a_stepped_grid_as_it_is(
     found = sorted(config.l2 for config in proposals(spec))
     assert found == pytest.approx(np.arange(low, high + step / 2, step))
     assert len(found) == size_of_grid(spec.search.space)
+
+
+@every_sampler
+@pytest.mark.parametrize("step", [0.1, 0.05, 0.07])
+def test_every_sampler_gives_the_steps_that_a_person_would_write(
+    sampler: str, step: float
+) -> None:
+    """Also the study holds them, so that the samplers learn the same from a resumed sweep."""
+    space = {**NUMERIC, "lr": {"low": 0.1, "high": 1, "step": step}}
+    space["l2"] = {"low": 0, "high": 0.7, "step": step}
+    spec = spec_of(sampler, space=space, batch=10)
+    study = new_study(spec)
+    for batch in batches(spec):
+        asked_in(study, spec, batch)
+    for trial in study.trials:
+        for key, low in (("lr", Fraction(1, 10)), ("l2", Fraction(0))):
+            steps = (Fraction(trial.params[key]) - low) / Fraction(str(step))
+            assert trial.params[key] == float(low + round(steps) * Fraction(str(step)))
+            assert len(repr(trial.params[key])) <= 4
+            assert trial.distributions[key]._contains(trial.params[key])
+
+
+@pytest.mark.parametrize("sampler", ["tpe", "gp"])
+def test_a_sweep_recorded_with_rounded_steps_asks_what_it_would_have_asked(sampler: str) -> None:
+    space = {**NUMERIC, "lr": {"low": 0.1, "high": 1, "step": 0.1}}
+    spec = spec_of(sampler, space=space)
+    _, second, third = batches(spec)
+    wanted = proposals(spec)
+    rounded = [replace(c, lr=0.1 + (round(c.lr * 10) - 1) * 0.1) for c in wanted]
+    assert rounded != wanted  # 0.30000000000000004
+    assert [on_steps(spec, config) for config in rounded] == wanted
+    study, known = new_study(spec), rounded[: second.stop]
+    ended = [result_of(i, config) for i, config in enumerate(wanted[: second.stop])]
+    restore(study, spec, known, ended)
+    assert asked_in(study, spec, third) == wanted[third.start :]
 
 
 def test_fewer_trials_than_points_are_spread_over_the_grid_by_the_seed() -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from optuna.distributions import FloatDistribution
 from pydantic import ValidationError
 
 from lrlab.losses import LOSSES
@@ -142,6 +143,34 @@ def test_a_stepped_grid_is_what_exact_arithmetic_gives(
     assert max(grid) <= high / scale
 
 
+@settings(max_examples=300, deadline=None)
+@given(
+    low=st.integers(-1000, 1000),
+    step=st.integers(1, 400),
+    count=st.integers(2, 2000),
+    decimals=st.integers(0, 6),
+    data=st.data(),
+)
+def test_a_step_that_is_off_by_rounding_is_made_exact_and_lies_in_optunas_distribution(
+    low: int, step: int, count: int, decimals: int, data: st.DataObject
+) -> None:
+    scale = 10**decimals
+    high = low + (count - 1) * step
+    domain = Range(low=low / scale, high=high / scale, step=step / scale)
+    searched = FloatDistribution(domain.low, domain.top, step=domain.step)
+    i = data.draw(st.integers(0, count - 1))
+    exact = float(Fraction(low + i * step, scale))
+    for near in (domain.low + i * (step / scale), np.nextafter(exact, 1e9), exact):
+        assert domain.exact(float(near)) == exact
+    assert searched._contains(exact)
+    between = float(Fraction(2 * (low + i * step) + step, 2 * scale))
+    assert domain.exact(between) == between
+
+
+def test_without_a_step_every_value_is_exact() -> None:
+    assert Range(low=0, high=1).exact(0.1 + 0.2) == 0.1 + 0.2
+
+
 def test_a_step_that_does_not_divide_the_range_ends_below_its_end() -> None:
     assert Range(low=0, high=1, step=0.3).grid() == (0.0, 0.3, 0.6, 0.9)
     assert Range(low=0, high=0.35, step=0.1).grid() == (0.0, 0.1, 0.2, 0.3)
@@ -157,6 +186,10 @@ def test_a_step_that_does_not_divide_the_range_ends_below_its_end() -> None:
         ({"low": 1, "high": 2, "step": 1.5}, "step = 1.5 is wider than the range"),
         ({"low": 1, "high": 2, "step": 1e-9}, "gives more than 100,000 values"),
         ({"low": 1, "high": 2, "step": 5e-324}, "gives more than 100,000 values"),
+        (
+            {"low": 1e6, "high": 1e6 + 1, "step": 1e-4},
+            "too fine for the range's numbers; use 0.04",
+        ),
         ({"low": -1.7e308, "high": 1.7e308}, "too wide for floating point"),
         ({"low": 1, "high": float("nan")}, "finite number"),
         ({"low": 1, "high": float("inf")}, "finite number"),

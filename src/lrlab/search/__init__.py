@@ -9,6 +9,7 @@ from lrlab.search.study import (
     batches,
     combine,
     new_study,
+    on_steps,
     restore,
     tell,
 )
@@ -25,6 +26,7 @@ __all__ = [
     "combine",
     "grid_points",
     "new_study",
+    "on_steps",
     "restore",
     "tell",
 ]

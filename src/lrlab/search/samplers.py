@@ -28,7 +28,7 @@ from lrlab.search.cube import axes, configs_at
 from lrlab.search.study import Batch, Proposal, distribution
 from lrlab.search.tpe import propose_tpe
 from lrlab.spec import Domain, SweepSpec
-from lrlab.spec.space import active_keys, names, values
+from lrlab.spec.space import active_keys, exact, names, values
 from lrlab.trial import TrialConfig
 
 Propose = Callable[[optuna.Study, SweepSpec, Batch], list[Proposal]]
@@ -147,9 +147,13 @@ def _suggest(trial: optuna.Trial, spec: SweepSpec) -> TrialConfig:
     def choose(key: str, domain: Domain) -> Any:
         searched = distribution(domain)
         if isinstance(searched, FloatDistribution):
-            return trial.suggest_float(
+            value = trial.suggest_float(
                 key, searched.low, searched.high, log=searched.log, step=searched.step
             )
+            at = exact(domain, value)
+            if at != value:  # the study holds what is recorded, so that a resumed one is equal
+                trial.storage.set_trial_param(trial._trial_id, key, at, searched)
+            return at
         if isinstance(searched, CategoricalDistribution):
             return trial.suggest_categorical(key, searched.choices)
         return values(domain)[0]

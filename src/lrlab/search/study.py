@@ -12,7 +12,7 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 from optuna.trial import TrialState
 
 from lrlab.spec import Domain, Range, SweepSpec
-from lrlab.spec.space import active_keys
+from lrlab.spec.space import active_keys, exact
 from lrlab.trial import TrialConfig
 
 
@@ -105,13 +105,14 @@ def restore(
 
 def _frozen(spec: SweepSpec, config: TrialConfig, result: TrialResult) -> optuna.trial.FrozenTrial:
     distributions = distributions_of(spec, config.optimizer, config.loss)
+    params = params_of(on_steps(spec, config), distributions)
     state = _state(result)
     reported = state is TrialState.PRUNED and result.last_value is not None
     value = {TrialState.COMPLETE: result.value, TrialState.PRUNED: result.last_value}
     return optuna.trial.create_trial(
         state=state,
         value=value.get(state),
-        params=params_of(config, distributions),
+        params=params,
         distributions=distributions,
         intermediate_values={result.last_step: result.last_value} if reported else {},
     )
@@ -140,3 +141,17 @@ def params_of(config: TrialConfig, keys: Mapping[str, Any]) -> dict[str, Any]:
     params = config.params()
     params[f"{config.optimizer}.lr"] = config.lr
     return {key: params[key] for key in keys}
+
+
+def on_steps(spec: SweepSpec, config: TrialConfig) -> TrialConfig:
+    """A configuration with exactly the values that ranges with `step` have.
+
+    Early versions recorded 0.30000000000000004 for 0.3.
+    """
+    keys = active_keys(spec.search.space, config.optimizer, config.loss)
+    recorded = params_of(config, keys)
+    moved = {key: exact(domain, recorded[key]) for key, domain in keys.items()}
+    if moved == recorded:
+        return config
+    chosen = {**config.hyperparameters, **moved}
+    return TrialConfig.of_space(config.optimizer, config.loss, chosen, config.l2)

@@ -26,7 +26,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from lrlab.search.study import Batch, distribution
 from lrlab.spec import SweepSpec
-from lrlab.spec.space import Space, active_keys, names, values
+from lrlab.spec.space import Space, active_keys, exact, names, values
 from lrlab.trial import TrialConfig
 
 CANDIDATES = 24  # a trial, as Optuna has it
@@ -111,7 +111,10 @@ class _Batch:
 
     def _config(self, params: Mapping[str, Any]) -> TrialConfig:
         keys = active_keys(self.spec.search.space, params["optimizer"], params["loss"])
-        chosen = {key: params.get(key, values(domain)[0]) for key, domain in keys.items()}
+        chosen = {
+            key: exact(domain, params[key]) if key in params else values(domain)[0]
+            for key, domain in keys.items()
+        }
         return TrialConfig.of_space(
             params["optimizer"], params["loss"], chosen, self.spec.train.l2
         )

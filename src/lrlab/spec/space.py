@@ -25,6 +25,8 @@ from lrlab.wording import printable
 T = TypeVar("T")
 Value = float | str
 MAX_POINTS = 100_000
+FINEST = 4e-8  # step in units of the larger end: finer ones are off by 1e-8 of a step, by rounding
+ROUNDING = 1e-6  # of a step
 LR = Hyperparameter("lr", 0.01, low=0, low_open=True, high=1e30, meaning="learning rate")
 L2 = Hyperparameter("l2", 0.0, low=0, high=1e30, meaning="weight of ||w||^2 / 2")
 SHARED = {"lr": LR, "l2": L2}
@@ -70,6 +72,12 @@ class Range(BaseModel):
             raise ValueError(
                 f"step = {self.step:g} gives more than {MAX_POINTS:,} values; use a wider one"
             )
+        finest = FINEST * max(abs(self.low), abs(self.high))
+        if self.step is not None and self.step < finest:
+            raise ValueError(
+                f"step = {self.step:g} is too fine for the range's numbers; "
+                f"use {finest:g} or wider"
+            )
         if self.step is not None and self.count < 2:
             raise ValueError(f"step = {self.step:g} is wider than the range")
         return self
@@ -90,6 +98,17 @@ class Range(BaseModel):
     def _stepped(self, i: int, step: float) -> float:
         # Decimal, as Optuna does: 3 * 0.1 as a float lies above a high of 0.3.
         return float(Decimal(str(self.low)) + i * Decimal(str(step)))
+
+    def exact(self, value: float) -> float:
+        """A value that is a step of the range up to rounding: 0.3 for 0.30000000000000004.
+
+        Any other value, and any value of a range without `step`, is returned as it is.
+        """
+        if self.step is None:
+            return value
+        i = min(max(round((value - self.low) / self.step), 0), self.count - 1)
+        there = self._stepped(i, self.step)
+        return there if abs(there - value) <= ROUNDING * self.step else value
 
     def grid(self) -> tuple[float, ...]:
         """The values that the grid sampler takes."""
@@ -118,6 +137,13 @@ def values(domain: Domain) -> tuple[Value, ...]:
     if isinstance(domain, Range):
         return _grid(domain)
     return domain if isinstance(domain, tuple) else (domain,)
+
+
+def exact(domain: Domain, value: Value) -> Value:
+    """A value of a domain without what rounding did to a range's steps: see `Range.exact`."""
+    if isinstance(domain, Range) and not isinstance(value, str):
+        return domain.exact(value)
+    return value
 
 
 @lru_cache(maxsize=128)  # asked for with every trial

@@ -44,7 +44,7 @@ def propose(
     asked = search.ask(study, spec, batch)
     for n, proposal in zip(numbers, asked, strict=True):
         for run in recorded[n]:
-            _check_same(n, run.config(), proposal.config)
+            _check_same(n, search.on_steps(spec, run.config()), proposal.config)
     return [
         BatchTrial(runs_of(spec, n, proposal.config), proposal)
         for n, proposal in zip(numbers, asked, strict=True)
