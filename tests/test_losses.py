@@ -275,3 +275,18 @@ def test_bce_is_clamped_where_the_sigmoid_saturates_and_bce_logits_is_not() -> N
     z, y = torch.tensor([1e4]), torch.tensor([0.0])
     assert LOSSES["bce"].per_example(z, y).item() == 100
     assert LOSSES["bce_logits"].per_example(z, y).item() == 1e4
+
+
+@every_loss
+def test_a_proper_loss_is_least_at_the_probability_itself_and_no_other_is(loss: Loss) -> None:
+    z = torch.linspace(-4, 4, 8001, dtype=torch.float64)
+    params = {h.name: h.default for h in loss.hyperparameters}
+    if loss.name == "weighted_bce":
+        params = {"pos_weight": 3.0}  # at 1 it is bce
+    ones, zeros = torch.ones_like(z), torch.zeros_like(z)
+    said = []
+    for p in (0.1, 0.3, 0.8):
+        expected = p * loss.per_example(z, ones, **params)
+        expected += (1 - p) * loss.per_example(z, zeros, **params)
+        said.append(bool(abs(torch.sigmoid(z[expected.argmin()]) - p) < 1e-3))
+    assert all(said) if loss.proper else not all(said)

@@ -37,6 +37,9 @@ class Loss:
         slope: `(m, y, **hyperparameters) -> (values, derivatives by m)` in closed form, for
             training many runs at once: `m` [r, n] are margins s z, `y` [n] the labels;
             hyperparameters are [r, 1]. Where it is None, autograd differentiates `per_example`.
+        proper: Whether it is a strictly proper score of p = sigmoid(z), least on average where p
+            is the probability of class 1 (Gneiting & Raftery 2007). The scores of other losses
+            are no probabilities until they are recalibrated.
     """
 
     name: str
@@ -47,6 +50,7 @@ class Loss:
     hyperparameters: tuple[Hyperparameter, ...] = ()
     mean: PerExample | None = None
     slope: Callable[..., tuple[Tensor, Tensor]] | None = None
+    proper: bool = False
 
     def criterion(self, z: Tensor, y: Tensor, **hyperparameters: float) -> Tensor:
         """Mean loss over the batch, a scalar tensor with the graph attached."""
@@ -186,6 +190,7 @@ for _loss in (
         "Saturates where p rounds to 0 or 1; prefer bce_logits for large weights.",
         source="torch.nn.BCELoss on the sigmoid; log p clamped at -100",
         mean=_bce_mean,
+        proper=True,
     ),
     Loss(
         "bce_logits",
@@ -196,6 +201,7 @@ for _loss in (
         "loses its gradient.",
         source="torch.nn.BCEWithLogitsLoss",
         mean=_bce_logits_mean,
+        proper=True,
     ),
     Loss(
         "mse",
@@ -206,6 +212,7 @@ for _loss in (
         "weights, and flat where the model is wrong and sure.",
         source="Brier 1950, Monthly Weather Review 78(1)",
         mean=_mse_mean,
+        proper=True,
     ),
     Loss(
         "hinge",
