@@ -103,7 +103,7 @@ def test_a_sweep_prints_plain_lines_a_table_and_what_to_do_next(spec_file: Path,
     assert done.code == 0
     assert done.err.splitlines()[0] == "tiny: 0/8 runs"
     assert "8/8 runs" in done.err
-    assert "Best run: val_log_loss" in done.out
+    assert "Best trial: val_log_loss" in done.out
     assert "lrlab report tiny" in done.out
     assert "lrlab ui" in done.out
     again = cli("sweep", str(spec_file))

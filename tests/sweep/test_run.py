@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import json
 from concurrent.futures import wait
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,8 @@ from lrlab.track import connect, list_sweeps
 from lrlab.track.writers import WRITERS
 from lrlab.train import Processes
 from support import tiny
+
+NOTE = "mlflow.note.content"
 
 pytestmark = pytest.mark.usefixtures("unpainted")
 
@@ -282,6 +285,28 @@ def test_worker_processes_change_nothing(workdir, monkeypatch: pytest.MonkeyPatc
     run(changes, new=True, workers=1)
     assert len(started) == 1
     pd.testing.assert_frame_equal(numbers(), alone)
+
+
+def test_the_best_is_the_best_mean_over_replicates_wherever_it_is_told(workdir, cli) -> None:
+    told: list[float | None] = []
+    changes = {"search": {"replicates": 3}}
+    result = run(changes, on_progress=lambda progress: told.append(progress.best))
+    runs = lrlab.load_runs()
+    means = runs.groupby("trial")["val_log_loss"].agg(lambda own: own.mean(skipna=False))
+    lowest, trial = means.min(), means.idxmin()
+    assert runs["val_log_loss"].min() < lowest
+    assert told[-1] == pytest.approx(lowest, rel=1e-12)
+    own = runs[runs["trial"] == trial].sort_values("val_log_loss")
+    assert result.best.run_id == own["run_id"].iloc[1]
+    parent = MlflowClient().get_run(result.run_id).data
+    assert parent.metrics["best_val_log_loss"] == pytest.approx(lowest, rel=1e-12)
+    assert parent.tags["lrlab.best_run"] == result.best.run_id
+    assert f"Best trial: val_log_loss {lowest:.4g} (mean of 3 runs)" in parent.tags[NOTE]
+    shown = json.loads(cli("show", "--json").out)["best_runs"]
+    order = means.dropna().sort_values()
+    assert [each["trial"] for each in shown] == order.index.tolist()
+    found = [each["mean_val_log_loss"] for each in shown]
+    assert found == pytest.approx(order.tolist(), rel=1e-12)
 
 
 def test_the_best_so_far_is_a_curve_in_mlflow_that_falls_in_steps(workdir) -> None:

@@ -37,7 +37,7 @@ Examples:
 @click.argument("sweep", required=False)
 @click.option("-f", "--follow", is_flag=True, help="Wait until it ends, and show how it goes on.")
 @click.option(
-    "--top", type=click.IntRange(min=0), default=10, show_default=True, help="Runs shown."
+    "--top", type=click.IntRange(min=0), default=10, show_default=True, help="Trials shown."
 )
 @click.option(
     "--coefficients", is_flag=True, help="Show the best model's coefficients and odds ratios."
@@ -54,9 +54,9 @@ def show(
     as_json: bool,
     verbose: bool,
 ) -> int:
-    """Show one sweep: its state, and its best runs. SWEEP is a name or run id."""
+    """Show one sweep: its state, and its best trials. SWEEP is a name or run id."""
     from lrlab import track
-    from lrlab.report import rank_runs
+    from lrlab.report.recorded import ranked_trials
 
     track.quiet(verbose)
     store = track.connect(tracking_uri)
@@ -74,7 +74,7 @@ def show(
         return 0
     spec = track.load_sweep_spec(store, info)
     runs = track.runs_frame(track.recorded_runs(store, info))
-    best = rank_runs(runs, objective=spec.objective, direction=spec.measure.direction).head(top)
+    best = ranked_trials(runs, spec).head(top)
     outcomes = {str(name): int(count) for name, count in runs["outcome"].value_counts().items()}
     if as_json:
         _print_sweep(info, spec, outcomes, best)
@@ -113,7 +113,7 @@ def _show_sweep(
     outcomes: Mapping[str, int],
     best: pd.DataFrame,
 ) -> None:
-    """State, spec and best runs as text."""
+    """State, spec and best trials as text."""
     from lrlab.spec import flatten
 
     ended = ", ".join(f"{count} {name}" for name, count in sorted(outcomes.items()))
@@ -135,7 +135,7 @@ def _show_sweep(
             row["optimizer"],
             row["loss"],
             float(row["lr"]),
-            float(row[spec.objective]),
+            float(row[f"mean_{spec.objective}"]),
             row["outcome"],
             row["run_id"][-8:],
         )
@@ -144,6 +144,6 @@ def _show_sweep(
     header = ("trial", "optimizer", "loss", "lr", spec.objective, "outcome", "run")
     if rows and info.base_rate is not None:
         rows.append(("-", "base rate", "-", "-", info.base_rate, "-", "-"))
-    click.echo("\n" + table(header, rows) if rows else "\nNo finite run yet.")
+    click.echo("\n" + table(header, rows) if rows else "\nNo trial has an objective yet.")
     if info.verdict:
         click.echo(f"\n{wrapped(info.verdict)}")

@@ -162,7 +162,7 @@ def show_outcome(
     documents: list[dict[str, Any]] | None,
     seconds: float,
 ) -> None:
-    """Print the table, the best run and what to do next, or add them to `documents`."""
+    """Print the table, the best trial and what to do next, or add them to `documents`."""
     from lrlab.report import summary_table
     from lrlab.report.recorded import best_of, describe_best
     from lrlab.track import curves_frame, runs_frame
@@ -199,11 +199,10 @@ def show_outcome(
     if not result.already_finished and seconds:
         click.echo(f"\n{trained:,} runs in {seconds:.1f} s ({trained / seconds:.1f} runs/s).")
     if best is None:
-        click.echo("\nEvery run diverged; try smaller learning rates.")
+        click.echo("\nIn every trial a run diverged; try smaller learning rates.")
     else:
-        single = "single " if spec.search.replicates > 1 else ""
-        click.echo(f"\nBest {single}run: {describe_best(best, spec.objective)}")
-        click.echo(f"          trial {best['trial']}, run {best['run_id']}")
+        click.echo(f"\nBest trial: {describe_best(best, spec)}")
+        click.echo(f"            trial {best['trial']}, run {best['run_id']}")
     if result.verdict:
         click.echo(f"\n{wrapped(result.verdict)}")
     store = f" --tracking-uri {quote(tracking_uri)}" if tracking_uri else ""

@@ -22,8 +22,8 @@ from lrlab.report.converged import objectives
 from lrlab.report.held_out import ROW_SCORES, representatives
 from lrlab.report.markdown import escape
 from lrlab.report.model import ReportContext
-from lrlab.report.tables import rank_runs
 from lrlab.scratch import scratch_folder
+from lrlab.search import best_trials, scores_of
 from lrlab.spec import SweepSpec, dump_spec
 from lrlab.track import (
     RecordedRun,
@@ -150,9 +150,23 @@ def run_url(store: Store, experiment_id: str, run_id: str) -> str:
     return f"{base}/#/experiments/{experiment_id}/runs/{run_id}"
 
 
+def ranked_trials(runs: pd.DataFrame, spec: SweepSpec) -> pd.DataFrame:
+    """The trials that have an objective, best first, each by the run that stands for it.
+
+    Returns:
+        Rows of `runs` (see `lrlab.search.Best`), with the objective of the trial as the column
+        `mean_<objective>`.
+    """
+    scores = scores_of(runs, spec.objective)
+    best = best_trials(scores, spec.search.replicates, spec.measure.direction)
+    where = {(score.trial, score.replicate): i for i, score in enumerate(scores)}
+    rows = runs.iloc[[where[each.trial, each.replicate] for each in best]]
+    return rows.assign(**{f"mean_{spec.objective}": [each.value for each in best]})
+
+
 def best_of(runs: pd.DataFrame, spec: SweepSpec) -> pd.Series | None:
-    """The best run as a row of `runs`; None if no run ended with a finite objective."""
-    order = rank_runs(runs, objective=spec.objective, direction=spec.measure.direction)
+    """The best trial, as the first row of `ranked_trials`; None if no trial has an objective."""
+    order = ranked_trials(runs, spec)
     return None if order.empty else order.iloc[0]
 
 
@@ -170,11 +184,13 @@ def charts_path(info: SweepInfo) -> str:
     return f"#/experiments/{info.experiment_id}/runs?{urlencode(query)}"
 
 
-def describe_best(best: pd.Series, objective: str) -> str:
-    """Such as `val_log_loss 0.0302 with adam, bce, lr 0.0123`."""
+def describe_best(best: pd.Series, spec: SweepSpec) -> str:
+    """Such as `val_log_loss 0.0302 (mean of 5 runs) with adam, bce, lr 0.0123`."""
+    several = spec.search.replicates > 1
+    mean = f" (mean of {spec.search.replicates} runs)" if several else ""
     return (
-        f"{objective} {best[objective]:.4g} with {best['optimizer']}, {best['loss']}, "
-        f"lr {best['lr']:.4g}"
+        f"{spec.objective} {best[f'mean_{spec.objective}']:.4g}{mean} with {best['optimizer']}, "
+        f"{best['loss']}, lr {best['lr']:.4g}"
     )
 
 
@@ -186,7 +202,7 @@ def note_on(info: SweepInfo, runs: pd.DataFrame, spec: SweepSpec, verdict: str) 
     diverged = int((runs["outcome"] == "diverged").sum())
     lines.append(f"**{len(runs)} runs**, {diverged} diverged.")
     if best is not None:
-        lines.append(f"Best run: {describe_best(best, spec.objective)} (`{best['run_id']}`).")
+        lines.append(f"Best trial: {describe_best(best, spec)} (run `{best['run_id']}`).")
         lines += filter(None, [escape(base_rate(info.baseline, spec.objective))])
     lines.append(f"[All runs with their curves, best first]({charts_path(info)})")
     lines.append("The report is the artifact `report/report.html`.")

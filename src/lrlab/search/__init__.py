@@ -1,5 +1,6 @@
 """The search: trials are proposed in batches, and Optuna's study is told how they ended."""
 
+from lrlab.search.best import Best, Score, best_trial, best_trials, better, scores_of
 from lrlab.search.mirror import Mirror
 from lrlab.search.samplers import SAMPLERS, ask, cautions, grid_points
 from lrlab.search.study import (
@@ -17,16 +18,22 @@ from lrlab.search.study import (
 __all__ = [
     "SAMPLERS",
     "Batch",
+    "Best",
     "Mirror",
     "Proposal",
+    "Score",
     "TrialResult",
     "ask",
     "batches",
+    "best_trial",
+    "best_trials",
+    "better",
     "cautions",
     "combine",
     "grid_points",
     "new_study",
     "on_steps",
     "restore",
+    "scores_of",
     "tell",
 ]

@@ -10,7 +10,6 @@ import optuna
 from lrlab import search
 from lrlab.errors import LrlabError
 from lrlab.spec import SweepSpec
-from lrlab.sweep.progress import better
 from lrlab.track import RecordedRun, trial_result
 from lrlab.trial import Run, TrialConfig
 
@@ -84,6 +83,6 @@ def best_after(
     """The best objective so far after each trial of a batch, from the first finite one on."""
     for trial in range(batch.start, batch.stop):
         value = trial_result(_replicates(spec, trial, results), spec.objective).value
-        best = better(spec, best, value)
+        best = search.better(best, value, spec.measure.direction)
         if best is not None:
             yield trial, best

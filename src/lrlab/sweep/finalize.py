@@ -1,4 +1,4 @@
-"""The end of a sweep: its best run, model and report, from what is recorded."""
+"""The end of a sweep: its best trial, model and report, from what is recorded."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ from lrlab.data import Problem
 from lrlab.model.log import log_best_model
 from lrlab.optimum.record import Optima
 from lrlab.report import build_report, write_report
-from lrlab.report.recorded import best_of, note_on, report_input
+from lrlab.report.recorded import note_on, report_input
 from lrlab.scratch import scratch_folder
+from lrlab.search import best_trial
 from lrlab.spec import SweepSpec
 from lrlab.spec.space import names
-from lrlab.track import RecordedRun, Recorder, runs_frame
+from lrlab.track import RecordedRun, Recorder
 from lrlab.track import mlflow_schema as schema
+from lrlab.track.study import score_of
 from lrlab.train.graph import trace
 from lrlab.train.graph_svg import to_svg
 from lrlab.train.loop import objective_of
@@ -25,7 +27,7 @@ def finalize(
     best = best_run(recorder)
     recorder.log_text(draw_graph(recorder.spec, problem, best), "graph.svg")
     if best is not None:
-        log_best_model(recorder, problem, best)
+        log_best_model(recorder, problem.of(best.replicate), best)
     store, info = recorder.store, recorder.info
     recorder.log_text(optima.to_json(), schema.OPTIMA_FILE)
     runs, curves, context = report_input(store, info, problem, recorder.in_order, optima)
@@ -52,7 +54,8 @@ def _first_config(spec: SweepSpec) -> TrialConfig:
 
 
 def best_run(recorder: Recorder) -> RecordedRun | None:
-    """The run with the best objective; None if no run ended with a finite one."""
-    runs = recorder.in_order
-    best = best_of(runs_frame(runs), recorder.spec)
-    return None if best is None else next(r for r in runs if r.run_id == best["run_id"])
+    """The run that stands for the best trial; None if no trial has an objective."""
+    spec = recorder.spec
+    scores = [score_of(run, spec.objective) for run in recorder.runs.values()]
+    best = best_trial(scores, spec.search.replicates, spec.measure.direction)
+    return None if best is None else recorder.runs[best.trial, best.replicate]

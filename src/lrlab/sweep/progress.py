@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from lrlab.spec import SweepSpec
-from lrlab.track import RecordedRun, Recorder
+from lrlab import search
+from lrlab.track import Recorder, trial_result
 
 Key = tuple[int, int]
 
@@ -19,7 +19,8 @@ class Progress:
         total: Runs to record.
         resumed: Runs that an earlier process had recorded.
         trial: The trial that just ended.
-        best: Best objective so far; None before the first finite one.
+        best: Objective of the best trial so far, the mean over its replicates; None before the
+            first that has one.
         diverged: Runs that diverged so far.
         note: Why runs are not written in bulk; empty if they are.
     """
@@ -31,18 +32,6 @@ class Progress:
     best: float | None
     diverged: int
     note: str = ""
-
-
-def _objective(spec: SweepSpec, run: RecordedRun) -> float | None:
-    return None if run.outcome == "diverged" else run.latest.get(spec.objective)
-
-
-def better(spec: SweepSpec, best: float | None, value: float | None) -> float | None:
-    if value is None or value != value:
-        return best
-    if best is None:
-        return value
-    return min(best, value) if spec.measure.direction == "minimize" else max(best, value)
 
 
 def progress_of(recorder: Recorder, resumed: int) -> Progress:
@@ -59,11 +48,15 @@ def progress_of(recorder: Recorder, resumed: int) -> Progress:
 
 def after(before: Progress, recorder: Recorder, key: Key) -> Progress:
     """Where it stands after one more run."""
-    run = recorder.runs[key]
+    spec, run = recorder.spec, recorder.runs[key]
+    keys = [(run.trial, replicate) for replicate in range(spec.search.replicates)]
+    value = None
+    if all(each in recorder.runs for each in keys):
+        value = trial_result([recorder.runs[each] for each in keys], spec.objective).value
     return replace(
         before,
         done=before.done + 1,
         trial=run.trial,
-        best=better(recorder.spec, before.best, _objective(recorder.spec, run)),
+        best=search.better(before.best, value, spec.measure.direction),
         diverged=before.diverged + (run.outcome == "diverged"),
     )

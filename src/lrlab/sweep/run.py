@@ -31,7 +31,8 @@ class SweepResult:
         already_finished: Whether there was nothing left to do.
         resumed: Runs that an earlier process had recorded.
         runs: Every run, by trial and replicate.
-        best: The best run; None if every run diverged.
+        best: The run that stands for the best trial (`lrlab.search.Best`); None if no trial has
+            an objective.
         verdict: What the report says.
         baseline: The base rate; None where it is not recorded.
     """

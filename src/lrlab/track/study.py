@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import optuna
 
-from lrlab.search import TrialResult, combine, new_study, restore
+from lrlab.search import Score, TrialResult, combine, new_study, restore
 from lrlab.spec import SweepSpec
 from lrlab.track.read import recorded_runs
 from lrlab.track.recorded import RecordedRun
@@ -22,6 +22,11 @@ def result_of(run: RecordedRun, objective: str) -> TrialResult:
         return TrialResult(value)
     last = value if value == value else None
     return TrialResult(None, last, run.diverged_at or 0)
+
+
+def score_of(run: RecordedRun, objective: str) -> Score:
+    """A run's objective, for `lrlab.search.best_trials`."""
+    return Score(run.trial, run.replicate, result_of(run, objective).value)
 
 
 def trial_result(runs: Sequence[RecordedRun], objective: str) -> TrialResult:
