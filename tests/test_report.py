@@ -177,5 +177,6 @@ def test_the_gap_of_every_run_is_measured_from_the_optimum_of_its_own_objective(
     assert len(made.tables["objectives"]) == 12
     converged = made.tables["convergence"]
     assert (converged["how"] == "converged").all()
+    assert (converged["detail"] == "at the optimum").all()
     assert (converged["gap"] < 1e-6).all()
     assert (converged["steps_to_1e-3"] < 400).all()

@@ -18,16 +18,87 @@ def gap_of(*curves: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("rate", [0.5, 0.9, 0.99])
 @pytest.mark.parametrize("steps", [STEPS, EVERY], ids=["log-spaced", "every"])
 def test_steps_to_a_gap_are_exact_for_a_geometric_curve(steps: np.ndarray, rate: float) -> None:
-    found = c.steps_to_gap(steps, gap_of(np.maximum(rate**steps, 1e-16)), (1e-1, 1e-3))
+    found = c.arrival(steps, gap_of(np.maximum(rate**steps, 1e-16)), (1e-1, 1e-3))
     exact = [np.ceil(np.log(t) / np.log(rate) - 1e-9) for t in (1e-1, 1e-3)]
-    assert found[0].tolist() == [
-        e if e <= 1000 else pytest.approx(np.nan, nan_ok=True) for e in exact
-    ]
+    expected = [e if e <= 1000 else pytest.approx(np.nan, nan_ok=True) for e in exact]
+    assert found.first[0].tolist() == expected
+    assert found.stays[0].tolist() == expected
 
 
 def test_a_gap_that_is_never_reached_has_no_step() -> None:
-    found = c.steps_to_gap(STEPS, gap_of(np.full(len(STEPS), 0.5), np.full(len(STEPS), np.nan)))
-    assert np.isnan(found).all()
+    found = c.arrival(
+        STEPS, gap_of(np.full(len(STEPS), 0.5), np.full(len(STEPS), np.nan)), (1e-3,)
+    )
+    for each in (found.first, found.stays, found.least, found.most):
+        assert np.isnan(each).all()
+
+
+def test_a_run_that_falls_in_and_leaves_again_arrives_where_it_stays() -> None:
+    gap = gap_of(np.array([0.5, 0.05, 0.2, 0.05, 0.04]), np.array([0.5, 0.05, 0.2, 0.05, 0.2]))
+    found = c.arrival(np.arange(1.0, 6), gap, (0.1,))
+    assert found.first[:, 0].tolist() == [2, 2]
+    assert found.stays[0, 0] == 4
+    assert np.isnan(found.stays[1, 0])  # at its end it is outside
+
+
+def walks(rng: np.random.Generator, runs: int, steps: int) -> np.ndarray:
+    """Random gaps, some of which end early."""
+    gap = np.exp(np.cumsum(rng.normal(-0.05, 0.4, size=(runs, steps)), axis=1))
+    for i in range(0, runs, 3):
+        gap[i, rng.integers(1, steps) :] = np.nan
+    return gap
+
+
+def by_hand(gap: np.ndarray, tolerance: float) -> tuple[float, float]:
+    """First step inside, and first from which on all are, of the gaps of steps 1, 2, ..."""
+    known = [bool(g <= tolerance) for g in gap if np.isfinite(g)]
+    first = next((k + 1.0 for k, inside in enumerate(known) if inside), np.nan)
+    stays = next((k + 1.0 for k in range(len(known)) if all(known[k:])), np.nan)
+    return first, stays
+
+
+def test_with_every_step_the_arrival_is_what_one_counts_by_hand() -> None:
+    gap = walks(np.random.default_rng(5), 60, 80)
+    found = c.arrival(np.arange(1.0, 81), gap, (1e-1, 1e-2))
+    for row in range(len(gap)):
+        for i, tolerance in enumerate((1e-1, 1e-2)):
+            first, stays = by_hand(gap[row], tolerance)
+            np.testing.assert_equal(found.first[row, i], first)
+            np.testing.assert_equal(
+                [found.stays[row, i], found.least[row, i], found.most[row, i]], [stays] * 3
+            )
+
+
+def test_evaluations_bound_the_step_of_a_falling_curve() -> None:
+    some = np.array([1.0, 3, 10, 30, 80])
+    gap = np.minimum.accumulate(np.nan_to_num(walks(np.random.default_rng(6), 60, 80), nan=1), 1)
+    exact = c.arrival(np.arange(1.0, 81), gap, (1e-1, 1e-2))
+    found = c.arrival(some, gap[:, some.astype(int) - 1], (1e-1, 1e-2))
+    came = np.isfinite(found.stays)
+    assert came.sum() > 20
+    assert (found.least[came] <= exact.stays[came]).all()
+    assert (exact.stays[came] <= found.most[came]).all()
+    assert ((found.least <= found.stays) & (found.stays <= found.most))[came].all()
+
+
+def test_gradient_descent_on_a_quadratic_arrives_where_algebra_says() -> None:
+    # f(x) = (a x1^2 + b x2^2) / 2: x_k = (1 - lr a)^k x_0 by coordinate, whatever the steps
+    rates = 1 - 0.05 * np.array([1.0, 30.0])  # the second swings: 1 - 1.5 = -0.5
+    every = np.arange(0, 400)
+    f = 0.5 * (np.array([1.0, 30.0]) * rates ** (2 * every[:, None])).sum(axis=1)
+    train_loss, final = f[None, :-1], f[-1:]
+    values = c.after_each_step(train_loss, final)
+    np.testing.assert_array_equal(values[0], f[1:])
+    gap = c.relative_gap(values, np.zeros(1), f[:1])
+    found = c.arrival(np.arange(1.0, 400), gap, (1e-1, 1e-3, 1e-6))
+    relative = [next(k for k in every if f[k] <= t * f[0]) for t in (1e-1, 1e-3, 1e-6)]
+    assert found.stays[0].tolist() == relative
+
+
+def test_the_objective_after_the_last_step_is_the_final_one() -> None:
+    losses = np.array([[5.0, 4.0, 3.0], [5.0, 4.0, np.nan], [np.nan] * 3])
+    found = c.after_each_step(losses, np.array([2.0, np.nan, 1.0]))
+    np.testing.assert_array_equal(found, [[4, 3, 2], [4, np.nan, np.nan], [np.nan] * 3])
 
 
 def test_the_gap_is_relative_to_the_start_and_ends_where_rounding_begins() -> None:
@@ -97,31 +168,39 @@ def test_steps_to_the_final_value_are_where_a_curve_settles() -> None:
 
 
 @pytest.mark.parametrize(
-    ("curve", "expected"),
+    ("curve", "outcome", "expected"),
     [
-        (np.maximum(0.9**STEPS, 1e-7), "converged"),
-        (0.9995**STEPS, "slow"),
-        (1 - 1e-5 * STEPS, "slow"),  # it has hardly left its start
-        (np.maximum(0.9**STEPS, 0.05), "stalled"),
-        (0.1 + 0.08 * np.sin(STEPS), "oscillating"),
-        (1 + STEPS / 10, "oscillating"),
+        (np.maximum(0.9**STEPS, 1e-7), "converged", "at the optimum"),
+        (np.maximum(0.9**STEPS, 1e-7), "slow", "at the optimum"),
+        (np.maximum(0.9**STEPS, 0.05), "converged", "stalled above it"),
+        (0.9995**STEPS, "slow", "descending"),
+        (1 - 1e-5 * STEPS, "slow", "hardly moved"),
+        (0.1 + 0.08 * np.sin(STEPS), "slow", "oscillating"),
+        (1 + STEPS / 10, "slow", "above its start"),
+        (np.maximum(0.9**STEPS, 1e-7), "diverged", "diverged"),
+        (np.full(len(STEPS), np.nan), "diverged", "diverged"),
+        (np.full(len(STEPS), np.nan), "slow", ""),
+        (np.full(len(STEPS), np.nan), "converged", ""),
     ],
-    ids=["converged", "slow", "barely moving", "stalled", "oscillating", "above its start"],
 )
-def test_a_run_ends_in_one_of_the_outcomes(curve: np.ndarray, expected: str) -> None:
-    assert c.outcomes(STEPS, gap_of(curve), np.array([False])).tolist() == [expected]
+def test_the_detail_refines_the_recorded_outcome(
+    curve: np.ndarray, outcome: str, expected: str
+) -> None:
+    assert c.details(STEPS, gap_of(curve), np.array([outcome])).tolist() == [expected]
 
 
-def test_divergence_is_taken_from_the_record() -> None:
-    gap = gap_of(np.maximum(0.9**STEPS, 1e-7), np.full(len(STEPS), np.nan))
-    assert c.outcomes(STEPS, gap, np.array([True, False])).tolist() == ["diverged", ""]
+def test_no_detail_belongs_to_another_outcome() -> None:
+    gap = walks(np.random.default_rng(8), 300, len(STEPS))
+    outcome = np.random.default_rng(9).choice(c.OUTCOMES, 300)
+    for how, detail in zip(outcome, c.details(STEPS, gap, outcome), strict=True):
+        assert detail in c.DETAILS[how]
 
 
 def test_every_row_is_measured_as_if_it_were_alone() -> None:
     rng = np.random.default_rng(3)
     gap = np.exp(np.cumsum(rng.normal(-0.1, 0.3, size=(20, len(STEPS))), axis=1))
     gap[3, 40:] = np.nan
-    for measure in (c.steps_to_gap, c.log_gap_area):
+    for measure in (lambda steps, gap: c.arrival(steps, gap).stays, c.log_gap_area):
         together = measure(STEPS, gap)
         alone = np.concatenate([measure(STEPS, gap[i : i + 1]) for i in range(len(gap))])
         np.testing.assert_array_equal(together, alone)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,8 +11,11 @@ import pandas as pd
 from lrlab.optimum import Objective
 from lrlab.optimum.record import Optima
 from lrlab.report import convergence
+from lrlab.report.convergence import Arrival
 
 CURVE = "train_objective"
+START = "start_objective"  # before the first update, of runs recorded by lrlab 0.2 or later
+Losses = tuple[Sequence[str], np.ndarray]  # run_ids [r], train_loss [r, s]
 
 
 def objectives(runs: pd.DataFrame) -> list[Objective]:
@@ -41,36 +45,94 @@ class Gaps:
         steps: [e].
         values: The objective, [r, e].
         gap: Relative gap, [r, e]; NaN where the optimum is not known.
+        arrival: When the runs came to `convergence.TOLERANCES`, [r, t] each.
+        exact: Whether `arrival` rests on every step; else on the evaluations.
+        estimated_start: Whether the objective at the start is that of the first mini-batch, as
+            records before lrlab 0.2 have no other.
     """
 
     run_ids: np.ndarray
     steps: np.ndarray
     values: np.ndarray
     gap: np.ndarray
+    arrival: Arrival
+    exact: bool = False
+    estimated_start: bool = False
 
 
-def gaps(runs: pd.DataFrame, curves: pd.DataFrame, optima: Optima | None) -> Gaps:
+def gaps(
+    runs: pd.DataFrame,
+    curves: pd.DataFrame,
+    optima: Optima | None,
+    every_step: Iterable[Losses] | None = None,
+) -> Gaps:
     """Read the objective's curves as gaps.
 
     Where the best known value of an objective is above the lowest that a run reached, the latter
-    counts.
+    counts. The start is `start_objective`, where the runs have it; else the loss of the first
+    step, which is the same for full-batch runs.
+
+    Args:
+        runs: The runs frame.
+        curves: The curves frame.
+        optima: What is known; without them there are no gaps.
+        every_step: Of full-batch runs, the loss of every step: (run_ids, [r, s]) by and by.
     """
     run_ids = runs["run_id"].to_numpy()
     wide = _wide(curves, CURVE, run_ids)
     steps, values = wide.columns.to_numpy(dtype=float), wide.to_numpy(dtype=float)
-    start = _wide(curves, "train_loss", run_ids).reindex(columns=[1])[1].to_numpy(dtype=float)
-    optimum = np.full(len(runs), np.nan)
-    if optima is not None and len(steps):
-        keys = objectives(runs)
-        found = {key: optima.found[key] for key in set(keys) if key in optima.found}
-        optimum = np.array([found[k].value if k in found else np.nan for k in keys])
-        lowest = pd.Series(np.nanmin(np.where(np.isnan(values), np.inf, values), axis=1))
-        reached = lowest.groupby(pd.Series([repr(k) for k in keys])).transform("min").to_numpy()
-        loose = np.array([k in found and found[k].kind == "best known" for k in keys])
-        optimum = np.where(loose, np.fmin(optimum, reached), optimum)
+    first = _wide(curves, "train_loss", run_ids).reindex(columns=[1])[1].to_numpy(dtype=float)
+    start, estimated = first, np.isfinite(first)
+    if START in runs:
+        recorded = runs[START].to_numpy(dtype=float)
+        start, estimated = np.where(np.isnan(recorded), first, recorded), np.isnan(recorded)
+    optimum = _optimum(runs, values, optima) if len(steps) else np.full(len(runs), np.nan)
     precision = optima.precision if optima else 0.0
     gap = convergence.relative_gap(values, optimum, start, precision)
-    return Gaps(run_ids, steps, values, gap)
+    arrival = convergence.arrival(steps, gap)
+    full = optima is not None and optima.batch_rows >= optima.n_rows
+    exact = full and every_step is not None
+    if full and every_step is not None:
+        final = convergence.last_value(values) if len(steps) else start
+        ends = pd.DataFrame({"final": final, "optimum": optimum, "start": start}, index=run_ids)
+        arrival = _exact(arrival, ends, every_step, precision)
+    known = np.isfinite(gap).any(axis=1)
+    return Gaps(
+        run_ids, steps, values, gap, arrival, exact, not full and bool((estimated & known).any())
+    )
+
+
+def _optimum(runs: pd.DataFrame, values: np.ndarray, optima: Optima | None) -> np.ndarray:
+    """f* of each run, [r]; NaN where it is not known."""
+    if optima is None:
+        return np.full(len(runs), np.nan)
+    keys = objectives(runs)
+    found = {key: optima.found[key] for key in set(keys) if key in optima.found}
+    optimum = np.array([found[k].value if k in found else np.nan for k in keys])
+    lowest = pd.Series(np.nanmin(np.where(np.isnan(values), np.inf, values), axis=1))
+    reached = lowest.groupby(pd.Series([repr(k) for k in keys])).transform("min").to_numpy()
+    loose = np.array([k in found and found[k].kind == "best known" for k in keys])
+    return np.where(loose, np.fmin(optimum, reached), optimum)
+
+
+def _exact(
+    rough: Arrival, ends: pd.DataFrame, every_step: Iterable[Losses], precision: float
+) -> Arrival:
+    """The arrivals with those of the runs whose every step is at hand."""
+    place = pd.Series(np.arange(len(ends)), index=ends.index)
+    exact = np.stack([rough.first, rough.stays, rough.least, rough.most])
+    for run_ids, train_loss in every_step:
+        rows = place.reindex(run_ids)
+        known = rows.notna().to_numpy()
+        at = rows[known].to_numpy(dtype=int)
+        own = ends.iloc[at]
+        values = convergence.after_each_step(train_loss[known], own["final"].to_numpy())
+        gap = convergence.relative_gap(
+            values, own["optimum"].to_numpy(), own["start"].to_numpy(), precision
+        )
+        found = convergence.arrival(np.arange(1.0, values.shape[1] + 1), gap)
+        exact[:, at] = found.first, found.stays, found.least, found.most
+    return Arrival(*exact)
 
 
 def convergence_frame(runs: pd.DataFrame, found: Gaps, optima: Optima | None) -> pd.DataFrame:
@@ -82,26 +144,26 @@ def convergence_frame(runs: pd.DataFrame, found: Gaps, optima: Optima | None) ->
         optima: What is known; without them what needs one is NaN.
 
     Returns:
-        run_id; how, the outcome by the gap (else the recorded outcome); gap, at the end;
-        steps_to_1e-1 .. steps_to_1e-6 and passes_to_ the same in passes over the data;
-        steps_to_final; rate_kind, rate, exponent, r_squared; log_gap_area; non_monotonicity; and
-        generalisation_gap, held-out minus training log loss.
+        run_id; how, the recorded outcome, and detail within it (`convergence.details`); gap, at
+        the end; steps_to_1e-1 .. steps_to_1e-6, the step from which on the gap stays so small,
+        and passes_to_ the same in passes over the data; first_steps_to_ the first time;
+        where evaluations are all there is, least_steps_to_ and most_steps_to_, between which
+        steps_to_ lies; steps_to_final; rate_kind, rate, exponent, r_squared; log_gap_area;
+        non_monotonicity; and generalisation_gap, held-out minus training log loss. A run that
+        diverged comes to no gap to stay.
     """
     recorded = runs["outcome"].astype(str).to_numpy()
     frame = pd.DataFrame({"run_id": found.run_ids, "how": recorded})
+    frame["detail"] = np.where(recorded == "diverged", "diverged", "")
     frame["generalisation_gap"] = np.nan
     if {"val_log_loss", "train_log_loss"} <= set(runs.columns):
         frame["generalisation_gap"] = (runs["val_log_loss"] - runs["train_log_loss"]).to_numpy()
     if not len(found.steps):
         return frame
-    how = convergence.outcomes(found.steps, found.gap, recorded == "diverged")
-    frame["how"] = np.where(how == "", recorded, how)
+    frame["detail"] = convergence.details(found.steps, found.gap, recorded)
     frame["gap"] = convergence.last_value(found.gap)
-    steps = convergence.steps_to_gap(found.steps, found.gap)
     per_pass = optima.batch_rows / optima.n_rows if optima else np.nan
-    for i, tolerance in enumerate(convergence.TOLERANCES):
-        frame[f"steps_to_{tolerance:.0e}".replace("e-0", "e-")] = steps[:, i]
-        frame[f"passes_to_{tolerance:.0e}".replace("e-0", "e-")] = steps[:, i] * per_pass
+    frame = pd.concat([frame, _arrivals(found, recorded == "diverged", per_pass)], axis=1)
     frame["steps_to_final"] = convergence.steps_to_final(found.steps, found.values)
     precision = optima.precision if optima else 0.0
     rates = convergence.tail_rates(found.steps, found.gap, floor=max(precision, 1e-12))
@@ -111,6 +173,42 @@ def convergence_frame(runs: pd.DataFrame, found: Gaps, optima: Optima | None) ->
     frame["log_gap_area"] = convergence.log_gap_area(found.steps, found.gap)
     frame["non_monotonicity"] = convergence.non_monotonicity(found.values)
     return frame
+
+
+def _arrivals(found: Gaps, diverged: np.ndarray, per_pass: float) -> pd.DataFrame:
+    """The columns on the steps to each tolerance."""
+    when = found.arrival
+    stays, least, most = (
+        np.where(diverged[:, None], np.nan, each) for each in (when.stays, when.least, when.most)
+    )
+    columns: dict[str, np.ndarray] = {}
+    for i, tolerance in enumerate(convergence.TOLERANCES):
+        name = f"{tolerance:.0e}".replace("e-0", "e-")
+        columns[f"steps_to_{name}"] = stays[:, i]
+        columns[f"first_steps_to_{name}"] = when.first[:, i]
+        if not found.exact:
+            columns[f"least_steps_to_{name}"] = least[:, i]
+            columns[f"most_steps_to_{name}"] = most[:, i]
+        columns[f"passes_to_{name}"] = stays[:, i] * per_pass
+    return pd.DataFrame(columns)
+
+
+def endings(converged: pd.DataFrame) -> pd.DataFrame:
+    """How many runs ended how: one row an outcome and detail that occurs, in their order.
+
+    Args:
+        converged: What `convergence_frame` returns.
+
+    Returns:
+        how, the recorded outcome; detail (empty where the optimum is not known); runs.
+    """
+    order = [(how, d) for how, own in convergence.DETAILS.items() for d in (*own, "")]
+    if converged.empty:
+        return pd.DataFrame({"how": [], "detail": [], "runs": np.array([], dtype="int64")})
+    counts = converged.groupby(["how", "detail"]).size()
+    known = [each for each in order if each in counts.index]
+    known += [each for each in counts.index if each not in known]
+    return counts.reindex(known).rename("runs").reset_index()
 
 
 def _wide(curves: pd.DataFrame, metric: str, run_ids: np.ndarray) -> pd.DataFrame:

@@ -15,11 +15,15 @@ TOLERANCES = (1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6)
 CONVERGED = 1e-3  # relative gap at the end, at most
 LATE = 0.5  # share of the steps, from the end, that counts as the tail
 RISING = 0.2  # share of the movement in the tail that goes upwards, of an oscillating run
-CREEP = 0.05  # of its log10 gap that a stalled run still loses in the tail
 DEPARTED = 0.9  # relative gap below which a run has left its start
 NOISE = 3.0  # times the lowest gap, below which a curve may be noise
 ROUNDING = 8  # units in the last place of f that a gap can tell
-OUTCOMES = ("converged", "slow", "stalled", "oscillating", "diverged")
+OUTCOMES = ("converged", "slow", "diverged")  # as recorded, and what each may be in detail
+DETAILS = {
+    "converged": ("at the optimum", "stalled above it"),
+    "slow": ("at the optimum", "oscillating", "above its start", "hardly moved", "descending"),
+    "diverged": ("diverged",),
+}
 
 
 def relative_gap(
@@ -42,35 +46,87 @@ def relative_gap(
     return gaps
 
 
-def steps_to_gap(
-    steps: np.ndarray, gap: np.ndarray, tolerances: tuple[float, ...] = TOLERANCES
-) -> np.ndarray:
-    """The first step whose relative gap is at most a tolerance.
-
-    Between two evaluations log gap is taken as linear in step, and the step rounded up.
+@dataclass(frozen=True)
+class Arrival:
+    """When runs came to a relative gap, [r, t] each; NaN where they never did.
 
     Args:
-        steps: Evaluation steps, [e], increasing.
-        gap: Relative gap, [r, e].
-        tolerances: Any number t of them.
-
-    Returns:
-        [r, t]; NaN where the gap is never that small.
+        first: The first step with a gap of at most the tolerance.
+        stays: The first step from which on it stays so, to the end of the run.
+        least: The earliest step that `stays` can be, by the evaluations around it.
+        most: The latest.
     """
-    found = np.full((len(gap), len(tolerances)), np.nan)
-    # the start is step 0, at a gap of 1
+
+    first: np.ndarray
+    stays: np.ndarray
+    least: np.ndarray
+    most: np.ndarray
+
+
+def arrival(
+    steps: np.ndarray, gap: np.ndarray, tolerances: tuple[float, ...] = TOLERANCES
+) -> Arrival:
+    """The steps at which runs come to each tolerance, and stay there.
+
+    Exact where the gap is given at every step. Between two evaluations log gap is taken as linear
+    in step, and the step rounded up; `least` and `most` do without that, but not without taking
+    the evaluations for all there is.
+
+    Args:
+        steps: At which the gap is taken, [e], increasing; before them is step 0, at a gap of 1.
+        gap: Relative gap, [r, e]; a run ends where its NaNs begin.
+        tolerances: Any number t of them, below 1.
+    """
     times = np.concatenate([[0], steps]).astype(float)
-    logs = np.log(np.concatenate([np.ones((len(gap), 1)), gap], axis=1))
-    rows = np.arange(len(gap))
+    whole = np.concatenate([np.ones((len(gap), 1)), gap], axis=1)
+    known = np.isfinite(whole)
+    index = np.arange(whole.shape[1])
+    last = whole.shape[1] - 1 - known[:, ::-1].argmax(axis=1)
+    found = np.full((4, len(gap), len(tolerances)), np.nan)
     for column, tolerance in enumerate(tolerances):
-        reached = logs <= np.log(tolerance)
-        first = reached.argmax(axis=1)
-        before = np.maximum(first - 1, 0)
-        high, low = logs[rows, before], logs[rows, first]
-        with np.errstate(invalid="ignore", divide="ignore"):
-            share = np.where(high > low, (high - np.log(tolerance)) / (high - low), 1.0)
-        step = times[before] + share * (times[first] - times[before])
-        found[:, column] = np.where(reached.any(axis=1), np.ceil(step - 1e-9), np.nan)
+        inside = known & (whole <= tolerance)
+        first = inside.argmax(axis=1)
+        found[0, :, column] = np.where(
+            inside.any(axis=1), _crossing(times, whole, first, tolerance), np.nan
+        )
+        # the last evaluation that is not inside, of those before the end
+        outside = np.where(known & ~inside, index, 0).max(axis=1)
+        stays = np.minimum(outside + 1, last)
+        arrived = (outside < last) & (last > 0)
+        crossed = _crossing(times, whole, stays, tolerance)
+        found[1, :, column] = np.where(arrived, crossed, np.nan)
+        found[2, :, column] = np.where(arrived, times[stays - 1] + 1, np.nan)
+        found[3, :, column] = np.where(arrived, times[stays], np.nan)
+    return Arrival(*found)
+
+
+def _crossing(
+    times: np.ndarray, gap: np.ndarray, index: np.ndarray, tolerance: float
+) -> np.ndarray:
+    """The step, up to evaluation `index` [r] and after the one before it, of a tolerance."""
+    rows, before = np.arange(len(gap)), np.maximum(index - 1, 0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        high, low = np.log(gap[rows, before]), np.log(gap[rows, index])
+        share = np.where(high > low, (high - np.log(tolerance)) / (high - low), 1.0)
+    step = times[before] + share * (times[index] - times[before])
+    return np.asarray(np.ceil(step - 1e-9))
+
+
+def after_each_step(train_loss: np.ndarray, final: np.ndarray) -> np.ndarray:
+    """The objective after every step of full-batch runs, [r, s].
+
+    The loss of step k + 1 is that of all rows before its update, so it is the objective after
+    step k; after the last step it is the final objective.
+
+    Args:
+        train_loss: Loss of each step before its update, [r, s]; a run ends where NaNs begin.
+        final: The objective at the end, [r]; NaN where it is not known.
+    """
+    ended = np.isfinite(train_loss).sum(axis=1)
+    found = np.full(train_loss.shape, np.nan)
+    found[:, :-1] = train_loss[:, 1:]
+    rows = np.flatnonzero(ended > 0)
+    found[rows, ended[rows] - 1] = final[rows]
     return found
 
 
@@ -181,21 +237,21 @@ def non_monotonicity(values: np.ndarray) -> np.ndarray:
     return np.where(whole > 0, np.maximum(moves, 0).sum(axis=1) / np.where(whole > 0, whole, 1), 0)
 
 
-def outcomes(steps: np.ndarray, gap: np.ndarray, diverged: np.ndarray) -> np.ndarray:
-    """How each run ended, by its relative gap.
+def details(steps: np.ndarray, gap: np.ndarray, outcome: np.ndarray) -> np.ndarray:
+    """How each run ended in detail: `DETAILS`, within its recorded outcome.
 
-    `diverged`: left the finite range. `converged`: ended at a relative gap of at most 1e-3. Of
-    the others, over the last half of the steps: `oscillating` if more than a fifth of its movement
-    goes upwards, or if it ended above its start; `stalled` if it had left its start, but now loses
-    less than 0.05 decades; else `slow`.
+    A relative gap of at most 1e-3 at the end is `at the optimum`. Above it, a run that stands
+    still is `stalled above it`. A slow one is `above its start` if it ended so; `oscillating` if
+    over the last half of the steps more than a fifth of its movement goes upwards; `hardly moved`
+    if nine tenths of the way are still before it; else `descending`.
 
     Args:
         steps: [e], increasing.
         gap: Relative gap, [r, e].
-        diverged: [r] bool.
+        outcome: As recorded, [r].
 
     Returns:
-        [r] of str; empty where the gap is not known.
+        [r] of str; of a run that did not diverge empty where the gap is not known.
     """
     held = _filled(gap)
     final = held[:, -1]
@@ -203,18 +259,18 @@ def outcomes(steps: np.ndarray, gap: np.ndarray, diverged: np.ndarray) -> np.nda
     late[np.maximum(np.argmax(late) - 1, 0)] = True  # the tail begins where the first half ended
     tail = held[:, late]
     with np.errstate(invalid="ignore", divide="ignore"):
-        lost = np.log10(tail[:, 0]) - np.log10(final)
         moving = np.ptp(tail, axis=1) > 1e-3 * final
-        swings = (non_monotonicity(tail) > RISING) & moving
         cases = [
-            diverged,
+            outcome == "diverged",
             ~np.isfinite(final),
             final <= CONVERGED,
-            swings | (final > 1),
-            (lost < CREEP) & (final < DEPARTED),
+            outcome == "converged",
+            final > 1,
+            (non_monotonicity(tail) > RISING) & moving,
+            final >= DEPARTED,
         ]
-    names = ["diverged", "", "converged", "oscillating", "stalled"]
-    return np.select(cases, names, default="slow")
+    names = ["diverged", "", "at the optimum", "stalled above it", "above its start"]
+    return np.select(cases, [*names, "oscillating", "hardly moved"], default="descending")
 
 
 def last_value(values: np.ndarray) -> np.ndarray:

@@ -20,7 +20,7 @@ RATIOS = np.unique(np.concatenate([[1.0], np.geomspace(1, 100, 60)]))
 BINS = 10
 MOST_LINES = 400
 MOMENTUM = {"sgd": None, "momentum": "momentum.beta"}  # optimizers whose stable lr is known
-WILD = ("oscillating", "diverged")
+UNSTABLE = ("oscillating", "above its start", "diverged")  # details of runs whose lr was too large
 
 
 def fastest_trials(runs: pd.DataFrame, converged: pd.DataFrame) -> pd.DataFrame:
@@ -88,7 +88,8 @@ def stable_limits(
     if optima is None or optima.batch_rows < optima.n_rows:
         return pd.DataFrame(found, columns=columns)
     keys = pd.Series(objectives(runs), index=runs.index)
-    wild = converged.set_index("run_id")["how"].reindex(runs["run_id"]).isin(WILD).to_numpy()
+    detail = converged.set_index("run_id")["detail"].reindex(runs["run_id"])
+    wild = detail.isin(UNSTABLE).to_numpy()
     for optimizer, beta_column in MOMENTUM.items():
         for loss, own in runs[runs["optimizer"] == optimizer].groupby("loss"):
             betas = own[beta_column].unique() if beta_column else np.zeros(1)

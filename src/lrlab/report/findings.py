@@ -10,6 +10,7 @@ import pandas as pd
 from lrlab.report import evidence
 from lrlab.report.base_rate import base_rate_table
 from lrlab.report.converged import Gaps, convergence_frame, gaps
+from lrlab.report.convergence import Arrival
 from lrlab.report.held_out import ROW_SCORES, held_out_intervals, representatives
 from lrlab.report.importance import importances
 from lrlab.report.methods import SPEED, Comparison, compare, compare_speed
@@ -171,7 +172,7 @@ def _nothing(
         curves=curves,
         summary=summary,
         converged=blank,
-        gaps=Gaps(np.empty(0), np.empty(0), none, none),
+        gaps=Gaps(np.empty(0), np.empty(0), none, none, Arrival(none, none, none, none)),
         fastest=blank,
         optimizers=nobody,
         losses=replace(nobody, by="loss"),
