@@ -86,28 +86,10 @@ def test_gradient_descent_on_a_quadratic_arrives_where_algebra_says() -> None:
     rates = 1 - 0.05 * np.array([1.0, 30.0])  # the second swings: 1 - 1.5 = -0.5
     every = np.arange(0, 400)
     f = 0.5 * (np.array([1.0, 30.0]) * rates ** (2 * every[:, None])).sum(axis=1)
-    train_loss, final = f[None, :-1], f[-1:]
-    values = c.after_each_step(train_loss, final)
-    np.testing.assert_array_equal(values[0], f[1:])
-    gap = c.relative_gap(values, np.zeros(1), f[:1])
+    gap = c.relative_gap(f[None, 1:], np.zeros(1), f[:1])
     found = c.arrival(np.arange(1.0, 400), gap, (1e-1, 1e-3, 1e-6))
     relative = [next(k for k in every if f[k] <= t * f[0]) for t in (1e-1, 1e-3, 1e-6)]
     assert found.stays[0].tolist() == relative
-
-
-def test_the_objective_after_the_last_step_is_the_final_one() -> None:
-    losses = np.array([[5.0, 4.0, 3.0], [5.0, 4.0, np.nan], [np.nan] * 3])
-    found = c.after_each_step(losses, np.array([2.0, np.nan, 1.0]))
-    np.testing.assert_array_equal(found, [[4, 3, 2], [4, np.nan, np.nan], [np.nan] * 3])
-
-
-def test_the_gap_is_relative_to_the_start_and_ends_where_rounding_begins() -> None:
-    values = np.array([[3.0, 2.0, 1.0, np.nan], [1.0, 1.0, 1.0, 1.0]])
-    found = c.relative_gap(values, np.array([1.0, 2.0]), np.array([5.0, 1.0]), precision=1e-7)
-    assert found[0, :2].tolist() == [0.5, 0.25]
-    assert found[0, 2] == pytest.approx(8 * 1e-7 / 4)
-    assert np.isnan(found[0, 3])
-    assert np.isnan(found[1]).all()  # the start is below the optimum: there is no way to go
 
 
 @pytest.mark.parametrize("rate", [0.9, 0.98, 0.995])

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 import pandas as pd
@@ -14,8 +13,9 @@ from lrlab.report import convergence
 from lrlab.report.convergence import Arrival
 
 CURVE = "train_objective"
+CHUNK = 2**22  # numbers looked at together
+ARRIVALS = tuple(each.name for each in fields(Arrival))
 START = "start_objective"  # before the first update, of runs recorded by lrlab 0.2 or later
-Losses = tuple[Sequence[str], np.ndarray]  # run_ids [r], train_loss [r, s]
 
 
 def objectives(runs: pd.DataFrame) -> list[Objective]:
@@ -64,7 +64,7 @@ def gaps(
     runs: pd.DataFrame,
     curves: pd.DataFrame,
     optima: Optima | None,
-    every_step: Iterable[Losses] | None = None,
+    per_step: np.ndarray | None = None,
 ) -> Gaps:
     """Read the objective's curves as gaps.
 
@@ -76,7 +76,8 @@ def gaps(
         runs: The runs frame.
         curves: The curves frame.
         optima: What is known; without them there are no gaps.
-        every_step: Of full-batch runs, the loss of every step: (run_ids, [r, s]) by and by.
+        per_step: Of full-batch runs, the objective after 0, 1, 2, ... updates, [r, s + 1] in the
+            order of `runs`; NaN after a run's end, or where it cannot be read.
     """
     run_ids = runs["run_id"].to_numpy()
     wide = _wide(curves, CURVE, run_ids)
@@ -90,16 +91,31 @@ def gaps(
     precision = optima.precision if optima else 0.0
     gap = convergence.relative_gap(values, optimum, start, precision)
     arrival = convergence.arrival(steps, gap)
-    full = optima is not None and optima.batch_rows >= optima.n_rows
-    exact = full and every_step is not None
-    if full and every_step is not None:
-        final = convergence.last_value(values) if len(steps) else start
-        ends = pd.DataFrame({"final": final, "optimum": optimum, "start": start}, index=run_ids)
-        arrival = _exact(arrival, ends, every_step, precision)
+    if per_step is not None:
+        arrival = _exact(arrival, per_step, optimum, start, precision)
     known = np.isfinite(gap).any(axis=1)
-    return Gaps(
-        run_ids, steps, values, gap, arrival, exact, not full and bool((estimated & known).any())
-    )
+    full = optima is None or optima.batch_rows >= optima.n_rows
+    guessed = not full and bool((estimated & known).any())
+    return Gaps(run_ids, steps, values, gap, arrival, per_step is not None, guessed)
+
+
+def _exact(
+    rough: Arrival,
+    per_step: np.ndarray,
+    optimum: np.ndarray,
+    start: np.ndarray,
+    precision: float,
+) -> Arrival:
+    """The arrivals by every step, for the runs that have them; else by the evaluations."""
+    parts = []
+    for rows in np.array_split(np.arange(len(per_step)), -(-per_step.size // CHUNK) or 1):
+        gap = convergence.relative_gap(per_step[rows, 1:], optimum[rows], start[rows], precision)
+        found = convergence.arrival(np.arange(1.0, per_step.shape[1]), gap)
+        parts.append([getattr(found, name) for name in ARRIVALS])
+    known = np.isfinite(per_step[:, 1:]).any(axis=1)[:, None]
+    whole = [np.concatenate([part[i] for part in parts]) for i in range(len(ARRIVALS))]
+    spaced = [getattr(rough, name) for name in ARRIVALS]
+    return Arrival(*(np.where(known, a, b) for a, b in zip(whole, spaced, strict=True)))
 
 
 def _optimum(runs: pd.DataFrame, values: np.ndarray, optima: Optima | None) -> np.ndarray:
@@ -113,26 +129,6 @@ def _optimum(runs: pd.DataFrame, values: np.ndarray, optima: Optima | None) -> n
     reached = lowest.groupby(pd.Series([repr(k) for k in keys])).transform("min").to_numpy()
     loose = np.array([k in found and found[k].kind == "best known" for k in keys])
     return np.where(loose, np.fmin(optimum, reached), optimum)
-
-
-def _exact(
-    rough: Arrival, ends: pd.DataFrame, every_step: Iterable[Losses], precision: float
-) -> Arrival:
-    """The arrivals with those of the runs whose every step is at hand."""
-    place = pd.Series(np.arange(len(ends)), index=ends.index)
-    exact = np.stack([rough.first, rough.stays, rough.least, rough.most])
-    for run_ids, train_loss in every_step:
-        rows = place.reindex(run_ids)
-        known = rows.notna().to_numpy()
-        at = rows[known].to_numpy(dtype=int)
-        own = ends.iloc[at]
-        values = convergence.after_each_step(train_loss[known], own["final"].to_numpy())
-        gap = convergence.relative_gap(
-            values, own["optimum"].to_numpy(), own["start"].to_numpy(), precision
-        )
-        found = convergence.arrival(np.arange(1.0, values.shape[1] + 1), gap)
-        exact[:, at] = found.first, found.stays, found.least, found.most
-    return Arrival(*exact)
 
 
 def convergence_frame(runs: pd.DataFrame, found: Gaps, optima: Optima | None) -> pd.DataFrame:

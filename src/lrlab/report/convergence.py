@@ -112,24 +112,6 @@ def _crossing(
     return np.asarray(np.ceil(step - 1e-9))
 
 
-def after_each_step(train_loss: np.ndarray, final: np.ndarray) -> np.ndarray:
-    """The objective after every step of full-batch runs, [r, s].
-
-    The loss of step k + 1 is that of all rows before its update, so it is the objective after
-    step k; after the last step it is the final objective.
-
-    Args:
-        train_loss: Loss of each step before its update, [r, s]; a run ends where NaNs begin.
-        final: The objective at the end, [r]; NaN where it is not known.
-    """
-    ended = np.isfinite(train_loss).sum(axis=1)
-    found = np.full(train_loss.shape, np.nan)
-    found[:, :-1] = train_loss[:, 1:]
-    rows = np.flatnonzero(ended > 0)
-    found[rows, ended[rows] - 1] = final[rows]
-    return found
-
-
 def steps_to_final(steps: np.ndarray, values: np.ndarray, tolerance: float = 0.01) -> np.ndarray:
     """The first evaluation from which on a curve stays near its final value.
 
