@@ -1,5 +1,6 @@
 """Tracking: sweeps and runs in MLflow, written and read back."""
 
+from lrlab.track.every_step import objective_per_step
 from lrlab.track.open_sweep import open_sweep
 from lrlab.track.read import (
     curves_frame,
@@ -39,6 +40,7 @@ __all__ = [
     "load_study",
     "load_sweep",
     "load_sweep_spec",
+    "objective_per_step",
     "open_sweep",
     "quiet",
     "read_text",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +15,7 @@ from lrlab.measures import STEPPED
 from lrlab.track.artifacts import DamagedArtifact
 from lrlab.track.mlflow_schema import CURVES_FOLDER
 
+ROWS_AT_A_TIME = 2**20
 _HISTORIES = pa.schema(
     [("run_id", pa.string()), ("step", pa.int64()), ("train_loss", pa.float64())]
     + [(name, pa.float64()) for name in STEPPED]
@@ -90,6 +91,25 @@ def read_histories(path: Path, run_id: str, name: str, *, of_many: bool = False)
         raise DamagedArtifact(run_id, name, "holds no histories of runs")
     frame: pd.DataFrame = table.to_pandas()
     return frame
+
+
+def history_parts(
+    path: Path, run_id: str, name: str, *, of_many: bool = False
+) -> Iterator[pa.RecordBatch]:
+    """A Parquet file of histories, some rows at a time: see `read_histories`.
+
+    Yields:
+        run_id (if of many, a dictionary), step, train_loss and the objective, if it was taken.
+    """
+    wanted = ("run_id", "step", "train_loss", "train_objective")
+    try:
+        with pq.ParquetFile(path, read_dictionary=["run_id"] if of_many else []) as file:
+            if not _holds_histories(file.schema_arrow, of_many):
+                raise DamagedArtifact(run_id, name, "holds no histories of runs")
+            columns = [column for column in wanted if column in file.schema_arrow.names]
+            yield from file.iter_batches(ROWS_AT_A_TIME, columns=columns)
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise DamagedArtifact(run_id, name, "is not a whole Parquet file") from error
 
 
 def _holds_histories(found: pa.Schema, of_many: bool) -> bool:

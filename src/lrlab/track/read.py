@@ -168,7 +168,7 @@ def load_histories(
         covered.update(frame["run_id"].unique())
         frames.append((frame if every_step else _evaluated(frame)).reindex(columns=columns))
 
-    for name in _batch_files(store, info.run_id):
+    for name in batch_files(store, info.run_id):
         with fetched(store, info.run_id, name) as path:
             try:
                 add(read_histories(path, info.run_id, name, of_many=True))
@@ -205,7 +205,7 @@ def load_history(store: Store, run_id: str) -> pd.DataFrame:
     return frame
 
 
-def _batch_files(store: Store, run_id: str) -> list[str]:
+def batch_files(store: Store, run_id: str) -> list[str]:
     """The artifacts with the histories of whole batches, in order."""
     with explained(store.uri):
         files = store.client.list_artifacts(run_id, schema.CURVES_FOLDER)
