@@ -58,6 +58,9 @@ MEASURES: dict[str, Measure] = {
     )
 }
 
+# A run's objective on all training rows at its initial weights, also of one that diverged. It says
+# what a gap is relative to, and nothing of how good a run is: so it is no measure to choose by.
+START = "start_objective"
 STEPPED = tuple(name for name, measure in MEASURES.items() if measure.stepped)
 
 

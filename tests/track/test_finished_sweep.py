@@ -104,6 +104,17 @@ def test_metric_histories_equal_a_training_of_the_same_params(
             assert run.data.metrics[name] == pytest.approx(value, rel=1e-4)
 
 
+def test_every_run_has_the_objective_that_it_began_with_diverged_or_not(
+    finished, children: list[MlflowRun]
+) -> None:
+    frame = lrlab.load_runs(finished.run_id, finished.uri).set_index("run_id")
+    curves = lrlab.load_curves(finished.run_id, finished.uri, ["train_loss"])
+    first = curves[curves["step"] == 1].set_index("run_id")["value"]
+    for run in children:
+        start = run.data.metrics["start_objective"]
+        assert start == first[run.info.run_id] == frame.loc[run.info.run_id, "start_objective"]
+
+
 def test_diverged_runs_end_finished_with_their_last_finite_metrics(
     children: list[MlflowRun],
 ) -> None:

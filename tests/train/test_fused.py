@@ -12,6 +12,8 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import special
+from sklearn import metrics
 
 from lrlab.data import Problem, load_problem
 from lrlab.losses import LOSSES, Loss
@@ -104,6 +106,32 @@ def test_a_batch_of_all_losses_follows_torch_optim_step_by_step(
         error = relative_error(trajectory.train_loss, expected)
         tolerance = AT_A_KINK.get(run.config.loss, TOLERANCE)[dtype]
         assert error < tolerance, f"{run.config.loss}: {error:.1e}"
+
+
+@pytest.mark.parametrize("batch_size", [None, 8], ids=["full-batch", "mini-batch"])
+@pytest.mark.parametrize("engine", [fused, loop])
+def test_step_0_is_the_objective_on_all_rows_at_the_initial_weights(
+    engine: Any, batch_size: int | None
+) -> None:
+    data, how = problem("float64", batch_size, steps=12)
+    x, y = data.x_train.numpy(), data.y_train.numpy()
+    runs = [
+        Run(i, 0, 1 + i, TrialConfig.of("sgd", loss, lr, l2))
+        for i, (loss, lr, l2) in enumerate(
+            [("bce", 0.1, 0.0), ("hinge", 0.1, 0.5), ("bce", 1e30, 1e30)]
+        )
+    ]
+    ended = batch_of(engine, data, runs, how)
+    for run, trajectory in ended:
+        linear = data.initial_model(run.seed).features
+        w, b = linear.weight.detach().numpy()[0], linear.bias.item()
+        mean = metrics.log_loss(y, special.expit(x @ w + b))
+        if run.config.loss == "hinge":
+            mean = metrics.hinge_loss(y, x @ w + b)
+        assert trajectory.start == pytest.approx(mean + run.config.l2 / 2 * w @ w, rel=1e-12)
+        if not batch_size:
+            assert trajectory.start == trajectory.train_loss[0]
+    assert [t.outcome == "diverged" for _, t in ended] == [False, False, True]
 
 
 def hyperparameters(entry: Loss | Optimizer) -> st.SearchStrategy[dict[str, float]]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import getpass
 import json
+import math
 import platform
 import subprocess
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -24,6 +25,7 @@ from mlflow.entities.dataset_input import DatasetInput
 from mlflow.entities.input_tag import InputTag
 
 from lrlab.data import Problem, baseline_of
+from lrlab.measures import START
 from lrlab.spec import SweepSpec, flatten
 from lrlab.spec.digest import settings_digest
 from lrlab.train import Trajectory
@@ -199,7 +201,10 @@ def _points(trajectory: Trajectory, kept: np.ndarray) -> list[Point]:
         for name, values in curves.items()
         for value, step in zip(values.tolist(), numbers, strict=True)
     ]
-    return points + [(name, v, 0) for name, v in trajectory.final.items() if name not in curves]
+    once = {name: value for name, value in trajectory.final.items() if name not in curves}
+    if math.isfinite(trajectory.start):
+        once[START] = trajectory.start
+    return points + [(name, value, 0) for name, value in once.items()]
 
 
 def run_metrics(trajectory: Trajectory, timestamp: int) -> list[Metric]:

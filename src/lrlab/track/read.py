@@ -9,7 +9,7 @@ import pandas as pd
 
 from lrlab.catalogue import did_you_mean
 from lrlab.errors import UserError
-from lrlab.measures import MEASURES, STEPPED
+from lrlab.measures import MEASURES, START, STEPPED
 from lrlab.notes import listed, note
 from lrlab.optimum.record import Optima
 from lrlab.track import mlflow_schema as schema
@@ -47,7 +47,8 @@ def note_faults(info: SweepInfo, faults: Sequence[Fault], fate: str) -> None:
 def runs_frame(runs: Sequence[RecordedRun]) -> pd.DataFrame:
     """One row a run: ids, params as numbers, outcome, steps done and final measures.
 
-    A diverged run has no final measures (NaN); its curves end at its last finite values.
+    A diverged run has no final measures (NaN); its curves end at its last finite values. What it
+    began with, `start_objective`, is NaN only where it is not recorded (lrlab 0.1.0).
     """
     rows = []
     for run in runs:
@@ -62,9 +63,10 @@ def runs_frame(runs: Sequence[RecordedRun]) -> pd.DataFrame:
         row["diverged_at"] = run.diverged_at
         diverged = run.outcome == "diverged"
         row |= {m: float("nan") if diverged else run.latest.get(m) for m in MEASURES}
+        row[START] = run.latest.get(START)
         rows.append(row)
     first = ["run_id", "trial", "replicate", "seed", *LABELS, *NUMBERS]
-    last = ["outcome", "steps", "diverged_at", *MEASURES]
+    last = ["outcome", "steps", "diverged_at", *MEASURES, START]
     frame = pd.DataFrame(rows, columns=None if rows else [*first, *last])
     middle = sorted(c for c in frame.columns if c not in first and c not in last)
     frame = frame[[*first, *middle, *last]]
@@ -73,7 +75,7 @@ def runs_frame(runs: Sequence[RecordedRun]) -> pd.DataFrame:
             "seed": "int64",
             "steps": "int64",
             "diverged_at": "Int64",
-            **dict.fromkeys(MEASURES, float),
+            **dict.fromkeys((*MEASURES, START), float),
         }
     )
 
@@ -87,8 +89,8 @@ def load_runs(sweep: str | None = None, tracking_uri: str | None = None) -> pd.D
 
     Returns:
         Columns run_id, trial, replicate, seed, optimizer, loss, lr, l2, the hyperparameters
-        (`momentum.beta`, NaN where they do not apply), outcome, diverged_at, and every final
-        measure of `lrlab.measures`.
+        (`momentum.beta`, NaN where they do not apply), outcome, diverged_at, every final measure
+        of `lrlab.measures`, and start_objective.
 
     Raises:
         UserError: If there is no such sweep.

@@ -12,7 +12,7 @@ from typing import Any
 
 from lrlab.catalogue import Catalogue
 from lrlab.losses import LOSSES
-from lrlab.measures import MEASURES
+from lrlab.measures import MEASURES, START
 from lrlab.optimizers import OPTIMIZERS
 from lrlab.track import mlflow_schema as schema
 from lrlab.track.children import Child
@@ -20,6 +20,7 @@ from lrlab.track.tags import equals, is_count, is_number
 from lrlab.train import Trajectory
 from lrlab.trial import Run, TrialConfig
 
+KEPT = {*MEASURES, START}
 LABELS = ("optimizer", "loss")
 NUMBERS = ("lr", "l2")
 
@@ -163,7 +164,7 @@ def _recorded_run(run: Child, replicates: int | None) -> RecordedRun:
         trial=_count(run.tags, schema.TRIAL),
         replicate=replicate,
         params=_trial_params(run.params),
-        latest={name: value for name, value in run.latest.items() if name in MEASURES},
+        latest={name: value for name, value in run.latest.items() if name in KEPT},
         outcome=outcome,
         steps=_count(run.tags, schema.STEPS),
         diverged_at=_count(run.tags, schema.DIVERGED_AT) if outcome == schema.DIVERGED else None,

@@ -168,6 +168,8 @@ class _Recorder:
         self.stepped: dict[str, list[float]] = {}
         self.diverged_at: int | None = None
         self.began = now_ms()
+        with torch.no_grad():
+            self.start = self._train_objective()
 
     def take_loss(self, step: int, loss: float) -> bool:
         """Note the loss of a step; False if it is not finite."""
@@ -195,9 +197,9 @@ class _Recorder:
         return not (self.stop_converged and self._at_rest())
 
     def _at_rest(self) -> bool:
-        first = torch.tensor(self.train_loss[:1], dtype=self.problem.x_train.dtype)
+        start = torch.tensor([self.start], dtype=self.problem.x_train.dtype)
         objective = torch.tensor([self.stepped["train_objective"]], dtype=torch.float64)
-        return bool(at_rest(first, np.array(self.evaluated), objective))
+        return bool(at_rest(start, np.array(self.evaluated), objective))
 
     def _train_objective(self) -> float:
         return self.objective(self.model(self.problem.x_train), self.problem.y_train).item()
@@ -211,7 +213,7 @@ class _Recorder:
         if self.diverged_at is None:
             final = self._final_measures(torch.cat([weight, bias[:, None]], 1))
             with_final(stepped, final)
-            outcome = outcome_of(self.train_loss[0], evaluated, stepped["train_objective"])
+            outcome = outcome_of(self.start, evaluated, stepped["train_objective"])
         else:
             final, outcome = {}, "diverged"
         return Trajectory(
@@ -222,6 +224,7 @@ class _Recorder:
             outcome=outcome,
             weight=weight[0].cpu().numpy().copy(),
             bias=float(bias),
+            start=self.start,
             diverged_at=self.diverged_at,
             began=self.began,
         )

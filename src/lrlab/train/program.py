@@ -114,6 +114,7 @@ class Program:
         """
         keep_freed_memory()
         self._start()
+        self._look_at_start()
         due = {int(step): i for i, step in enumerate(self.evaluated)}
         batches = loop.rows_of_batches(
             self.data.n_rows, self.settings, self.runs[0].seed, self.device
@@ -174,6 +175,12 @@ class Program:
             group.update(w, g, step)
         torch.index_select(self.sorted_weights, 0, self.to_losses, out=self.weights)
 
+    def _look_at_start(self) -> None:
+        """Note the objective on all rows at the initial weights."""
+        self.start = self._losses_and_gradients(self.data.tiles(None, self.tile_rows))
+        if self.full_batch:
+            self.known = self.start
+
     # --- evaluation --------------------------------------------------------------------------
 
     def _evaluate(self, step: int, column: int) -> None:
@@ -194,7 +201,7 @@ class Program:
         done = ~finite
         if self.settings.stop_converged:
             objectives = self.stepped["train_objective"][self.alive, : column + 1]
-            done |= at_rest(self.losses[0, self.alive], self.evaluated, objectives)
+            done |= at_rest(self.start[self.alive], self.evaluated, objectives)
         if done.any():
             self.ended_at[self.alive[done]] = step
             self.diverged[self.alive[~finite]] = True
@@ -289,6 +296,7 @@ class Program:
         stepped = {name: values.cpu().numpy() for name, values in self.stepped.items()}
         ended = now_ms()
         diverged, ended_at = self.diverged.tolist(), self.ended_at.tolist()
+        start = self.start.tolist()
         trajectories: dict[int, Trajectory] = {}
         for row, given in enumerate(self.order):
             own = losses[row, : ended_at[row]]
@@ -303,7 +311,7 @@ class Program:
             curves = {name: values[row, taken] for name, values in stepped.items()}
             outcome = "diverged"
             if diverged_at is None:
-                outcome = outcome_of(own[0], evaluated, objective)
+                outcome = outcome_of(start[row], evaluated, objective)
                 with_final(curves, finals[row])
             trajectories[given] = Trajectory(
                 train_loss=own,
@@ -313,6 +321,7 @@ class Program:
                 outcome=outcome,
                 weight=weights[row, :-1],
                 bias=float(weights[row, -1]),
+                start=start[row],
                 diverged_at=diverged_at,
                 began=self.began,
                 ended=ended,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -32,6 +33,8 @@ class Trajectory:
         outcome: `converged`, `slow` or `diverged`.
         weight: Weights, [d] float64.
         bias: Bias.
+        start: Objective (loss + l2) on all training rows at the initial weights, in the working
+            precision; may be infinite or NaN.
         diverged_at: The step at which the loss left the finite range, if it did.
         began: When its training began, in milliseconds since 1970; runs trained together share
             it.
@@ -46,6 +49,7 @@ class Trajectory:
     outcome: str
     weight: np.ndarray
     bias: float
+    start: float = math.nan
     diverged_at: int | None = None
     began: int = field(default_factory=now_ms, compare=False)
     ended: int = field(default_factory=now_ms, compare=False)
@@ -75,7 +79,7 @@ def evaluation_steps(steps: int, count: int = EVALUATIONS) -> np.ndarray:
     return np.unique(np.geomspace(1, steps, count).round().astype(np.int64))
 
 
-def outcome_of(first_loss: float, evaluated: np.ndarray, objective: np.ndarray) -> str:
+def outcome_of(start: float, evaluated: np.ndarray, objective: np.ndarray) -> str:
     """`converged` or `slow`, for a run that stayed finite.
 
     Converged: the objective ended below where it began, and over the last tenth of the steps
@@ -83,35 +87,33 @@ def outcome_of(first_loss: float, evaluated: np.ndarray, objective: np.ndarray) 
     still where it began included.
 
     Args:
-        first_loss: Loss at the initial weights.
+        start: The objective at the initial weights.
         evaluated: Steps of `objective`, [e].
         objective: Loss + l2 on all training rows, [e].
     """
-    descent = first_loss - objective[-1]
-    start = _tail(evaluated)
-    tail = objective[start:]
+    descent = start - objective[-1]
+    tail = objective[_tail(evaluated) :]
     still = tail.max() - tail.min() < STILL * descent
-    return "converged" if descent > 0 and len(tail) > 1 and still else "slow"
+    return "converged" if 0 < descent < math.inf and len(tail) > 1 and still else "slow"
 
 
-def at_rest(first_loss: Tensor, evaluated: np.ndarray, objective: Tensor) -> Tensor:
+def at_rest(start: Tensor, evaluated: np.ndarray, objective: Tensor) -> Tensor:
     """Whether runs have converged to the working precision, [r] bool.
 
     The objective ended below where it began, and over the last tenth of the steps it moved by no
     more than a few units of its last place.
 
     Args:
-        first_loss: Loss at the initial weights, [r], in the working precision.
+        start: The objective at the initial weights, [r], in the working precision.
         evaluated: Evaluation steps, of which the first e are those of `objective`.
         objective: Loss + l2 on all training rows, [r, e] float64.
     """
-    start = _tail(evaluated[: objective.shape[1]])
-    tail = objective[:, start:]
+    tail = objective[:, _tail(evaluated[: objective.shape[1]]) :]
     if tail.shape[1] < 2:
         return torch.zeros(len(objective), dtype=torch.bool, device=objective.device)
     moved = tail.amax(1) - tail.amin(1)
-    precision = LAST_PLACES * torch.finfo(first_loss.dtype).eps
-    return (objective[:, -1] < first_loss) & (moved <= precision * tail.abs().amax(1))
+    precision = LAST_PLACES * torch.finfo(start.dtype).eps
+    return (objective[:, -1] < start) & (moved <= precision * tail.abs().amax(1))
 
 
 def with_final(stepped: Mapping[str, np.ndarray], final: Mapping[str, float]) -> None:
