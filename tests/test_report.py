@@ -15,6 +15,7 @@ import yaml
 from lrlab import track
 from lrlab.errors import UserError
 from lrlab.report import across_report, build_report, compare_sweeps
+from lrlab.report.answer import Verdict
 from lrlab.report.recorded import report_input
 from lrlab.spec import make_spec
 from lrlab.sweep import run_sweep
@@ -45,11 +46,11 @@ def suite(workdir: Path, cli: Any) -> Path:
 def test_a_suite_is_swept_and_reported_one_by_one_and_together(suite: Path, cli: Any) -> None:
     done = cli("report", "suite-easy", "-o", "one", "--format", "json", "--format", "parquet")
     assert done.code == 0
-    assert "Optimizer: " in done.out
-    assert "Loss: " in done.out
+    assert "Best setting: " in done.out
     found = json.loads((suite / "one" / "report.json").read_text())
-    assert len(found["verdict"]["sentences"]) == 2
-    assert {"runs", "optimizers", "losses", "tests", "objectives"} <= set(found["tables"])
+    verdict = Verdict.from_json((suite / "one" / "verdict.json").read_text())
+    assert found["verdict"] == verdict.to_dict()
+    assert {"runs", "optimizers", "losses", "objectives"} <= set(found["tables"])
     runs = pd.read_parquet(suite / "one" / "runs.parquet")
     assert len(runs) == len(found["tables"]["runs"]) == 2 * 2 * 2 * 6
     assert not list((suite / "one").glob("*.png"))
@@ -58,7 +59,7 @@ def test_a_suite_is_swept_and_reported_one_by_one_and_together(suite: Path, cli:
     assert done.code == 0
     told = json.loads(done.out)
     assert told["sweep"] == ["suite-easy", "suite-three"]
-    assert "Optimizers that all 2 sweeps tried" in told["verdict"]
+    assert "Optimizers that all 2 sweeps tried" in " ".join(told["verdict"]["paragraphs"])
     assert (suite / "both" / "report.html").is_file()
     across = pd.read_csv(suite / "both" / "across_optimizers.csv")
     assert set(across["verdict"]) <= {"leads", "level", "behind"}
@@ -96,8 +97,8 @@ def test_what_one_sweep_did_not_try_is_not_compared_across_sweeps(workdir: Path)
     found = compare_sweeps(inputs)
     assert list(found.costs.columns) == ["sgd"]
     report = across_report(inputs)
-    across = " ".join((*report.verdict.sentences, report.verdict.remarks[0]))
-    assert not report.verdict.sentences[0].startswith("Optimizers")
+    across = " ".join((*report.words.paragraphs, report.words.remarks[0]))
+    assert not report.words.paragraphs[0].startswith("Optimizers")
     assert "–" not in across
     other = replace(inputs["second"][2], objective="val_auc")
     inputs["second"] = (*inputs["second"][:2], other)

@@ -318,7 +318,7 @@ def test_a_submitted_sweep_with_its_table_gives_the_numbers_of_a_local_one(
     followed = lrlab_as("alice", "submit", "spec.yaml", "--follow")
     assert followed.code == 0, followed.err
     verdict = track.load_sweep(store, run_id).verdict
-    assert verdict.startswith("The lowest val_log_loss is")
+    assert verdict.startswith("Best setting: ")
     assert " ".join(verdict.split()) in " ".join(followed.out.split())
     run_sweep(make_spec(spec), tracking_uri=f"sqlite:///{workdir}/mlflow.db")
     local = lrlab.load_runs("of-a-table", f"sqlite:///{workdir}/mlflow.db")

@@ -151,5 +151,6 @@ def shortened(text: str, most: int) -> str:
 
 
 def wrapped(text: str) -> str:
-    """A paragraph, no wider than the terminal or 100 columns."""
-    return click.wrap_text(text, width=min(max(shutil.get_terminal_size().columns, 20), 100))
+    """Paragraphs, no wider than the terminal or 100 columns."""
+    width = min(max(shutil.get_terminal_size().columns, 20), 100)
+    return click.wrap_text(text, width=width, preserve_paragraphs=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -87,8 +88,8 @@ def report(
             {
                 "sweep": names[0] if len(names) == 1 else names,
                 "run_id": infos[0].run_id if len(infos) == 1 else [i.run_id for i in infos],
-                "verdict": made.verdict.text,
-                "remarks": list(made.verdict.remarks),
+                "verdict": asdict(made.words) if made.verdict is None else made.verdict.to_dict(),
+                "remarks": list(made.words.remarks),
                 "files": [str(path.resolve()) for path in paths],
                 "base_rate": infos[0].baseline and infos[0].baseline.to_dict()
                 if len(infos) == 1
@@ -122,5 +123,5 @@ def _show_report(made: Report, infos: Sequence[SweepInfo], paths: Sequence[Path]
             click.echo(f"Note: {info.name} is {info.state}; this is what it has so far.\n")
     if "summary" in made.tables:
         click.echo(summary_text(made.summary, infos[0].objective, infos[0].baseline) + "\n")
-    click.echo(wrapped(made.verdict.text))
+    click.echo(wrapped(made.words.text))
     click.echo(f"\nReport: {paths[0].resolve().as_uri()}")

@@ -77,15 +77,18 @@ def show(
     best = ranked_trials(runs, spec).head(top)
     outcomes = {str(name): int(count) for name, count in runs["outcome"].value_counts().items()}
     if as_json:
-        _print_sweep(info, spec, outcomes, best)
+        _print_sweep(store, info, spec, outcomes, best)
     else:
         _show_sweep(store, info, spec, outcomes, best)
     return 0
 
 
 def _print_sweep(
-    info: SweepInfo, spec: SweepSpec, outcomes: Mapping[str, int], best: pd.DataFrame
+    store: Store, info: SweepInfo, spec: SweepSpec, outcomes: Mapping[str, int], best: pd.DataFrame
 ) -> None:
+    from lrlab.report.recorded import read_verdict
+
+    verdict = read_verdict(store, info)
     print_json(
         {
             "name": info.name,
@@ -99,7 +102,7 @@ def _print_sweep(
             "outcomes": outcomes,
             "objective": spec.objective,
             "base_rate": info.baseline and info.baseline.to_dict(),
-            "verdict": info.verdict,
+            "verdict": verdict.to_dict() if verdict else {"text": info.verdict},
             "spec": spec.resolved(),
             "best_runs": [row.dropna().to_dict() for _, row in best.iterrows()],
         }

@@ -182,7 +182,7 @@ def show_outcome(
                 "objective": spec.objective,
                 "best": None if best is None else best.dropna().to_dict(),
                 "base_rate": result.baseline and result.baseline.to_dict(),
-                "verdict": result.verdict,
+                "verdict": result.verdict and result.verdict.to_dict(),
             }
         )
         return
@@ -203,8 +203,8 @@ def show_outcome(
     else:
         click.echo(f"\nBest trial: {describe_best(best, spec)}")
         click.echo(f"            trial {best['trial']}, run {best['run_id']}")
-    if result.verdict:
-        click.echo(f"\n{wrapped(result.verdict)}")
+    if result.verdict is not None:
+        click.echo(f"\n{wrapped(result.verdict.text)}")
     store = f" --tracking-uri {quote(tracking_uri)}" if tracking_uri else ""
     click.echo(f"\nReport:   lrlab report {quote(spec.name)}{store}")
     click.echo(f"MLflow:   lrlab ui{store}")

@@ -10,17 +10,17 @@ import pandas as pd
 
 from lrlab.errors import UserError
 from lrlab.report import evidence
+from lrlab.report.answer import Words
 from lrlab.report.build import finished_report
 from lrlab.report.drawings import Drawing
 from lrlab.report.evidence import RATIOS
 from lrlab.report.findings import Findings, find
 from lrlab.report.methods import Comparison
 from lrlab.report.model import Report, ReportContext
+from lrlab.report.remarks import BUDGET
 from lrlab.report.statistics import performance_profile
-from lrlab.report.verdict import BUDGET, SCOPE, Verdict
 from lrlab.report.words import listing, number, percent, plural
 
-NOT_REPEATED = (SCOPE, BUDGET)  # of the single verdicts
 Input = tuple[pd.DataFrame, pd.DataFrame, ReportContext]
 
 
@@ -120,10 +120,10 @@ def across_report(inputs: Mapping[str, Input]) -> Report:
     runs = [f.runs.assign(sweep=name) for name, f in found.findings.items()]
     tables["runs"] = pd.concat(runs, ignore_index=True)
     drawn = _drawings(found, context)
-    return finished_report(context, _verdict(found), tables, tables["runs"].head(0), drawn)
+    return finished_report(context, _words(found), tables, tables["runs"].head(0), drawn)
 
 
-def _verdict(found: Across) -> Verdict:
+def _words(found: Across) -> Words:
     how = pd.concat([f.converged["how"] for f in found.findings.values() if len(f.converged)])
     sentences = [
         _never_behind(found.optimizers, "optimizer", len(found.findings)),
@@ -132,14 +132,12 @@ def _verdict(found: Across) -> Verdict:
     ]
     remarks = [_robust(found.optimizers, len(found.findings))]
     for name, f in found.findings.items():
-        told = f.verdict.sentences[:1] + f.verdict.remarks
-        remarks += [f"{name}: {text}" for text in told if not text.startswith(NOT_REPEATED)]
-    if any(SCOPE in f.verdict.remarks for f in found.findings.values()):
-        remarks.append(SCOPE)
+        told = f.verdict.words
+        remarks += [f"{name}: {text}" for text in (*told.paragraphs, *told.remarks)]
+    remarks = [text for text in remarks if BUDGET not in text]
     ends = ", ".join(f"{count:,} {name}" for name, count in how.value_counts().items())
-    return Verdict(
-        best=None,
-        sentences=tuple(text for text in sentences if text),
+    return Words(
+        paragraphs=tuple(text for text in sentences if text),
         counts=f"{plural(len(how), 'run')} in {plural(len(found.findings), 'sweep')}: {ends}.",
         remarks=tuple(text for text in remarks if text),
     )

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 import pandas as pd
 
+from lrlab.report.answer import VERDICT_FILE, Verdict, Words
 from lrlab.report.drawings import Drawing, drawings
 from lrlab.report.findings import find
 from lrlab.report.html import TOP_RUNS, Picture, render_page
 from lrlab.report.markdown import render_markdown
 from lrlab.report.model import Report, ReportContext
 from lrlab.report.tables import rank_runs
-from lrlab.report.verdict import Verdict
 
 FORMATS = ("html", "csv", "md", "parquet", "json")
 USUAL = ("html", "csv")
@@ -37,29 +38,33 @@ def build_report(runs: pd.DataFrame, curves: pd.DataFrame, context: ReportContex
     found = find(runs, curves, context)
     top = rank_runs(runs, **context.aim).head(TOP_RUNS)
     drawn = drawings(found, context)
-    return finished_report(context, found.verdict, found.tables(context), top, drawn)
+    words = found.verdict.words
+    return finished_report(context, words, found.tables(context), top, drawn, found.verdict)
 
 
 def finished_report(
     context: ReportContext,
-    verdict: Verdict,
+    words: Words,
     tables: dict[str, pd.DataFrame],
     top: pd.DataFrame,
     drawn: Sequence[Drawing],
+    verdict: Verdict | None = None,
 ) -> Report:
     """Render what was found as page and text.
 
     Args:
         context: Title and so on.
-        verdict: The answer at the top.
+        words: The answer at the top.
         tables: Frames by name.
         top: The runs to list, best first.
         drawn: The figures.
+        verdict: The same as an object, of a single sweep.
     """
     pictures = [_picture(drawing) for drawing in drawn]
     return Report(
-        html=render_page(context, verdict, tables, top, pictures),
-        markdown=render_markdown(context, verdict, tables, pictures),
+        html=render_page(context, words, tables, top, pictures),
+        markdown=render_markdown(context, words, tables, pictures),
+        words=words,
         verdict=verdict,
         tables=tables,
         figures={drawing.name: drawing.figure for drawing in drawn},
@@ -76,7 +81,8 @@ def write_report(report: Report, folder: Path, formats: Collection[str] = USUAL)
         formats: Of `FORMATS`: html is the page, md its text, csv, parquet and json the tables.
 
     Returns:
-        report.html, report.md, the tables, then a PNG and an SVG file for each figure.
+        report.html, report.md, the tables, a PNG and an SVG file for each figure, and the verdict
+        as JSON.
     """
     from lrlab.report.figures import render
 
@@ -99,6 +105,8 @@ def write_report(report: Report, folder: Path, formats: Collection[str] = USUAL)
         for name, figure in report.figures.items():
             contents[f"{name}.png"] = report.pictures[name]
             contents[f"{name}.svg"] = render(figure, "svg")
+    if report.verdict is not None:
+        contents[VERDICT_FILE] = report.verdict.to_json().encode("utf-8")
     paths = [folder / name for name in contents]
     for path, content in zip(paths, contents.values(), strict=True):
         path.write_bytes(content)
@@ -111,12 +119,7 @@ def _as_json(report: Report) -> str:
         name: json.loads(table.to_json(orient="records", double_precision=15))
         for name, table in report.tables.items()
     }
-    verdict = {
-        "best": report.verdict.best,
-        "sentences": report.verdict.sentences,
-        "counts": report.verdict.counts,
-        "remarks": report.verdict.remarks,
-    }
+    verdict = asdict(report.words) if report.verdict is None else report.verdict.to_dict()
     return json.dumps({"verdict": verdict, "tables": tables}, indent=1, allow_nan=False)
 
 

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
+from lrlab.data import Problem
 from lrlab.report import evidence
+from lrlab.report.answer import Verdict
 from lrlab.report.base_rate import base_rate_table
 from lrlab.report.converged import Gaps, convergence_frame, gaps
 from lrlab.report.convergence import Arrival
-from lrlab.report.held_out import ROW_SCORES, held_out_intervals, representatives
+from lrlab.report.evaluation import Weights, evaluate
 from lrlab.report.importance import importances
+from lrlab.report.judgement import Judgement
 from lrlab.report.methods import SPEED, Comparison, compare, compare_speed
 from lrlab.report.model import ReportContext
+from lrlab.report.remarks import remarks
 from lrlab.report.statistics import standing
 from lrlab.report.tables import summary_table
-from lrlab.report.verdict import Verdict, verdict
+from lrlab.report.verdict import conclude, metric_of
 
 
 @dataclass(frozen=True)
@@ -37,6 +42,7 @@ class Findings:
         speed: The optimizers compared by steps, on the best loss with an optimum in reach.
         limits: Largest stable learning rates, by theory and as observed.
         importance: Share of each setting.
+        judgement: What rows that chose nothing say; None where there are none.
         verdict: The answer.
     """
 
@@ -52,6 +58,7 @@ class Findings:
     speed: Comparison | None
     limits: pd.DataFrame
     importance: pd.Series
+    judgement: Judgement | None
     verdict: Verdict
 
     def tables(self, context: ReportContext) -> dict[str, pd.DataFrame]:
@@ -61,7 +68,8 @@ class Findings:
             "summary": self.summary,
             "optimizers": self.optimizers.table,
             "losses": self.losses.table,
-            "tests": self._tests(),
+            "expected": self.judgement.estimates_frame() if self.judgement else pd.DataFrame(),
+            "pairs": self.judgement.pairs_frame() if self.judgement else pd.DataFrame(),
             "speed": self.speed.table if self.speed else pd.DataFrame(),
             "yardsticks": self.yardsticks,
             "convergence": self.converged,
@@ -73,15 +81,6 @@ class Findings:
         }
         always = ("runs", "summary")
         return {name: t for name, t in found.items() if name in always or not t.empty}
-
-    def _tests(self) -> pd.DataFrame:
-        """Every pair of methods that was compared."""
-        parts = [
-            c.standing.pairs.assign(by=c.by, measure=c.measure)
-            for c in (self.optimizers, self.losses, self.speed)
-            if c is not None and not c.standing.pairs.empty
-        ]
-        return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
 
 
 def find(runs: pd.DataFrame, curves: pd.DataFrame, context: ReportContext) -> Findings:
@@ -103,9 +102,9 @@ def find(runs: pd.DataFrame, curves: pd.DataFrame, context: ReportContext) -> Fi
     if SPEED in converged and converged["gap"].notna().any():
         fastest = evidence.fastest_trials(runs, converged)
     comparisons = [
-        _on_rows(compare(runs, by, sampler=context.sampler, **context.aim), runs, context)
-        for by in ("optimizer", "loss")
+        compare(runs, by, sampler=context.sampler, **context.aim) for by in ("optimizer", "loss")
     ]
+    judgement = _judgement(runs, context)
     speed = _speed(runs, converged, fastest, comparisons[1])
     return Findings(
         runs=runs,
@@ -120,32 +119,56 @@ def find(runs: pd.DataFrame, curves: pd.DataFrame, context: ReportContext) -> Fi
         speed=speed,
         limits=evidence.stable_limits(runs, converged, context.optima),
         importance=importances(runs, **context.aim),
-        verdict=verdict(
-            runs,
-            converged["how"],
-            comparisons,
-            speed,
-            context.optima,
-            sampler=context.sampler,
-            held_out=0 if context.problem is None else len(context.problem.y_val),
-            objective=context.objective,
-            direction=context.direction,
-            baseline=context.baseline,
-            reading=context.reading,
-        ),
+        judgement=judgement,
+        verdict=_verdict(runs, comparisons, judgement, context),
     )
 
 
-def _on_rows(comparison: Comparison, runs: pd.DataFrame, context: ReportContext) -> Comparison:
-    """The same with columns rows_low and rows_high, where weights and rows are at hand."""
-    chosen = representatives(runs, comparison.by, **context.aim)
-    known = len(chosen) > 1 and set(chosen.values()) <= set(context.weights)
-    if context.problem is None or context.objective not in ROW_SCORES or not known:
-        return comparison
-    weights = [context.weights[run_id] for run_id in chosen.values()]
-    ends = held_out_intervals(context.problem, weights, context.objective)
-    table = comparison.table.assign(rows_low=ends[:, 0], rows_high=ends[:, 1])
-    return replace(comparison, table=table)
+def _verdict(
+    runs: pd.DataFrame,
+    comparisons: Sequence[Comparison],
+    judgement: Judgement | None,
+    context: ReportContext,
+) -> Verdict:
+    found = conclude(
+        runs,
+        judgement,
+        objective=context.objective,
+        direction=context.direction,
+        problem=context.problem,
+        baseline=context.baseline,
+        minimum_effect=context.minimum_effect,
+    )
+    said = remarks(
+        runs,
+        comparisons,
+        context.optima,
+        None if found.best is None else float(found.best.params["lr"]),
+        sampler=context.sampler,
+        baseline=context.baseline,
+        reading=context.reading,
+        **context.aim,
+    )
+    return replace(found, remarks=said)
+
+
+def _judgement(runs: pd.DataFrame, context: ReportContext) -> Judgement | None:
+    """What the judging rows say of the settings that were chosen, and of the base rate."""
+    if context.problem is None:
+        return None
+    replicates = int(runs["replicate"].max()) + 1
+    baselines = {"base rate": [_base_rate(context.problem.of(r)) for r in range(replicates)]}
+    found = evaluate(runs, context.problem, context.weights, baselines, **context.aim)
+    if found is None:
+        return None
+    lower = context.direction == "minimize"
+    return Judgement(found, metric_of(context.objective), lower, context.minimum_effect)
+
+
+def _base_rate(problem: Problem) -> Weights:
+    """Weights that say the training rows' share of class 1 of every row."""
+    share = problem.share_of_class_1
+    return np.zeros(problem.n_features), float(np.log(share) - np.log1p(-share))
 
 
 def _speed(
@@ -180,16 +203,8 @@ def _nothing(
         speed=None,
         limits=blank,
         importance=pd.Series(dtype=float, name="importance"),
-        verdict=verdict(
-            runs,
-            pd.Series(dtype=str),
-            (),
-            None,
-            None,
-            objective=context.objective,
-            direction=context.direction,
-            sampler="",
-        ),
+        judgement=None,
+        verdict=conclude(runs, None, objective=context.objective, direction=context.direction),
     )
 
 

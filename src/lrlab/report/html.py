@@ -13,9 +13,10 @@ import numpy as np
 import pandas as pd
 from jinja2 import Environment, StrictUndefined
 
+from lrlab.report.answer import Words
+from lrlab.report.base_rate import base_rate
 from lrlab.report.model import ReportContext
 from lrlab.report.tables import TOLERANCE, minimizes
-from lrlab.report.verdict import Verdict
 from lrlab.report.words import number, percent
 
 TOP_RUNS = 20
@@ -143,7 +144,7 @@ class Table:
 
 def render_page(
     context: ReportContext,
-    verdict: Verdict,
+    words: Words,
     tables: Mapping[str, pd.DataFrame],
     top: pd.DataFrame,
     pictures: list[Picture],
@@ -152,7 +153,7 @@ def render_page(
 
     Args:
         context: Title, spec and facts.
-        verdict: The answer at the top.
+        words: The answer at the top.
         tables: Frames by name; those with a title in `TITLES` are shown.
         top: The runs to list, best first.
         pictures: Figures in the order shown.
@@ -164,7 +165,8 @@ def render_page(
     template = environment.from_string(_asset("template.html"))
     return template.render(
         context=context,
-        verdict=verdict,
+        words=words,
+        base_rate=base_rate(context.baseline, context.objective),
         tolerance=percent(TOLERANCE),
         summary=summary_rows(tables["summary"], context.direction)
         if "summary" in tables

@@ -9,9 +9,9 @@ from typing import Any
 
 import pandas as pd
 
+from lrlab.report.answer import Words
 from lrlab.report.html import TITLES, Picture
 from lrlab.report.model import ReportContext
-from lrlab.report.verdict import Verdict
 from lrlab.report.words import number
 
 MOST_ROWS = 40
@@ -21,7 +21,7 @@ SPECIAL = re.compile(r"([\\`*\[\]<>|~]|\b_|_\b|^[-+#])")
 
 def render_markdown(
     context: ReportContext,
-    verdict: Verdict,
+    words: Words,
     tables: Mapping[str, pd.DataFrame],
     pictures: Sequence[Picture],
 ) -> str:
@@ -29,14 +29,14 @@ def render_markdown(
 
     Args:
         context: Title and data.
-        verdict: The answer at the top.
+        words: The answer at the top.
         tables: Frames by name; those with a title in `TITLES` are shown.
         pictures: Figures, which are linked as `name.png`.
     """
-    parts = [f"# {escape(context.title)}", escape(context.data), escape(verdict.text)]
-    counts = f"{verdict.counts} A run had at most {context.steps:,} steps."
-    if verdict.best is not None or verdict.sentences:
-        parts += ["\n".join(f"- {escape(line)}" for line in (counts, *verdict.remarks))]
+    parts = [f"# {escape(context.title)}", escape(context.data)]
+    parts += [escape(paragraph) for paragraph in words.paragraphs]
+    counts = f"{words.counts} A run had at most {context.steps:,} steps."
+    parts += ["\n".join(f"- {escape(line)}" for line in (counts, *words.remarks))]
     for name, (title, note) in TITLES.items():
         if name in tables:
             parts += [f"## {title}", _table(tables[name]), *([escape(note)] if note else [])]

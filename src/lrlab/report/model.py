@@ -4,14 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 import pandas as pd
 
 from lrlab.data import Baseline, Problem, TableReading
+from lrlab.measures import Direction
 from lrlab.optimum.record import Optima
-from lrlab.report.verdict import Verdict
+from lrlab.report.answer import Verdict, Words
+
+
+class Aim(TypedDict):
+    """Objective and direction."""
+
+    objective: str
+    direction: Direction
 
 
 @dataclass(frozen=True)
@@ -31,14 +39,15 @@ class ReportContext:
         optima: Optimum and curvature of the objectives, if they are known.
         problem: The data, if they can be had.
         best_weights: Weights [d] and bias of the best run, if they can be had.
-        weights: The same of the runs that stand for the methods compared, by run_id.
+        weights: The same of the runs that are judged, by run_id.
+        minimum_effect: The difference that counts, as a share of the better value.
         baseline: The base rate, if it is recorded.
         reading: How the columns of the table were read, if that is recorded.
     """
 
     title: str
     objective: str
-    direction: str
+    direction: Direction
     steps: int
     data: str
     spec_yaml: str
@@ -51,9 +60,10 @@ class ReportContext:
     weights: Mapping[str, tuple[np.ndarray, float]] = field(default_factory=dict)
     baseline: Baseline | None = None
     reading: TableReading | None = None
+    minimum_effect: float = 0.01
 
     @property
-    def aim(self) -> dict[str, str]:
+    def aim(self) -> Aim:
         """Objective and direction, as most functions of the report take them."""
         return {"objective": self.objective, "direction": self.direction}
 
@@ -65,21 +75,23 @@ class Report:
     Args:
         html: The page, complete in itself.
         markdown: Verdict and tables as text; figures are named as files beside it.
-        verdict: What the sweep says.
+        words: The answer at the top.
         tables: Frames by name: `runs`, `summary` (optimizer x loss), `optimizers`, `losses`,
             `tests` (of one method against another), `speed`, `yardsticks`, `convergence`
             (one row a run), `objectives` (optimum and curvature), `base_rate`, `columns` (how
             they were read).
         figures: matplotlib figures by name.
         pictures: The same figures as PNG files, at the resolution of the page.
+        verdict: What the sweep says; None of several sweeps.
     """
 
     html: str
     markdown: str
-    verdict: Verdict
+    words: Words
     tables: dict[str, pd.DataFrame]
     figures: dict[str, Any]
     pictures: dict[str, bytes]
+    verdict: Verdict | None = None
 
     @property
     def runs(self) -> pd.DataFrame:

@@ -17,9 +17,10 @@ from lrlab.model.log import load_weights
 from lrlab.notes import listed, note
 from lrlab.optimum.background import compute_optima
 from lrlab.optimum.record import Optima
+from lrlab.report.answer import VERDICT_FILE, Verdict, Words
 from lrlab.report.base_rate import base_rate
 from lrlab.report.converged import objectives
-from lrlab.report.held_out import ROW_SCORES, representatives
+from lrlab.report.evaluation import runs_to_judge
 from lrlab.report.markdown import escape
 from lrlab.report.model import ReportContext
 from lrlab.scratch import scratch_folder
@@ -80,12 +81,19 @@ def report_input(
     )
     best = best_of(runs, spec)
     best_id = None if best is None else str(best["run_id"])
-    chosen = set() if best_id is None else {best_id}
-    if problem is not None and spec.objective in ROW_SCORES:
-        for by in ("optimizer", "loss"):
-            chosen |= set(representatives(runs, by, **context.aim).values())
+    chosen = {*runs_to_judge(runs, problem, **context.aim), *filter(None, [best_id])}
     weights = _all_weights(store, chosen)
     return runs, curves, replace(context, weights=weights, best_weights=weights.get(best_id or ""))
+
+
+def read_verdict(store: Store, info: SweepInfo) -> Verdict | None:
+    """A finished sweep's verdict as it recorded it; None if it did not, or it cannot be read."""
+    text = read_text(store, info.run_id, f"{schema.REPORT_FOLDER}/{VERDICT_FILE}")
+    try:
+        return None if text is None else Verdict.from_json(text)
+    except ValueError:
+        note(f"{VERDICT_FILE} of {info.name} cannot be read")
+        return None
 
 
 def _problem(store: Store, info: SweepInfo, spec: SweepSpec) -> Problem | None:
@@ -194,10 +202,10 @@ def describe_best(best: pd.Series, spec: SweepSpec) -> str:
     )
 
 
-def note_on(info: SweepInfo, runs: pd.DataFrame, spec: SweepSpec, verdict: str) -> str:
+def note_on(info: SweepInfo, runs: pd.DataFrame, spec: SweepSpec, words: Words) -> str:
     """Markdown for the sweep's description in the MLflow UI."""
     lines = [spec.description] if spec.description else []
-    lines.append(escape(verdict))
+    lines += map(escape, words.paragraphs)
     best = best_of(runs, spec)
     diverged = int((runs["outcome"] == "diverged").sum())
     lines.append(f"**{len(runs)} runs**, {diverged} diverged.")
@@ -220,6 +228,7 @@ def _context(store: Store, info: SweepInfo, spec: SweepSpec, runs: pd.DataFrame)
         facts=_facts(store, info, spec, len(runs)),
         sampler=spec.search.sampler,
         baseline=info.baseline,
+        minimum_effect=spec.report.minimum_effect,
         run_links={
             run_id: run_url(store, info.experiment_id, run_id) for run_id in runs["run_id"]
         },

@@ -34,7 +34,7 @@ FIRST_KEYS = {  # of lrlab 0.1.0, by section or data source
     "search": "sampler replicates batch space",
     "range": "low high log step points",
 }
-NOT_CONTENT = {"sweep": "description", "search": "trials", "csv": "path", "parquet": "path"}
+NOT_CONTENT = {"sweep": "description report", "search": "trials", "csv": "path", "parquet": "path"}
 # A table that a server keeps lies below its SHA-256.
 _KEPT = re.compile(r"(?:.*/)?data/([0-9a-f]{64})/[^/]+")
 _CHUNK = 1 << 20

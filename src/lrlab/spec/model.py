@@ -109,6 +109,16 @@ class SearchSpec(Section):
         return default_space() | space if space else space
 
 
+class ReportSpec(Section):
+    """What the verdict is held to.
+
+    `minimum_effect` is the difference that counts, as a share of the better value: a method is
+    called worse only if it is shown to be worse by more than that.
+    """
+
+    minimum_effect: Annotated[Number, Field(ge=0, lt=1)] = 0.01
+
+
 class SweepSpec(Section):
     """A whole sweep: data, training, search and objective.
 
@@ -125,6 +135,7 @@ class SweepSpec(Section):
     objective: Annotated[str, AfterValidator(_known_objective)] = "val_log_loss"
     seed: Seed = 1
     register_model: Line | None = None
+    report: ReportSpec = ReportSpec()
 
     @model_validator(mode="after")
     def _check_across_sections(self) -> SweepSpec:

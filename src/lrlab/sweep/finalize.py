@@ -6,6 +6,7 @@ from lrlab.data import Problem
 from lrlab.model.log import log_best_model
 from lrlab.optimum.record import Optima
 from lrlab.report import build_report, write_report
+from lrlab.report.answer import Verdict
 from lrlab.report.recorded import note_on, report_input
 from lrlab.scratch import scratch_folder
 from lrlab.search import best_trial
@@ -22,7 +23,7 @@ from lrlab.trial import TrialConfig
 
 def finalize(
     recorder: Recorder, problem: Problem, optima: Optima
-) -> tuple[RecordedRun | None, str]:
+) -> tuple[RecordedRun | None, Verdict]:
     """Graph, best model and report; then the sweep is finished. Returns best run and verdict."""
     best = best_run(recorder)
     recorder.log_text(draw_graph(recorder.spec, problem, best), "graph.svg")
@@ -32,11 +33,12 @@ def finalize(
     recorder.log_text(optima.to_json(), schema.OPTIMA_FILE)
     runs, curves, context = report_input(store, info, problem, recorder.in_order, optima)
     report = build_report(runs, curves, context)
+    assert report.verdict is not None
     with scratch_folder() as folder:
         write_report(report, folder)
-        note = note_on(info, report.runs, recorder.spec, report.verdict.text)
+        note = note_on(info, report.runs, recorder.spec, report.words)
         recorder.finalize(folder, note, report.verdict.text, best)
-    return best, report.verdict.text
+    return best, report.verdict
 
 
 def draw_graph(spec: SweepSpec, problem: Problem, best: RecordedRun | None = None) -> str:

@@ -11,6 +11,7 @@ from lrlab import search, track
 from lrlab.data import Baseline, Problem, TableReading, load_problem
 from lrlab.optimum.background import OptimumFinder
 from lrlab.optimum.objectives import Objective
+from lrlab.report.answer import Verdict
 from lrlab.spec import SweepSpec
 from lrlab.sweep.background import Background
 from lrlab.sweep.batches import best_after, propose, tell
@@ -33,7 +34,8 @@ class SweepResult:
         runs: Every run, by trial and replicate.
         best: The run that stands for the best trial (`lrlab.search.Best`); None if no trial has
             an objective.
-        verdict: What the report says.
+        verdict: What the report says, as an object whose text is `str(verdict)`; None where a
+            sweep of lrlab 0.1.0 recorded only the text.
         baseline: The base rate; None where it is not recorded.
     """
 
@@ -42,7 +44,7 @@ class SweepResult:
     resumed: int
     runs: Sequence[RecordedRun]
     best: RecordedRun | None
-    verdict: str = ""
+    verdict: Verdict | None = None
     baseline: Baseline | None = None
 
 
@@ -114,12 +116,13 @@ def _end(
     finder: OptimumFinder,
     finished: bool,
     on_note: Callable[[str], None],
-) -> tuple[RecordedRun | None, str]:
+) -> tuple[RecordedRun | None, Verdict | None]:
     """Best run and verdict, from the record if the sweep was finished before."""
+    from lrlab.report.recorded import read_verdict
     from lrlab.sweep.finalize import best_run, finalize  # the report's libraries: not before a run
 
     if finished:
-        return best_run(recorder), recorder.info.verdict
+        return best_run(recorder), read_verdict(recorder.store, recorder.info)
     optima = finder.result()
     if optima.note:
         on_note(optima.note)

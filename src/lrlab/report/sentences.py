@@ -1,0 +1,232 @@
+"""The verdict in sentences; each is made from the verdict's own parts and from nothing else."""
+
+from __future__ import annotations
+
+from lrlab.report.answer import Best, Claim, Interval, Reference, Tie, Verdict, Words
+from lrlab.report.words import listing, number, percent, plural
+
+OUTCOMES = ("converged", "slow", "diverged")
+MOST_NAMES = 12
+OF_PROBABILITIES = ("log_loss", "brier")
+METRICS = {"log_loss": "log loss", "auc": "AUC", "brier": "Brier score", "ece": "ECE"}
+KINDS = {"optimizer": "Optimizer", "loss": "Loss", "speed": "Speed"}
+
+
+def in_words(verdict: Verdict) -> Words:
+    """The verdict as paragraphs, counts and remarks."""
+    found = [_first(verdict)]
+    found += [_compared(verdict, about) for about in ("optimizer", "loss")]
+    found += [_speed(verdict), *_refusals(verdict)]
+    return Words(tuple(filter(None, found)), _counts(verdict), verdict.remarks)
+
+
+def metric_name(metric: str) -> str:
+    """A metric as people say it: `log loss`."""
+    return METRICS.get(metric, metric.replace("_", " "))
+
+
+# --- the best setting ------------------------------------------------------------------------
+
+
+def _first(verdict: Verdict) -> str:
+    best = verdict.best
+    if best is None:
+        return " ".join(f"{_sentence(part.why)}" for part in verdict.refused) or "No runs yet."
+    parts = [
+        _best(best, verdict),
+        _optimism(best),
+        _scores(best),
+        *_references(verdict),
+        verdict.separable,
+    ]
+    return " ".join(filter(None, parts))
+
+
+def _best(best: Best, verdict: Verdict) -> str:
+    setting = f"Best setting: {_setting(best)}"
+    name = metric_name(best.metric)
+    if best.value is None:
+        return (
+            f"{setting}. Its {name} is {number(best.chosen_by)} on the rows that chose it; on new "
+            "rows expect a worse one."
+        )
+    between = f", 95 % interval {_between(best.interval)}" if best.interval else ""
+    expected = f"Its expected {name} on new rows is {number(best.value)}{between}"
+    return f"{setting}. {expected} ({_rows(verdict)})."
+
+
+def _setting(best: Best) -> str:
+    """`adam with bce, lr 0.0346 (trial 42)`."""
+    params = dict(best.params)
+    optimizer, loss = params.pop("optimizer"), params.pop("loss")
+    lr = number(float(params.pop("lr")), 4, pad=False)
+    rest = [
+        f"{name} {number(float(value), 3, pad=False)}"
+        for name, value in params.items()
+        if name != "l2" or float(value)
+    ]
+    return (
+        ", ".join([f"{optimizer} with loss {loss}", f"lr {lr}", *rest]) + f" (trial {best.trial})"
+    )
+
+
+def _rows(verdict: Verdict) -> str:
+    on = verdict.judged_on
+    if on.how == "folds":
+        return f"{on.rows:,} rows, each judged out of fold by a setting chosen on the other folds"
+    return f"{on.rows:,} test rows, which chose nothing"
+
+
+def _optimism(best: Best) -> str:
+    if best.optimism is None or best.value is None:
+        return ""
+    looks = f"The rows that chose it say {number(best.chosen_by)}"
+    if best.optimism <= 0 or best.value == 0:
+        return f"{looks}."
+    share = best.optimism / abs(best.value)
+    return f"{looks}: {_share(share)} too good."
+
+
+def _scores(best: Best) -> str:
+    """That the scores of the best setting's loss are no probabilities."""
+    if best.probabilities or best.metric not in OF_PROBABILITIES:
+        return ""
+    text = f"The scores of {best.params['loss']} are no probabilities"
+    if best.recalibrated is None:
+        return f"{text}: recalibrate them before you use them as such."
+    name = metric_name(best.metric)
+    return f"{text}; recalibrated (Platt scaling) their {name} is {number(best.recalibrated)}."
+
+
+def _references(verdict: Verdict) -> list[str]:
+    told = [f"{part.name} {number(part.value)}{_against(part)}" for part in verdict.references]
+    return [f"For comparison: {', '.join(told)}."] if told else []
+
+
+def _against(part: Reference) -> str:
+    words = {"worse": " (worse)", "tied": " (tied with it)", "better": " (better)"}
+    return words.get(part.against_best, "")
+
+
+# --- optimizers and losses -------------------------------------------------------------------
+
+
+def _compared(verdict: Verdict, about: str) -> str:
+    """One paragraph on the optimizers, or on the losses."""
+    claims = [claim for claim in verdict.claims if claim.about == about]
+    ties = [tie for tie in verdict.ties if tie.about == about]
+    if not claims and not ties:
+        return ""
+    parts = [_tied(tie, verdict.minimum_effect) for tie in ties]
+    parts += _worse(claims, verdict.minimum_effect)
+    scores = {claim.scores for claim in claims} | {tie.scores for tie in ties}
+    how = ", scores recalibrated by Platt scaling" if "recalibrated" in scores else ""
+    return f"{KINDS[about]} (each at its best setting{how}): " + " ".join(parts)
+
+
+def _tied(tie: Tie, minimum: float) -> str:
+    names = listing(tie.methods, MOST_NAMES)
+    if len(tie.methods) == 1:
+        return f"{names} is best."
+    text = f"{names} are tied: none is shown to be worse by more than {_share(minimum)}"
+    if tie.visible is None:
+        return f"{text}."
+    text += f"; a difference of {_share(tie.visible)} would have been seen"
+    if tie.rows is not None and tie.visible > 0.05:
+        text += f" (for one of 5 % about {_round(tie.rows):,} rows would do)"
+    return f"{text}."
+
+
+def _worse(claims: list[Claim], minimum: float) -> list[str]:
+    """Who is worse than whom; those that share a better one in one sentence."""
+    found = []
+    for better in dict.fromkeys(claim.better for claim in claims):
+        own = [claim for claim in claims if claim.better == better]
+        each = [f"{c.worse} by {number(c.difference, 3)} ({_between(c.interval, 2)})" for c in own]
+        name = metric_name(own[0].metric)
+        found.append(
+            f"Worse than {better} in {name} by more than {_share(minimum)}: "
+            f"{listing(each, MOST_NAMES)} ({percent(own[0].level)} intervals for all pairs "
+            "together)."
+        )
+    return found
+
+
+# --- speed -----------------------------------------------------------------------------------
+
+
+def _speed(verdict: Verdict) -> str:
+    claims = [claim for claim in verdict.claims if claim.about == "speed"]
+    ties = [tie for tie in verdict.ties if tie.about == "speed"]
+    if not claims and not ties:
+        return ""
+    parts = []
+    for tie in ties:
+        if len(tie.methods) > 1:
+            parts.append(f"{listing(tie.methods, MOST_NAMES)} are tied.")
+        else:
+            parts.append(f"{tie.methods[0]} needs the fewest steps.")
+    for better in dict.fromkeys(claim.better for claim in claims):
+        each = [
+            f"{c.worse} {number(c.difference, 2)} times as many ({_between(c.interval, 2)})"
+            for c in claims
+            if c.better == better
+        ]
+        parts.append(f"Against {better} needs {listing(each, MOST_NAMES)}.")
+    return f"Speed{', ' + verdict.speed_of if verdict.speed_of else ''}: " + " ".join(parts)
+
+
+# --- what is not said, and counts ------------------------------------------------------------
+
+
+def _refusals(verdict: Verdict) -> list[str]:
+    """What is not said, reasons that are shared told once."""
+    if verdict.best is None:
+        return []
+    reasons: dict[str, list[str]] = {}
+    for part in verdict.refused:
+        reasons.setdefault(part.why, []).append(part.about)
+    return [
+        f"Not said of {listing([_what(a) for a in about])}: {why}."
+        for why, about in reasons.items()
+    ]
+
+
+def _what(about: str) -> str:
+    return {"best": "the best setting", "optimizer": "optimizers", "loss": "losses"}.get(
+        about, about
+    )
+
+
+def _counts(verdict: Verdict) -> str:
+    total = sum(verdict.outcomes.values())
+    if not total:
+        return "There are no runs yet."
+    order = [name for name in OUTCOMES if name in verdict.outcomes]
+    order += sorted(set(verdict.outcomes) - set(order))
+    each = [f"{verdict.outcomes[n]:,} {n} ({percent(verdict.outcomes[n] / total)})" for n in order]
+    if "diverged" not in order:
+        each.append("none diverged")
+    return f"{plural(total, 'run')}: {', '.join(each)}."
+
+
+# --- numbers ---------------------------------------------------------------------------------
+
+
+def _between(interval: Interval, digits: int = 3) -> str:
+    return f"{number(interval[0], digits)} to {number(interval[1], digits)}"
+
+
+def _share(share: float) -> str:
+    """A share as a percentage of two digits: `0.84 %`, `12 %`."""
+    return f"{number(100 * share, 2, pad=False)} %"
+
+
+def _round(rows: int) -> int:
+    """A number of rows to two digits, rounded up."""
+    unit: int = 10 ** max(len(str(rows)) - 2, 0)
+    return -(-rows // unit) * unit
+
+
+def _sentence(text: str) -> str:
+    return text[0].upper() + text[1:] + "."
