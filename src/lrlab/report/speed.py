@@ -1,0 +1,352 @@
+"""Speed: who needs the fewest steps to come to the optimum, and how sure that is.
+
+Runs are compared that minimise one objective, as a gap is to the optimum of a run's own: with a
+large l2 that is near the start, so a sweep over l2 would be won by the largest.
+
+*What is compared.* Steps until the relative gap stays at most 1e-3. A seed is a block: replicate r
+of every trial has the same initial weights and the same mini-batches. Each optimizer stands at the
+setting that needs the fewest over all seeds (geometric mean). A run that never arrives counts as
+infinity: a setting that misses on a seed does not come before one that misses on fewer.
+
+*Claims.* "B needs more steps than A by more than m" is claimed where the lower end of the interval
+of the ratio of their steps (geometric mean over seeds) is above 1 + m. Half of the seeds or a few
+more judge; A stands at the setting that the other seeds chose, B at its best over all, which
+favours B: so neither the choice of A's setting nor a lucky one of B's makes a claim. (To choose on
+all other seeds but one, and judge on that, by turns, would leave the judged values dependent: so
+made, claims were wrong in up to 27 % of simulated sweeps.) Intervals are Student's t on the paired
+differences of log steps, 95 % for all pairs of optimizers together (Bonferroni). All pairs, as the
+leader is chosen by the same seeds: multiple comparisons with the best (Hsu 1981) take a smaller
+critical value, but what they show is only that B is no better than the best of the others, ties
+included. Each pair has a variance of its own, as optimizers differ in theirs. What is claimed
+holds for new seeds on these training rows, if log differences lie about symmetrically; the
+simulation is in `tests/report/test_speed.py`.
+
+Where steps are known from evaluations only, the lower end takes the latest step that A may have
+needed and the earliest of B. Where B misses on a seed, its steps count as all that runs were
+allowed, so the ratio is at least what is said; A must arrive on every seed.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from lrlab.report.choice import plain
+from lrlab.report.methods import SPEED, trial_frame
+from lrlab.report.statistics import LEAST_SEEDS, LEVEL
+from lrlab.report.tables import minimizes
+
+LEAST, MOST = f"least_{SPEED}", f"most_{SPEED}"
+ROUNDED = 1 / 12  # variance of a step that is rounded up
+NEVER = 10.0  # in log steps: how much worse than all it may do a run that misses is, to choose by
+COLUMNS = ("optimizer", "loss", "l2", "lr", "trial", "value", "steps", "fewest", "most")
+COUNTS = ("reached", "seeds", "runs", "runs_reached", "trials")
+
+
+@dataclass(frozen=True)
+class SpeedClaim:
+    """One optimizer needs more steps than another, by more than the minimum effect.
+
+    Args:
+        better: Needs fewer.
+        worse: Needs more.
+        ratio: Steps of `worse` as a multiple of those of `better`, geometric mean over seeds.
+        low: Lower end of its interval, simultaneous with those of all pairs.
+        high: Upper end; inf where `worse` does not arrive on every seed.
+        level: Of the intervals together.
+        at_least: Whether `ratio` is a lower bound, as `worse` does not arrive on every seed.
+    """
+
+    better: str
+    worse: str
+    ratio: float
+    low: float
+    high: float
+    level: float
+    at_least: bool
+
+
+@dataclass(frozen=True)
+class Speed:
+    """Optimizers compared by the steps to a relative gap of 1e-3 on one objective.
+
+    Args:
+        loss: Of the objective.
+        objective: Its l2 and hyperparameters of the loss, by name.
+        leader: Who needs the fewest steps; None if nothing can be compared.
+        ties: Who is not shown to need more, fewest first.
+        claims: Who is, fewest first; empty unless `tested`.
+        tested: Whether there are seeds enough to claim anything; else it is a description.
+        seeds: Runs of each setting.
+        judging: How many of the seeds judged; the others chose.
+        refused: Why nothing is compared, or nothing claimed: a reason without its full stop.
+        table: One row an optimizer, fewest steps first: the setting that all seeds choose (lr, l2,
+            trial) with its objective as the sweep has it (value); steps (geometric mean over the
+            seeds, inf if it misses on one), fewest and most over the seeds; reached, of how many
+            seeds, and runs_reached, of how many runs of all its trials on this objective.
+        spaced: Whether steps are known from evaluations only.
+    """
+
+    loss: str
+    objective: dict[str, float] = field(default_factory=dict)
+    leader: str | None = None
+    ties: tuple[str, ...] = ()
+    claims: tuple[SpeedClaim, ...] = ()
+    tested: bool = False
+    seeds: int = 0
+    judging: int = 0
+    refused: str = ""
+    table: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=[*COLUMNS, *COUNTS]))
+    spaced: bool = False
+
+
+def compare_speed(
+    runs: pd.DataFrame,
+    converged: pd.DataFrame,
+    loss: str,
+    *,
+    objective: str,
+    direction: str,
+    minimum_effect: float = 0.01,
+) -> Speed:
+    """Compare optimizers by their steps, on the objective of the loss's best trial.
+
+    Args:
+        runs: The runs frame.
+        converged: What `convergence_frame` returns.
+        loss: Name of the loss that one would take.
+        objective: Name of the final metric by which the sweep chooses.
+        direction: `minimize` or `maximize`.
+        minimum_effect: Share by which more steps are more.
+    """
+    own, shared = same_objective(runs, loss, objective=objective, direction=direction)
+    if own.empty:
+        return Speed(loss, refused=_different(runs, loss))
+    if SPEED not in converged or converged.set_index("run_id")["gap"][own["run_id"]].isna().all():
+        return Speed(loss, shared, refused="the optimum is not known, so no gap to it is")
+    counted = _counted(own, converged)
+    if not np.isfinite(counted.stays).any():
+        return Speed(loss, shared, refused="no run comes to a gap of 1e-3 and stays")
+    order, seeds = counted.order(), counted.stays.shape[1]
+    names = [counted.methods[i] for i in order]
+    found = Speed(
+        loss,
+        shared,
+        leader=names[0],
+        ties=tuple(names[1:]),
+        seeds=seeds,
+        table=_table(own, counted, objective, direction),
+        spaced=LEAST in converged,
+    )
+    why = _untested(counted)
+    if why:
+        return replace(found, refused=why)
+    claims = slower(counted, minimum_effect)
+    behind = {claim.worse for claim in claims}
+    ties = tuple(name for name in names[1:] if name not in behind)
+    return replace(found, ties=ties, claims=claims, tested=True, judging=counted.judging)
+
+
+def same_objective(
+    runs: pd.DataFrame, loss: str, *, objective: str, direction: str
+) -> tuple[pd.DataFrame, dict[str, float]]:
+    """The runs of a loss that minimise what its best trial minimises, and that in numbers.
+
+    Returns:
+        Rows of `runs`, none if fewer than two optimizers have any, and l2 and hyperparameters.
+    """
+    own = runs[runs["loss"] == loss]
+    keys = [c for c in own.columns if c == "l2" or str(c).startswith(f"{loss}.")]
+    trials = trial_frame(own, objective=objective, direction=direction)["value"].dropna()
+    if trials.empty:
+        return own.iloc[:0], {}
+    best = trials.idxmin() if minimizes(direction) else trials.idxmax()
+    shared = own.loc[own["trial"] == best, keys].iloc[0]
+    same = (own[keys] == shared).all(axis=1) if keys else pd.Series(True, own.index)
+    if own.loc[same, "optimizer"].nunique() < 2:
+        return own.iloc[:0], {}
+    return own[same], {str(name): float(value) for name, value in shared.items()}
+
+
+def _different(runs: pd.DataFrame, loss: str) -> str:
+    own = runs[runs["loss"] == loss]
+    if own["optimizer"].nunique() < 2:
+        return f"only one optimizer was tried with {loss}"
+    varied = [c for c in own.columns if c == "l2" or str(c).startswith(f"{loss}.")]
+    varied = [c for c in varied if own[c].nunique() > 1]
+    if not varied:
+        return f"no trial with {loss} has a finite objective"
+    named = " and ".join(varied)
+    keys = " and ".join("train.l2" if c == "l2" else c for c in varied)
+    was = "was" if len(varied) == 1 else "were"
+    return (
+        f"{named} {was} searched, so runs minimise different objectives; "
+        f"fix {keys} to compare speed"
+    )
+
+
+@dataclass(frozen=True)
+class Counted:
+    """Steps of the T trials that have all R replicates.
+
+    Args:
+        trials: Their numbers, [T].
+        optimizers: Of each, T.
+        stays: Steps, [T, R]; inf where the run never arrives.
+        least: The fewest that they may be.
+        most: The most.
+        allowed: Steps that runs were allowed.
+    """
+
+    trials: np.ndarray
+    optimizers: list[str]
+    stays: np.ndarray
+    least: np.ndarray
+    most: np.ndarray
+    allowed: float
+
+    @property
+    def methods(self) -> list[str]:
+        """The k optimizers, sorted."""
+        return sorted(set(self.optimizers))
+
+    def log(self, steps: np.ndarray) -> np.ndarray:
+        """Log steps, those of a run that never arrives as all that it was allowed."""
+        return np.asarray(np.log(np.minimum(steps, self.allowed)))
+
+    def chosen(self, seeds: Sequence[int]) -> np.ndarray:
+        """The fewest steps on these seeds, of each method: index of its trial, [k]."""
+        never = NEVER * ~np.isfinite(self.stays)
+        log = (self.log(self.stays) + never)[:, seeds]
+        return plain(log, self.optimizers).trials
+
+    @property
+    def best(self) -> np.ndarray:
+        """The same on all seeds."""
+        return self.chosen(range(self.stays.shape[1]))
+
+    @property
+    def judging(self) -> int:
+        """How many seeds judge, the first ones; the others choose."""
+        return max(LEAST_SEEDS, (len(self.stays[0]) + 1) // 2)
+
+    def by_others(self) -> np.ndarray:
+        """What the seeds that do not judge choose, of each method: index of its trial, [k]."""
+        return self.chosen(range(self.judging, self.stays.shape[1]))
+
+    def order(self) -> list[int]:
+        """Methods that arrive on more seeds first, then those with fewer steps."""
+        stays = self.stays[self.best]
+        missed, mean = np.isinf(stays).sum(axis=1), self.log(stays).mean(axis=1)
+        return sorted(range(len(mean)), key=lambda i: (missed[i], mean[i]))
+
+
+def _counted(own: pd.DataFrame, converged: pd.DataFrame) -> Counted:
+    """Trials by replicates, of those trials that have all of them."""
+    columns = [SPEED, *(name for name in (LEAST, MOST) if name in converged)]
+    frame = own[["run_id", "trial", "replicate", "optimizer"]]
+    frame = frame.merge(converged[["run_id", *columns]], on="run_id")
+    for missing in {LEAST, MOST} - set(columns):
+        frame[missing] = frame[SPEED]
+    frame = frame.drop_duplicates(["trial", "replicate"], keep="last")
+    frame = frame.fillna(dict.fromkeys((SPEED, LEAST, MOST), np.inf))
+    wide = frame.pivot(index="trial", columns="replicate", values=[SPEED, LEAST, MOST]).dropna()
+    of = frame.drop_duplicates("trial").set_index("trial")["optimizer"]
+    stays, least, most = (wide[name].to_numpy(dtype=float) for name in (SPEED, LEAST, MOST))
+    names = [str(of[trial]) for trial in wide.index]
+    allowed = float(max(own["steps"].max(), 1)) if "steps" in own else _latest(most)
+    return Counted(wide.index.to_numpy(), names, stays, least, most, allowed)
+
+
+def _latest(steps: np.ndarray) -> float:
+    return float(np.max(steps, where=np.isfinite(steps), initial=1.0))
+
+
+def _untested(counted: Counted) -> str:
+    seeds = counted.stays.shape[1]
+    if len(counted.methods) < 2:
+        return "only one optimizer has all of its runs"
+    if seeds == 1:
+        return "each setting has one run"
+    if seeds <= LEAST_SEEDS:
+        return (
+            f"{seeds} seeds are too few, as {LEAST_SEEDS} must judge and others choose "
+            "(search.replicates: 10)"
+        )
+    if np.isinf(counted.stays[counted.by_others()[counted.order()[0]]]).any():
+        return "no optimizer comes to a gap of 1e-3 on every seed"
+    return ""
+
+
+def slower(counted: Counted, minimum_effect: float) -> tuple[SpeedClaim, ...]:
+    """The leader, where the seeds that do not judge chose it, against each of the others.
+
+    Args:
+        counted: Of two methods or more, with more than 6 seeds.
+        minimum_effect: Share by which more steps are more.
+    """
+    order, best, k = counted.order(), counted.best, len(counted.methods)
+    judging = counted.judging
+    critical = float(stats.t.isf((1 - LEVEL) / (k * (k - 1)), judging - 1))
+    on = slice(0, judging)
+
+    def of(which: np.ndarray, trial: int) -> np.ndarray:
+        return np.asarray(np.minimum(which[trial, on], counted.allowed))
+
+    leader, found = counted.by_others()[order[0]], []
+    for i in order[1:]:
+        other = best[i]
+        low = _mean_and_error(of(counted.least, other), of(counted.most, leader))
+        high = _mean_and_error(of(counted.most, other), of(counted.least, leader))
+        ratio, _ = _mean_and_error(of(counted.stays, other), of(counted.stays, leader))
+        lower = float(np.exp(low[0] - critical * low[1]))
+        missed = bool(np.isinf(counted.stays[other]).any())
+        upper = np.inf if missed else float(np.exp(high[0] + critical * high[1]))
+        if lower > 1 + minimum_effect:
+            names = counted.methods[order[0]], counted.methods[i]
+            found.append(SpeedClaim(*names, float(np.exp(ratio)), lower, upper, LEVEL, missed))
+    return tuple(found)
+
+
+def _mean_and_error(slow: np.ndarray, fast: np.ndarray) -> tuple[float, float]:
+    """Mean of the log ratio of steps, [R] each, and its standard error.
+
+    Where seeds agree the error is that of steps rounded up to whole ones.
+    """
+    difference = np.log(slow) - np.log(fast)
+    rounding = ROUNDED * float((1 / slow**2 + 1 / fast**2).mean())
+    error = math.sqrt(max(float(difference.var(ddof=1)), rounding) / len(difference))
+    return float(difference.mean()), error
+
+
+def _table(own: pd.DataFrame, counted: Counted, objective: str, direction: str) -> pd.DataFrame:
+    values = trial_frame(own, objective=objective, direction=direction)["value"]
+    settings = own.drop_duplicates("trial").set_index("trial")
+    order = counted.order()
+    best = counted.best[order]
+    trials, stays = counted.trials[best], counted.stays[best]
+    of, arrived = np.array(counted.optimizers), np.isfinite(counted.stays)
+    names = [counted.methods[i] for i in order]
+    return pd.DataFrame(
+        {
+            "optimizer": names,
+            "loss": own["loss"].iloc[0],
+            "l2": settings["l2"].reindex(trials).to_numpy() if "l2" in settings else 0.0,
+            "lr": settings["lr"].reindex(trials).to_numpy(),
+            "trial": trials,
+            "value": values.reindex(trials).to_numpy(),
+            "steps": np.exp(np.log(stays).mean(axis=1)),
+            "fewest": stays.min(axis=1),
+            "most": stays.max(axis=1),
+            "reached": np.isfinite(stays).sum(axis=1),
+            "seeds": stays.shape[1],
+            "runs": [int(arrived[of == name].size) for name in names],
+            "runs_reached": [int(arrived[of == name].sum()) for name in names],
+            "trials": [int((of == name).sum()) for name in names],
+        }
+    )
