@@ -112,8 +112,8 @@ def main() -> None:
             loop = run_steps_a_second("loop", problem, 3 if n < 10_000 else 1, loop_steps)
             fused = max(run_steps_a_second("fused", problem, runs, fused_steps) for _ in range(2))
             settings = TrainSpec(steps=fused_steps)
-            groups = programs(trial_batch(runs), n, settings)
-            large = is_large(n, settings)
+            groups = programs(trial_batch(runs), [n], settings)
+            large = is_large([n], settings)
             cores = os.cpu_count() or 1 if large else 1
             least = floor(n, d, len(groups[0])) / min(cores, len(groups))
             everywhere = fused if large else in_processes(problem, runs, fused_steps)

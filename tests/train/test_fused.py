@@ -275,16 +275,16 @@ def test_a_batch_is_divided_into_programs_by_the_spec_alone(
 ) -> None:
     how = TrainSpec(batch_size=batch_size)
     runs = some_runs(700)
-    divided = programs(runs, rows, how)
+    divided = programs(runs, [rows], how)
     assert sorted(run.trial for group in divided for run in group) == [*range(700)]
     assert max(len(group) for group in divided) == (16 if rows > 10**5 else 256)
-    assert divided == programs(runs, rows, how)
+    assert divided == programs(runs, [rows], how)
     if batch_size:  # runs of one program share their mini-batches
         assert all(len({run.seed for run in group}) == 1 for group in divided)
 
 
 def test_long_histories_make_small_programs() -> None:
-    assert max(len(g) for g in programs(some_runs(300), 200, TrainSpec(steps=1_000_000))) == 33
+    assert max(len(g) for g in programs(some_runs(300), [200], TrainSpec(steps=1_000_000))) == 33
 
 
 def test_programs_in_many_threads_give_the_bits_of_one(monkeypatch: pytest.MonkeyPatch) -> None:

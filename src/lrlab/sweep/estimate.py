@@ -18,13 +18,15 @@ PROBE_SECONDS = 1.0  # beyond which the short probe is enough
 def estimate_seconds(spec: SweepSpec, problem: Problem) -> float:
     """Seconds of training that a sweep needs here, from timed starts of its first runs.
 
-    The loop trains run by run, so it is timed on one; the fused engine on a program.
+    The loop trains run by run, so it is timed on one; the fused engine on a program, with folds
+    one of the first fold.
     """
     problem = problem.to(device_of(spec.train))
     first = next(search.batches(spec))
     asked = search.ask(search.new_study(spec), spec, first)
     runs = [run for i, each in enumerate(asked) for run in runs_of(spec, i, each.config)]
-    sample = runs[: 1 if spec.train.engine == "loop" else PROBE_RUNS]
+    together = [run for run in runs if problem.of(run.replicate) is problem.of(0)]
+    sample = together[: 1 if spec.train.engine == "loop" else PROBE_RUNS]
 
     def seconds_of(steps: int) -> float:
         settings = spec.train.model_copy(update={"steps": min(steps, spec.train.steps)})

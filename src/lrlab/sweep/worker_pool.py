@@ -9,7 +9,7 @@ from lrlab import search
 from lrlab.data import Problem
 from lrlab.spec import SweepSpec
 from lrlab.train import Processes, Workers, open_executor
-from lrlab.train.fused import is_large, most_programs
+from lrlab.train.fused import is_large, most_programs, rows_of_folds
 
 WORTH_A_PROCESS = 5  # seconds of work left for each worker process that is started
 LEAST_A_RUN = 0.0015  # seconds, before a sweep's first batch has told
@@ -53,7 +53,8 @@ class WorkerPool:
         if self.workers is not None or not self.count:
             return
         data, spec = self.data, self.spec
-        small = not is_large(len(data.y_train), spec.train) and data.x_train.is_cpu
+        n_rows = rows_of_folds(data)
+        small = not is_large(n_rows, spec.train) and data.x_train.is_cpu
         if not small or spec.train.engine != "fused":
             return
         a_trial = LEAST_A_RUN * spec.search.replicates
@@ -62,8 +63,6 @@ class WorkerPool:
         else:
             self._begun = time.monotonic()
         worth = a_trial * (spec.n_trials - batch.start) / WORTH_A_PROCESS
-        in_a_batch = most_programs(
-            spec.search.batch, spec.search.replicates, len(data.y_train), spec.train
-        )
+        in_a_batch = most_programs(spec.search.batch, spec.search.replicates, n_rows, spec.train)
         if worth > 1:
             self.workers = Processes(min(self.count, int(worth), in_a_batch), data, spec.train)

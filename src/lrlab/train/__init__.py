@@ -24,7 +24,8 @@ class Engine(Protocol):
     """Trains one trial batch and yields its runs in the parts in which they end.
 
     The loop yields run by run, the fused engine program by program. A part is recorded as a
-    whole; runs that are `recorded` already are left out.
+    whole; runs that are `recorded` already are left out. Replicate r of a trial trains on
+    `problem.of(r)`.
     """
 
     def __call__(

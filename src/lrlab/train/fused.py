@@ -18,7 +18,7 @@ from lrlab.data import Problem
 from lrlab.optimizers import OPTIMIZERS
 from lrlab.spec import TrainSpec
 from lrlab.train import loop
-from lrlab.train.margins import Margins
+from lrlab.train.margins import Folds
 from lrlab.train.program import Program
 from lrlab.train.trajectory import Trajectory
 from lrlab.train.workers import Workers
@@ -49,10 +49,11 @@ def train_batch(
             programs of which all are recorded are not run.
         workers: Where to run programs besides this process, once they are ready.
     """
+    n_rows = rows_of_folds(problem)
     fusible = [run for run in runs if OPTIMIZERS[run.config.optimizer].rule is not None]
     due = [
         group
-        for group in programs(fusible, len(problem.y_train), settings)
+        for group in programs(fusible, n_rows, settings)
         if any(run.key not in recorded for run in group)
     ]
     left = list(due)
@@ -60,10 +61,10 @@ def train_batch(
         for trajectories in workers.map(due):
             group = left.pop(0)
             if trajectories is None:
-                [trajectories] = _in_threads(Margins(problem), settings, [group])
+                [trajectories] = _in_threads(Folds(problem), settings, [group])
             yield _fresh(group, trajectories, recorded)
     if left:  # everything, or what workers that are gone have left
-        trained = _in_threads(Margins(problem), settings, left)
+        trained = _in_threads(Folds(problem), settings, left)
         for group, trajectories in zip(left, trained, strict=True):
             yield _fresh(group, trajectories, recorded)
     rest = [run for run in runs if OPTIMIZERS[run.config.optimizer].rule is None]
@@ -80,13 +81,13 @@ def _fresh(
 
 
 def _in_threads(
-    data: Margins, settings: TrainSpec, groups: Sequence[Sequence[Run]]
+    data: Folds, settings: TrainSpec, groups: Sequence[Sequence[Run]]
 ) -> Iterator[list[Trajectory]]:
     cancelled = threading.Event()
 
     def run(group: Sequence[Run]) -> list[Trajectory]:
         with loop.one_thread():  # holds for the thread that it is called in
-            return Program(data, group, settings).run(cancelled.is_set)
+            return Program(data.of(group[0]), group, settings).run(cancelled.is_set)
 
     count = os.cpu_count() if is_large(data.n_rows, settings) else 1
     with ThreadPoolExecutor(count, thread_name_prefix="lrlab-train") as pool:
@@ -97,37 +98,48 @@ def _in_threads(
             pool.shutdown(cancel_futures=True)
 
 
-def is_large(n_rows: int, settings: TrainSpec) -> bool:
+def rows_of_folds(problem: Problem) -> list[int]:
+    """Training rows of each fold; one number without folds."""
+    return [len(fold.y_train) for fold in problem.folds or (problem,)]
+
+
+def is_large(n_rows: Sequence[int], settings: TrainSpec) -> bool:
     """Whether a program's operations are large enough for threads to work side by side.
 
     Threads that do little but dispatch small operations only get in each other's way.
     """
-    return loop.batch_rows(n_rows, settings) * MOST_RUNS > ROWS_TIMES_RUNS
+    return loop.batch_rows(max(n_rows), settings) * MOST_RUNS > ROWS_TIMES_RUNS
 
 
-def programs(runs: Sequence[Run], n_rows: int, settings: TrainSpec) -> list[list[Run]]:
-    """Divide a trial batch: like runs together, with mini-batches those of one seed only.
+def programs(runs: Sequence[Run], n_rows: Sequence[int], settings: TrainSpec) -> list[list[Run]]:
+    """Divide a trial batch: like runs together, of one fold, with mini-batches of one seed only.
 
-    With mini-batches, runs of one seed see the same batches.
+    With mini-batches, runs of one seed see the same batches; each replicate has a seed of its own.
+
+    Args:
+        runs: The trial batch.
+        n_rows: Training rows of each fold; one number without folds.
+        settings: Steps, batch size and so on.
     """
-    minibatch = loop.batch_rows(n_rows, settings) < n_rows
-    size = _most_runs(n_rows, settings)
-    by_seed: dict[int, list[Run]] = defaultdict(list)
+    together: dict[tuple[int, int], list[Run]] = defaultdict(list)
     for run in sorted(runs, key=lambda run: (run.config.loss, run.config.optimizer)):
-        by_seed[run.seed if minibatch else 0].append(run)
-    return [
-        group[start : start + size]
-        for group in by_seed.values()
-        for start in range(0, len(group), size)
-    ]
+        fold = run.replicate % len(n_rows)
+        minibatch = loop.batch_rows(n_rows[fold], settings) < n_rows[fold]
+        together[fold, run.seed if minibatch else 0].append(run)
+    found = []
+    for (fold, _), group in together.items():
+        size = _most_runs(n_rows[fold], settings)
+        found += [group[start : start + size] for start in range(0, len(group), size)]
+    return found
 
 
-def most_programs(trials: int, replicates: int, n_rows: int, settings: TrainSpec) -> int:
+def most_programs(trials: int, replicates: int, n_rows: Sequence[int], settings: TrainSpec) -> int:
     """Into how many programs a trial batch of so many trials is divided at most."""
-    size = _most_runs(n_rows, settings)
-    if loop.batch_rows(n_rows, settings) < n_rows:  # each replicate has a seed of its own
-        return replicates * math.ceil(trials / size)
-    return math.ceil(trials * replicates / size)
+    rows = max(n_rows)
+    size, apart = _most_runs(rows, settings), len(n_rows)
+    if loop.batch_rows(rows, settings) < rows:  # each replicate has a seed of its own
+        apart = replicates
+    return apart * math.ceil(trials * replicates // apart / size)
 
 
 def _most_runs(n_rows: int, settings: TrainSpec) -> int:

@@ -135,7 +135,7 @@ def train_batch(
         if run.key in recorded:
             continue
         with one_thread():
-            trajectory = train(problem, run.config, settings, run.seed)
+            trajectory = train(problem.of(run.replicate), run.config, settings, run.seed)
         yield [(run, trajectory)]
 
 

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from lrlab.data import Problem
+from lrlab.trial import Run
 
 COPIED = 2**24  # numbers of training data up to which all margins are kept as a copy
 FEW = 10  # columns, bias included, up to which products are faster with x column by column
@@ -26,19 +27,43 @@ class Tile:
     y: Tensor
 
 
-class Margins:
-    """The training rows of a problem as margins, in tiles.
+class Folds:
+    """The margins of every fold; without folds, of the problem itself.
 
-    Small data are held as a signed copy; of large data every tile is formed when it is asked for.
+    Small data are held as a signed copy, large data are not: together they may be a few copies.
     """
 
     def __init__(self, problem: Problem) -> None:
+        folds = problem.folds or (problem,)
+        copied = sum(fold.x_train.numel() for fold in folds) <= COPIED
+        self._each = [Margins(fold, copied=copied) for fold in folds]
+
+    @property
+    def n_rows(self) -> list[int]:
+        """Training rows of each fold."""
+        return [each.n_rows for each in self._each]
+
+    def of(self, run: Run) -> Margins:
+        """Those that a run trains on."""
+        return self._each[run.replicate % len(self._each)]
+
+
+class Margins:
+    """The training rows of a problem as margins, in tiles.
+
+    Args:
+        problem: Whose.
+        copied: Whether they are held as a signed copy; else every tile is formed when it is asked
+            for, to the same bits.
+    """
+
+    def __init__(self, problem: Problem, *, copied: bool = True) -> None:
         self.problem = problem
         self.n_rows = len(problem.y_train)
         self._by_column = problem.n_features + 1 <= FEW
         self._copy: Tile | None = None
         self._whole: dict[int, list[Tile]] = {}
-        if problem.x_train.numel() <= COPIED:
+        if copied:
             self._copy = self._formed(slice(None))
 
     def tiles(self, rows: Tensor | None, size: int) -> Iterable[Tile]:

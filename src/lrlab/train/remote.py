@@ -16,13 +16,13 @@ from importlib import metadata
 from lrlab.spec import TrainSpec
 from lrlab.train import loop
 from lrlab.train.artifacts import with_files
-from lrlab.train.margins import Margins
+from lrlab.train.margins import Folds
 from lrlab.train.program import Program
 
 COMPARED = ("lrlab", "torch")  # the packages that the numbers depend on
 
 _preparing = threading.Lock()
-_prepared: dict[int, tuple[Margins, TrainSpec]] = {}  # by identity of the bytes they came as
+_prepared: dict[int, tuple[Folds, TrainSpec]] = {}  # by identity of the bytes they came as
 
 
 def versions() -> dict[str, str]:
@@ -52,23 +52,24 @@ def train_program(
     here = versions()
     if here != expected:
         return here
-    margins, settings = _prepare(data)
+    folds, settings = _prepare(data)
+    program = pickle.loads(runs)
     with loop.one_thread():
         try:
-            ended = Program(margins, pickle.loads(runs), settings).run(_unwanted())
+            ended = Program(folds.of(program[0]), program, settings).run(_unwanted())
         except CancelledError:
             return b""
     return pickle.dumps(with_files(ended), protocol=5)
 
 
-def _prepare(data: array[int]) -> tuple[Margins, TrainSpec]:
+def _prepare(data: array[int]) -> tuple[Folds, TrainSpec]:
     """The data as a program needs them: once a process, and for as long as Dask keeps them."""
     from lrlab.train import device_of
 
     with _preparing:
         if id(data) not in _prepared:
             problem, settings = pickle.loads(data)
-            _prepared[id(data)] = Margins(problem.to(device_of(settings))), settings
+            _prepared[id(data)] = Folds(problem.to(device_of(settings))), settings
             weakref.finalize(data, _prepared.pop, id(data))
         return _prepared[id(data)]
 

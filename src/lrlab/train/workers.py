@@ -24,12 +24,12 @@ import torch
 from lrlab.data import Problem
 from lrlab.spec import TrainSpec
 from lrlab.train.artifacts import with_files
-from lrlab.train.margins import Margins
+from lrlab.train.margins import Folds
 from lrlab.train.program import Program
 from lrlab.train.trajectory import Trajectory
 from lrlab.trial import Run
 
-_held: tuple[Margins, TrainSpec] | None = None  # in a worker: what it trains on
+_held: tuple[Folds, TrainSpec] | None = None  # in a worker: what it trains on
 
 
 class Workers(Protocol):
@@ -114,7 +114,7 @@ def _begin(problem: Problem, settings: TrainSpec) -> None:
     if parent is not None:
         threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     torch.set_num_threads(1)
-    _held = Margins(problem), settings
+    _held = Folds(problem), settings
 
 
 def _end_with(parent: object) -> None:
@@ -125,4 +125,4 @@ def _end_with(parent: object) -> None:
 def _run(runs: list[Run]) -> list[Trajectory]:
     assert _held is not None
     data, settings = _held
-    return with_files(Program(data, runs, settings).run())
+    return with_files(Program(data.of(runs[0]), runs, settings).run())
