@@ -137,12 +137,20 @@ def test_a_dry_run_shows_what_became_of_a_table(tmp_path: Path, monkeypatch, cli
     data = {"source": "csv", "path": "t.csv", "target": "churn", "positive": "yes"}
     (tmp_path / "tiny.yaml").write_text(yaml.safe_dump(tiny(data=data)))
     done = cli("sweep", "tiny.yaml", "--dry-run")
-    assert "Data: t.csv: 60 rows x 5 columns, 20 held out, class 1 is yes\n" in done.out
+    assert "Data: t.csv: 80 rows x 5 columns (5 folds), class 1 is yes\n" in done.out
+    assert "every row is validated by a model that did not train on it\n" in done.out
+    assert "8 trials x 5 replicates = 40 runs" in done.out
+    assert "auto" not in done.out
     assert "75.0 % of the rows are of class 1\n" in done.out
     assert "columns: age, visits, plan_a, plan_b, plan_c\n" in done.out
     told = json.loads(cli("sweep", "tiny.yaml", "--dry-run", "--json").out)["data"]
     assert told["columns"] == ["age", "visits", "plan_a", "plan_b", "plan_c"]
-    assert (told["rows"], told["classes"]) == (60, ["no", "yes"])
+    assert (told["rows"], told["held_out_rows"], told["classes"]) == (64, 16, ["no", "yes"])
+    three = ("--set", "data.val_fraction=0.2")
+    told = cli("sweep", "tiny.yaml", "--dry-run", *three).out
+    assert "80 rows x 5 columns (48 training, 16 validation, 16 test)" in told
+    judged = "settings are chosen by 16 validation rows; 16 test rows judge it and choose nothing"
+    assert f"{judged}\n" in told
 
 
 def test_names_from_a_table_cannot_control_the_terminal(tmp_path: Path, monkeypatch, cli) -> None:

@@ -127,7 +127,7 @@ def test_the_names_and_the_description_say_what_it_is() -> None:
     assert problem.classes == ("0", "1")
     assert problem.n_features == 3
     assert problem.description == (
-        "blobs: 200 rows x 3 columns, 1,000 held out, 25% of labels flipped"
+        "blobs: 200 rows x 3 columns, 1,000 validation, 10,000 test, 25% of labels flipped"
     )
 
 

@@ -148,7 +148,7 @@ def test_a_category_met_only_in_held_out_rows_is_all_zeros(tmp_path: Path) -> No
 def test_both_parts_have_the_same_share_of_class_1(tmp_path: Path, fraction: float) -> None:
     frame = table(400)
     frame["ill"] = ["yes" if i % 8 == 0 else "no" for i in range(400)]
-    problem = load(write(tmp_path, frame), val_fraction=fraction)
+    problem = load(write(tmp_path, frame), val_fraction=fraction, test_fraction=0)
     assert len(problem.y_val) == 400 * fraction
     assert problem.y_val.mean().item() == pytest.approx(1 / 8, abs=1 / len(problem.y_val))
     assert problem.y_train.mean().item() == pytest.approx(1 / 8, abs=1 / len(problem.y_train))
@@ -308,11 +308,12 @@ def test_missing_values_can_be_imputed_from_the_training_rows(tmp_path: Path, su
 
 def test_a_category_missing_in_every_training_row_is_a_constant_column(tmp_path: Path) -> None:
     frame = distinct(table())
-    _, val = rows_of(frame, load(write(tmp_path, frame)), "age")
+    parts = {"val_fraction": 0.25, "test_fraction": 0}
+    _, val = rows_of(frame, load(write(tmp_path, frame), **parts), "age")
     frame["ward"] = [str(i) if i in val[:2] else None for i in range(N)]
     path = write(tmp_path, frame)
-    assert "is constant on the training rows" in refusal(path, missing="impute")
-    problem = load(path, missing="impute", constant="drop")
+    assert "is constant on the training rows" in refusal(path, missing="impute", **parts)
+    problem = load(path, missing="impute", constant="drop", **parts)
     assert problem.feature_names == ("age", "dose")
 
 
@@ -530,7 +531,7 @@ def test_a_split_that_leaves_a_part_without_a_class_is_refused_with_the_counts(
     tmp_path: Path, yes: int, no: int, fraction: float, remedy: str
 ) -> None:
     frame = table(yes + no).assign(ill=["yes"] * yes + ["no"] * no)
-    message = refusal(write(tmp_path, frame), val_fraction=fraction)
+    message = refusal(write(tmp_path, frame), val_fraction=fraction, test_fraction=0)
     assert message.startswith(
         f"{yes + no} rows ({no} of class no, {yes} of class yes) cannot be split with "
         f"data.val_fraction = {fraction:g}: "
@@ -630,11 +631,20 @@ def check_problem(problem: Problem) -> None:
     assert problem.digest()
 
 
+IN_ORDER = st.fixed_dictionaries(
+    {
+        "missing": st.sampled_from(["impute", "drop"]),
+        "constant": st.just("drop"),
+        "split": st.fixed_dictionaries({"by": st.sampled_from(["a", "c"])}),
+        "folds": st.integers(2, 3),
+    }
+)
 HOW = st.fixed_dictionaries(
     {
         "missing": st.sampled_from(["impute", "drop", "error"]),
         "constant": st.sampled_from(["drop", "error"]),
         "val_fraction": st.just(0.25) | st.floats(0.01, 0.99),
+        "test_fraction": st.just(0),
     }
 ) | st.fixed_dictionaries(
     {},
@@ -642,6 +652,8 @@ HOW = st.fixed_dictionaries(
         "missing": st.sampled_from(["drop", "impute"]),
         "constant": st.just("drop"),
         "positive": st.sampled_from([0, 1, "a", True]),
+        "folds": st.integers(2, 6),
+        "groups": st.sampled_from(["a", "b", "é"]),
         "numeric": st.lists(st.sampled_from(["a", "b"]), max_size=2),
         "categorical": st.lists(st.sampled_from(["a", "c"]), max_size=2),
         "drop": st.lists(st.sampled_from(["a", "é"]), max_size=1),
@@ -656,7 +668,7 @@ QUICK = settings(
 
 
 @QUICK
-@given(frame=tables(), how=HOW)
+@given(frame=tables(), how=HOW | IN_ORDER)
 def test_any_csv_table_gives_a_problem_or_a_user_error(
     tmp_path: Path, frame: pd.DataFrame, how: dict[str, Any]
 ) -> None:
@@ -667,7 +679,7 @@ def test_any_csv_table_gives_a_problem_or_a_user_error(
 
 
 @QUICK
-@given(frame=tables(), how=HOW)
+@given(frame=tables(), how=HOW | IN_ORDER)
 def test_any_parquet_table_gives_a_problem_or_a_user_error(
     tmp_path: Path, frame: pd.DataFrame, how: dict[str, Any]
 ) -> None:

@@ -58,6 +58,7 @@ def logged(tmp_path_factory: pytest.TempPathFactory, empty_store: Path) -> Itera
     table = make_table()
     table.to_csv(folder / "t.csv", index=False)
     data = {"source": "csv", "path": str(folder / "t.csv"), "target": "label", "missing": "impute"}
+    data |= {"val_fraction": 0.25, "test_fraction": 0}
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         spec = make_spec(
@@ -110,7 +111,7 @@ def test_its_page_says_what_it_is(logged: Logged) -> None:
     assert best is not None
     note = page.tags["mlflow.note.content"]
     assert "best run of the sweep filled" in note
-    assert "t.csv: 67 rows x 5 columns, 23 held out" in note
+    assert "t.csv: 90 rows x 5 columns (67 training, 23 validation)" in note
     assert "probability_1" in note
     measured = {metric.key: metric for metric in page.metrics or []}
     assert measured["best_val_log_loss"].value == best.latest["val_log_loss"]

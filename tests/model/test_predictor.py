@@ -14,9 +14,9 @@ import pandas as pd
 import pytest
 from scipy.special import expit
 from sklearn.metrics import accuracy_score, brier_score_loss, roc_auc_score
+from sklearn.model_selection import train_test_split
 
 from lrlab.data import Problem, load_problem
-from lrlab.data.splits import stratified
 from lrlab.model import predictor
 from lrlab.model.numbers import model_numbers
 from lrlab.spec import SweepSpec, make_spec
@@ -291,7 +291,8 @@ def test_the_model_on_the_raw_held_out_rows_gives_the_recorded_metrics(
     path = tmp_path / f"t.{case.suffix}"
     write = case.frame.to_parquet if case.suffix == "parquet" else case.frame.to_csv
     write(path, index=False)
-    spec = spec_of(path, **{key: v for key, v in case.data.items() if v is not None})
+    given = {key: value for key, value in case.data.items() if value is not None}
+    spec = spec_of(path, val_fraction=0.25, test_fraction=0, **given)
     problem = load_problem(spec)
     settings = spec.train.model_copy(update={"steps": 25})
     run = train(problem, TrialConfig.of("momentum", "bce_logits", case.lr, 0.0), settings, seed=1)
@@ -300,7 +301,7 @@ def test_the_model_on_the_raw_held_out_rows_gives_the_recorded_metrics(
     raw = pd.read_parquet(path) if case.suffix == "parquet" else pd.read_csv(path)
     raw = raw.dropna() if case.data.get("missing") == "drop" else raw
     y = (raw["y"].astype(str) == str(numbers["classes"][1])).to_numpy(int)
-    _, held_out = stratified(y.astype(float), spec.data.val_fraction, spec.data_seed, "t")
+    _, held_out = train_test_split(np.arange(len(y)), test_size=0.25, random_state=1, stratify=y)
     found, y = predictor.predict(numbers, raw.iloc[held_out]), y[held_out]
     of_class = found[[f"probability_{label}" for label in numbers["classes"]]].to_numpy()
     said = (found["prediction"] == numbers["classes"][1]).to_numpy(int)

@@ -392,6 +392,9 @@ def test_a_sweep_that_cannot_work_fails_with_its_reason(
     store = as_user("alice")
     (workdir / "bad.csv").write_text("x,label\n1,0\n2,1\n3,2\n")
     data = {"source": "csv", "path": "bad.csv", "target": "label"}
+    code, said = submitted("alice", tiny(name="hopeless", data=data))
+    assert (code, "label" in said) == (2, True)  # where the division is open, the table is read
+    data |= {"val_fraction": 0.25, "test_fraction": 0}
     code, run_id = submitted("alice", tiny(name="hopeless", data=data))
     assert code == 0, run_id
     deadline = time.monotonic() + PATIENCE

@@ -9,16 +9,21 @@ from typing import Any
 import pytest
 
 from lrlab import UserError, make_spec
-from lrlab.spec import SweepSpec, TrainSpec
+from lrlab.data import load_divided
+from lrlab.spec import SweepSpec, TrainSpec, dump_spec, parse_dumped_spec
 from lrlab.spec import digest as digests
 from lrlab.spec.digest import digest_by_path, settings_digest, table_digest
 
 TABLE = {"source": "csv", "path": "a.csv", "target": "y"}
+# It had no test rows, and held out a quarter of a table where the spec did not say how much.
+OLD_BLOBS: dict[str, Any] = {"data": {"source": "blobs", "test_sizes": [0, 0]}}
+OLD_SPLIT = {"val_fraction": 0.25, "test_fraction": 0}
 # As lrlab 0.1.0 made them: no release may change these, or users' sweeps are not found any more.
 RECORDED: dict[str, tuple[dict[str, Any], str]] = {
-    "minimal": ({}, "31a3f23246694c5d6b47d3c6699939e7fbabfc324faf94333b5e0a85f2d286b5"),
+    "minimal": (OLD_BLOBS, "31a3f23246694c5d6b47d3c6699939e7fbabfc324faf94333b5e0a85f2d286b5"),
     "full space": (
-        {
+        OLD_BLOBS
+        | {
             "search": {
                 "trials": 7,
                 "sampler": "random",
@@ -44,28 +49,29 @@ RECORDED: dict[str, tuple[dict[str, Any], str]] = {
                 "positive": "yes",
                 "numeric": ["a"],
                 "drop": ["b"],
+                **OLD_SPLIT,
             }
         },
         "57781b6fb78f369b15baf296e07ac77e3ab47e7722037985b7b34576a51bbdb6",
     ),
     "class true": (
-        {"data": {"source": "csv", "path": "a.csv", "target": "y", "positive": True}},
+        {"data": {"source": "csv", "path": "a.csv", "target": "y", "positive": True, **OLD_SPLIT}},
         "dac913f194e88d644a96c72b07f9b41ec8a3f95b9a024ae3fdf037b43d5e8957",
     ),
     "parquet": (
-        {"data": {"source": "parquet", "path": "/d/é.parquet", "target": "ž"}},
+        {"data": {"source": "parquet", "path": "/d/é.parquet", "target": "ž", **OLD_SPLIT}},
         "4b88d8f043e87cf62ae602ec1eaf8a4080443df82b4723cf4d1e63b589758b49",
     ),
     "sklearn": (
-        {"data": {"source": "sklearn", "dataset": "wine", "positive": "class_1"}},
+        {"data": {"source": "sklearn", "dataset": "wine", "positive": "class_1", **OLD_SPLIT}},
         "ea714b29be2a74ef6246b40125cdbe69dbf2ce5ab47dfe9d98348cb8e75d84bb",
     ),
     "batch size": (
-        {"train": {"batch_size": 5}},
+        OLD_BLOBS | {"train": {"batch_size": 5}},
         "1f84d1f9776553f89f70750a459d07d45d6f208c1f42482bd7f9cb5dcf64c501",
     ),
     "separator": (
-        {"data": {"source": "csv", "path": "a.csv", "target": "y", "separator": ";"}},
+        {"data": {"source": "csv", "path": "a.csv", "target": "y", "separator": ";", **OLD_SPLIT}},
         "1c184ad4cb5f37a8ff5450e4a622894d298efe3d00dd99025a0c55bc1c34acf0",
     ),
 }
@@ -79,7 +85,7 @@ def test_digests_are_those_that_an_earlier_release_recorded(
 
 
 def test_without_a_table_the_digest_is_still_that_of_the_first_release() -> None:
-    spec = make_spec({"name": "t"})
+    spec = make_spec({"name": "t", **OLD_BLOBS})
     assert spec.digest() == settings_digest(spec) == digest_by_path(spec)
 
 
@@ -131,3 +137,39 @@ def test_every_section_of_a_spec_has_its_first_keys_named() -> None:
     sections = {"sweep", "range", "blobs", "csv", "parquet", "sklearn"}
     sections |= {name for name in ("train", "search") if name in type(spec).model_fields}
     assert sections == set(digests.FIRST_KEYS)
+
+
+def test_what_an_earlier_release_recorded_has_no_test_rows() -> None:
+    """It said nothing of them; later releases record them always."""
+    old = "name: t\ndata: {source: csv, path: a.csv, target: y, val_fraction: 0.25}\n"
+    assert parse_dumped_spec(old) == make_spec({"name": "t", "data": TABLE | OLD_SPLIT})
+    blobs = parse_dumped_spec("name: t\ndata: {source: blobs, sizes: [9, 9]}\n")
+    assert blobs == make_spec({"name": "t", "data": {"sizes": [9, 9], "test_sizes": [0, 0]}})
+
+
+def test_a_spec_that_leaves_the_division_open_keeps_its_digest_when_it_is_filled_in() -> None:
+    spec = make_spec({"name": "t", "data": {"source": "sklearn", "dataset": "breast_cancer"}})
+    divided, _ = load_divided(spec)
+    assert (spec.is_divided, divided.is_divided) == (False, True)
+    assert (divided.data.folds, divided.search.replicates) == (5, 5)
+    assert divided.digest() == spec.digest()
+    assert parse_dumped_spec(dump_spec(divided)) == divided
+    data = {"source": "sklearn", "dataset": "breast_cancer", "folds": 5}
+    assert make_spec({"name": "t", "data": data}).digest() != spec.digest()
+
+
+def test_test_rows_in_a_file_of_their_own_are_part_of_the_digest_by_their_bytes(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "a.csv").write_text("x,y\n1,0\n")
+
+    def of(content: str, name: str) -> SweepSpec:
+        (tmp_path / name).write_text(content)
+        paths = {"path": str(tmp_path / "a.csv"), "test": str(tmp_path / name)}
+        return make_spec({"name": "t", "data": TABLE | paths})
+
+    one, moved, other = of("x,y\n", "b.csv"), of("x,y\n", "c.csv"), of("x,y\n2,1\n", "d.csv")
+    assert one.digest() == moved.digest() != other.digest()
+    assert settings_digest(one) == settings_digest(other)
+    without = one.model_copy(update={"data": one.data.model_copy(update={"test": None})})
+    assert without.digest() != one.digest()

@@ -435,7 +435,7 @@ ERRORS = {
     "too much data": (
         "name: t\ndata: {sizes: [10000000, 1], features: 1000}\n",
         "spec.yaml:2: data",
-        "10,001,001 rows of 1,000 features are too much data",
+        "10,011,001 rows of 1,000 features are too much data",
     ),
     "key twice": (
         "name: t\nseed: 1\nname: u\n",
@@ -711,6 +711,11 @@ TABLE = {
     "decimal": ",",
     "thousands": "'",
     "val_fraction": 0.5,
+    "test_fraction": 0.1,
+    "folds": 3,
+    "groups": "g",
+    "split": {"by": "d"},
+    "test": "b.csv",
     "seed": 3,
 }
 CSV = {**TABLE, "separator": ";", "encoding": "latin-1", "skiprows": 2}
@@ -740,6 +745,7 @@ CHANGES: dict[str, dict[str, Any]] = {
         "data.noise": 0.1,
         "data.condition": 100,
         "data.val_sizes": [3, 4],
+        "data.test_sizes": [3, 4],
         "data.seed": 3,
     },
     "csv": {f"data.{key}": value for key, value in CSV.items()},
@@ -749,10 +755,12 @@ CHANGES: dict[str, dict[str, Any]] = {
         "data.positive": "virginica",
         "data.constant": "error",
         "data.val_fraction": 0.5,
+        "data.test_fraction": 0.5,
+        "data.folds": 3,
         "data.seed": 3,
     },
 }
-NOT_NUMBERS = {"description": "d", "search.trials": 17}
+NOT_NUMBERS = {"description": "d", "search.trials": 17, "auto": ["data.folds"]}
 
 
 def changed(base: str, key: str, value: Any) -> SweepSpec:
@@ -777,7 +785,7 @@ def test_the_digest_changes_with_whatever_decides_the_numbers(
 
 
 @pytest.mark.parametrize("key", NOT_NUMBERS)
-def test_the_digest_ignores_trials_and_description(key: str) -> None:
+def test_the_digest_ignores_trials_description_and_what_is_left_open(key: str) -> None:
     spec = changed("blobs", key, NOT_NUMBERS[key])
     assert spec != make_spec(BASES["blobs"])
     assert spec.digest() == make_spec(BASES["blobs"]).digest()
@@ -883,6 +891,12 @@ DATA = st.fixed_dictionaries(
         "na_values": often(st.lists(SCALARS, max_size=3)),
         "keep_default_na": often(st.booleans()),
         "val_fraction": NUMBERS,
+        "test_fraction": NUMBERS,
+        "folds": often(st.integers(0, 9)),
+        "groups": often(st.text()),
+        "split": often(st.fixed_dictionaries({"by": often(st.text())})),
+        "test": often(st.text(min_size=1)),
+        "test_sizes": st.lists(COUNTS, min_size=2, max_size=2),
         "seed": COUNTS,
     },
 )

@@ -60,7 +60,7 @@ def test_missing_values_are_counted_and_imputed_and_rows_without_a_target_left_o
     assert "# missing values: age 3;" in text
     assert data["missing_target"] == "drop"
     assert "# 2 rows have no target" in text
-    assert len(problem.y_train) + len(problem.y_val) == N - 2
+    assert len(problem.y_train) + len(problem.y_val) == problem.shares_from == N - 2
 
 
 @pytest.mark.parametrize(
@@ -183,3 +183,34 @@ def test_signs_within_numbers_kept_as_text_are_found_in_parquet_too(
     data = yaml.safe_load(file.read_text())["data"]
     assert {key: data.get(key) for key in keys} == keys
     assert load_problem(load_spec(str(file))).feature_names == ("age", "dose", "income")
+
+
+def test_the_division_of_the_rows_is_written_out_as_it_would_be_without_a_word(
+    tmp_path: Path,
+) -> None:
+    small, text, problem = begun(tmp_path, table())
+    assert small["folds"] == len(problem.folds) == 5
+    assert "folds: 5               # 60 rows are few: each is validated by a model" in text
+    assert yaml.safe_load(text)["search"]["replicates"] == 5
+    large = pd.concat([table()] * 40, ignore_index=True)
+    data, text, problem = begun(tmp_path, large)
+    assert (data["val_fraction"], data["test_fraction"]) == (0.2, 0.2)
+    assert "# of the rows: 480 judge the choice" in text
+    assert yaml.safe_load(text)["search"]["replicates"] == 1
+    assert len(problem.y_test) == 480
+
+
+def test_columns_by_which_rows_may_have_to_be_divided_are_named(tmp_path: Path) -> None:
+    when = pd.date_range("2026-01-01", periods=N).astype(str)
+    frame = table(patient_id=np.arange(N) // 4, visit_date=when, no_id=np.arange(N))
+    _, text, _ = begun(tmp_path, frame)
+    assert "  # groups: patient_id" in text
+    assert "# 15 different ones: rows of one stay together" in text
+    assert "  # split: {by: visit_date}" in text
+    assert text.count("# groups") == text.count("# split") == 1
+    for key in ("groups", "split"):
+        (tmp_path / "spec.yaml").write_text(text.replace(f"# {key}:", f"{key}:"))
+        problem = load_problem(load_spec(str(tmp_path / "spec.yaml")))
+        assert len(problem.folds) == 5
+        left_out = {column.name for column in problem.reading if column.read_as == "left out"}
+        assert ("patient_id" if key == "groups" else "visit_date") in left_out

@@ -11,7 +11,9 @@ from lrlab.cli.common import (
 )
 
 if TYPE_CHECKING:
-    from lrlab.data import TableReading
+    from collections.abc import Iterator
+
+    from lrlab.data import Problem, TableReading
     from lrlab.spec import SweepSpec
 
 MOST_COLUMNS = 8  # that a plan names
@@ -20,7 +22,7 @@ MOST_READ = 20  # columns of the file of which a plan says how they were read
 
 def show_plan(spec: SweepSpec, documents: list[dict[str, Any]] | None) -> None:
     """Print the resolved spec, the data, the search space and the cost; or add to `documents`."""
-    from lrlab.data import TableReading, baseline_of, load_problem
+    from lrlab.data import TableReading, baseline_of, load_divided, why_other_folds
     from lrlab.report.base_rate import base_rate
     from lrlab.report.words import plural
     from lrlab.search import batches, cautions
@@ -29,7 +31,8 @@ def show_plan(spec: SweepSpec, documents: list[dict[str, Any]] | None) -> None:
     from lrlab.sweep import estimate_seconds
     from lrlab.wording import some
 
-    problem = load_problem(spec)
+    given = spec
+    spec, problem = load_divided(given)
     reading = TableReading.of(problem)
     seconds = estimate_seconds(spec, problem)
     if documents is not None:
@@ -39,6 +42,8 @@ def show_plan(spec: SweepSpec, documents: list[dict[str, Any]] | None) -> None:
                 "data": {
                     "rows": len(problem.y_train),
                     "held_out_rows": len(problem.y_val),
+                    "test_rows": len(problem.y_test),
+                    "folds": len(problem.folds) or None,
                     "columns": problem.feature_names,
                     "classes": problem.classes,
                     "read": reading.records(),
@@ -53,8 +58,10 @@ def show_plan(spec: SweepSpec, documents: list[dict[str, Any]] | None) -> None:
             }
         )
         return
-    click.echo(dump_spec(spec).rstrip() + "\n")
+    click.echo(dump_spec(spec.model_copy(update={"auto": None})).rstrip() + "\n")
     click.echo(f"Data: {problem.description}")
+    for sentence in division_text(spec, problem, why_other_folds(given, spec)):
+        click.echo(f"      {sentence}")
     click.echo(f"      {100 * problem.share_of_class_1:.1f} % of the rows are of class 1")
     if sentence := base_rate(baseline_of(problem), spec.objective):
         click.echo(f"      {sentence}")
@@ -79,6 +86,22 @@ def show_plan(spec: SweepSpec, documents: list[dict[str, Any]] | None) -> None:
         f"{about} of training (its first runs timed on this machine), plus the "
         "writing to the store. Nothing was recorded."
     )
+
+
+def division_text(spec: SweepSpec, problem: Problem, why: str) -> Iterator[str]:
+    """What the division of the rows is good for, in sentences."""
+    n_test = len(problem.y_test)
+    judged = f"{n_test:,} test rows judge it and choose nothing" if n_test else ""
+    if problem.folds:
+        in_time = getattr(spec.data, "split", None) is not None
+        rows = "each fold is" if in_time else "every row is"
+        by = "models of earlier rows only" if in_time else "a model that did not train on it"
+        yield f"{rows} validated by {by}" + (f"; {judged}" if judged else "")
+        if why:
+            yield why
+    else:
+        chosen = f"settings are chosen by {len(problem.y_val):,} validation rows"
+        yield f"{chosen}; {judged or 'no rows are left to judge the choice (data.test_fraction)'}"
 
 
 def reading_text(reading: TableReading) -> str:

@@ -20,14 +20,14 @@ class Shown:
 
     def __init__(self, spec: SweepSpec, silent: bool) -> None:
         self.spec, self.silent = spec, silent
-        self.done, self.seconds = 0, 0.0
+        self.done, self.total, self.seconds = 0, spec.n_runs, 0.0
         self.bar: Any = None  # a tqdm, once there is something to show
         self._began = self._last = 0.0
 
     def update(self, progress: Progress) -> None:
         """Show where the sweep stands."""
         now = time.monotonic()
-        self.done = progress.done
+        self.done, self.total = progress.done, progress.total
         first = not self._began
         self._began = self._began or now
         self.seconds = now - self._began

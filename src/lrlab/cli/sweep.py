@@ -144,14 +144,14 @@ def run(
     except KeyboardInterrupt:
         shown.close()
         click.echo(
-            f"Interrupted: {shown.done} of {spec.n_runs} runs are recorded. "
+            f"Interrupted: {shown.done} of {shown.total} runs are recorded. "
             "The same command continues.",
             err=True,
         )
         return 130
     finally:
         shown.close()
-    show_outcome(spec, result, tracking_uri, documents, shown.seconds)
+    show_outcome(result.spec, result, tracking_uri, documents, shown.seconds)
     return 0
 
 

@@ -10,39 +10,54 @@ import torch
 from lrlab.data.baseline import Baseline, baseline_of
 from lrlab.data.blobs import load_blobs
 from lrlab.data.columns import ColumnReading
+from lrlab.data.division import divided, why_other_folds
+from lrlab.data.encode import Usable, encoded
 from lrlab.data.module import LogisticRegression
 from lrlab.data.problem import Problem
 from lrlab.data.reading import TableReading
 from lrlab.data.sources import read_table
-from lrlab.data.table import load_sklearn, load_table
-from lrlab.spec import SweepSpec
+from lrlab.data.table import sklearn_table, usable_table
+from lrlab.spec import BlobsData, SweepSpec
 
-SOURCES: dict[str, Callable[[Any, int, torch.dtype], Problem]] = {
-    "blobs": load_blobs,
-    "csv": load_table,
-    "parquet": load_table,
-    "sklearn": load_sklearn,
+TABLES: dict[str, Callable[[Any], Usable]] = {
+    "csv": usable_table,
+    "parquet": usable_table,
+    "sklearn": sklearn_table,
 }
 
 
-def load_problem(spec: SweepSpec) -> Problem:
-    """The data that a spec names.
+def load_divided(spec: SweepSpec) -> tuple[SweepSpec, Problem]:
+    """The spec with the division of its rows written out, and the data that it names.
 
     Raises:
         UserError: If the data cannot be used; the message names file and column.
     """
     dtype = getattr(torch, spec.train.dtype)
-    return SOURCES[spec.data.source](spec.data, spec.data_seed, dtype)
+    if isinstance(spec.data, BlobsData):
+        return spec, load_blobs(spec.data, spec.data_seed, dtype)
+    table = TABLES[spec.data.source](spec.data)
+    spec = divided(spec, table.rows)
+    return spec, encoded(table, spec, dtype)
+
+
+def load_problem(spec: SweepSpec) -> Problem:
+    """The data that a spec names, divided as it says, else as the size of the table asks for.
+
+    Raises:
+        UserError: If the data cannot be used; the message names file and column.
+    """
+    return load_divided(spec)[1]
 
 
 __all__ = [
-    "SOURCES",
     "Baseline",
     "ColumnReading",
     "LogisticRegression",
     "Problem",
     "TableReading",
     "baseline_of",
+    "load_divided",
     "load_problem",
     "read_table",
+    "why_other_folds",
 ]

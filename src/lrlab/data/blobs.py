@@ -17,17 +17,19 @@ from lrlab.spec import BlobsData
 
 
 def load_blobs(data: BlobsData, seed: int, dtype: torch.dtype) -> Problem:
-    """Draw training data from the seed, and held-out data afresh from another stream.
+    """Draw training data from the seed, validation and test data afresh from other streams.
 
     A model is initialised from the stream that drew the training data, right after them, as
-    in the tutorial's program; held-out data and label noise have streams of their own so that
-    they do not disturb it.
+    in the tutorial's program; the other data and label noise have streams of their own so that
+    they do not disturb it, nor the test rows the others.
     """
     x_train, y_train = draw_blobs(data, data.sizes, seeded(seed))
     x_val, y_val = draw_blobs(data, data.val_sizes, _aside(seed, "held-out"))
+    x_test, y_test = draw_blobs(data, data.test_sizes, _aside(seed, "test"))
     flips = _aside(seed, "noise")
     n, d = x_train.shape
-    x_train, x_val = (x * _scales(data) for x in (x_train, x_val))
+    x_train, x_val, x_test = (x * _scales(data) for x in (x_train, x_val, x_test))
+    test = f", {len(y_test):,} test" if len(y_test) else ""
     badly = f", condition {data.condition:g}" if data.condition > 1 else ""
     noise = f", {data.noise:.0%} of labels flipped" if data.noise else ""
     names = [f"x{i + 1}" for i in range(d)]
@@ -36,9 +38,12 @@ def load_blobs(data: BlobsData, seed: int, dtype: torch.dtype) -> Problem:
         y_train=_flip(y_train, data.noise, flips).to(dtype),
         x_val=x_val.to(dtype),
         y_val=_flip(y_val, data.noise, flips).to(dtype),
+        x_test=x_test.to(dtype),
+        y_test=_flip(y_test, data.noise, _aside(seed, "test noise")).to(dtype),
         preprocessing=unscaled(names),
         labels=(0, 1),
-        description=f"blobs: {n:,} rows x {d} columns, {len(y_val):,} held out{noise}{badly}",
+        description=f"blobs: {n:,} rows x {d} columns, {len(y_val):,} validation{test}{noise}"
+        f"{badly}",
         example=pd.DataFrame(x_val[:EXAMPLE_ROWS].double().numpy(), columns=names),
         stream=partial(_stream_after_data, data),
     )

@@ -108,6 +108,8 @@ def choose_columns(
     """
     chosen = _check_names(tuple(frame.columns), data, where)
     left_out = dict.fromkeys(data.drop, "data.drop names it")
+    if (by := dividing_column(data)) is not None:
+        left_out[by] = "rows are divided by it"
     left_out |= dict.fromkeys((name for name in index if name not in chosen), INDEX)
     rest = [c for c in frame.columns if c not in chosen and c != data.target and c not in left_out]
     found: dict[str, list[str]] = {"numeric": [], "categorical": []}
@@ -143,6 +145,11 @@ def choose_columns(
     return Choice(numeric, categorical, left_out)
 
 
+def dividing_column(data: CsvData | ParquetData) -> str | None:
+    """The column by which rows are kept together or put in order; it is no feature."""
+    return data.groups if data.split is None else data.split.by
+
+
 def _refuse(unusable: Mapping[str, Look], where: str) -> NoReturn:
     name, *others = unusable
     also = f"; not usable either: {some(others)}" if others else ""
@@ -163,6 +170,8 @@ def _check_names(columns: tuple[str, ...], data: CsvData | ParquetData, where: s
         "drop": data.drop,
         "numeric": data.numeric or (),
         "categorical": data.categorical or (),
+        "groups": () if data.groups is None else (data.groups,),
+        "split.by": () if data.split is None else (data.split.by,),
     }
     for key, named in listed.items():
         for name in named:
@@ -176,6 +185,12 @@ def _check_names(columns: tuple[str, ...], data: CsvData | ParquetData, where: s
         twice = next(name for name in features if features.count(name) > 1)
         raise UserError(
             f"{where}: column {quoted(twice)} is listed twice (data.numeric, data.categorical)"
+        )
+    by = dividing_column(data)
+    if by is not None and by in (data.target, *features):
+        raise UserError(
+            f"{where}: rows are divided by the column {quoted(by)}, so it is neither the target "
+            "nor a feature"
         )
     for name in features:
         if name in (data.target, *data.drop):

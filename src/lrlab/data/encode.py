@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
 
+from lrlab.data.columns import ColumnReading
+from lrlab.data.division import in_words, parts_of
 from lrlab.data.preprocessing import (
     Categorical,
     Column,
@@ -17,68 +23,135 @@ from lrlab.data.preprocessing import (
     refuse_many_categories,
 )
 from lrlab.data.problem import Problem
-from lrlab.data.splits import stratified
+from lrlab.data.splits import Labelled, Parts
 from lrlab.errors import UserError
-from lrlab.spec import CsvData, ParquetData, SklearnData
+from lrlab.spec import BlobsData, SweepSpec
+from lrlab.spec.sources import MAX_NUMBERS
 from lrlab.wording import printable, quoted
 
 EXAMPLE_ROWS = 5
 LARGEST = float(np.finfo(np.float32).max)
 
 
-def split_and_encode(
-    frame: pd.DataFrame,
-    y: np.ndarray,
-    labels: tuple[Label, Label],
-    columns: tuple[list[str], list[str]],
-    data: CsvData | ParquetData | SklearnData,
-    seed: int,
-    dtype: torch.dtype,
-    where: str,
-    *,
-    impute: bool,
-) -> Problem:
-    """Stratified split; then whatever is learnt from data is learnt from the training rows.
+@dataclass(frozen=True)
+class Usable:
+    """The rows of a table that are used, not yet divided.
 
     Args:
-        frame: The features, numeric and categorical columns, [n rows].
-        y: Labels 0 and 1, [n] float64.
+        frame: Numeric and categorical columns, [n].
+        rows: Their labels, groups and times.
         labels: What class 0 and class 1 are in the table.
-        columns: Names of the numeric and of the categorical columns.
-        data: For the options.
-        seed: Of the split.
+        numeric: Names of the numeric columns.
+        categorical: Names of the categorical ones.
+        impute: Whether missing values are filled in; else there are none.
+        test: Further rows, of a file of their own, that only judge: their columns, [t], and
+            labels, [t]; None if there are none.
+        reading: As `Problem` has it.
+        rows_left_out: As `Problem` has it.
+        cells: As `Problem` has it.
+    """
+
+    frame: pd.DataFrame
+    rows: Labelled
+    labels: tuple[Label, Label]
+    numeric: list[str]
+    categorical: list[str]
+    impute: bool = False
+    test: tuple[pd.DataFrame, np.ndarray] | None = None
+    reading: tuple[ColumnReading, ...] = ()
+    rows_left_out: Mapping[str, int] = field(default_factory=dict)
+    cells: Mapping[str, Any] = field(default_factory=dict)
+
+
+def encoded(table: Usable, spec: SweepSpec, dtype: torch.dtype) -> Problem:
+    """Divide the rows; then whatever is learnt from data is learnt from the training rows.
+
+    Args:
+        table: The rows.
+        spec: How they are divided (`SweepSpec.is_divided`), and other options.
         dtype: Of the tensors.
-        where: The source's name, for messages.
-        impute: Whether to fill in missing values.
 
     Raises:
-        UserError: If a column cannot be used, or the rows are too few to split.
+        UserError: If a column cannot be used, or the rows are too few to divide.
     """
-    numeric, categorical = columns
-    _check_finite(frame, numeric, where)
-    train, val = stratified(y, data.val_fraction, seed, where, labels)
-    for name in categorical:
-        refuse_many_categories(frame[name], where)
-    preprocessing = learn(
-        frame.iloc[train],
-        numeric,
-        categorical,
-        where,
-        impute=impute,
-        drop_constant=data.constant == "drop",
+    data, replicates = spec.data, spec.search.replicates
+    assert not isinstance(data, BlobsData)
+    where = table.rows.where
+    for frame in (table.frame, *(table.test or ())[:1]):
+        _check_finite(frame, table.numeric, where)
+    parts = parts_of(data, replicates, table.rows, spec.data_seed)
+    for name in table.categorical:
+        refuse_many_categories(table.frame[name], where)
+    drop_constant = data.constant == "drop"
+    if data.folds:
+        _refuse_too_much(table, replicates)
+        # A column that varies may still be constant without one fold; there it is left out.
+        _learnt(table, np.concatenate([parts[0].train, parts[0].val]), drop_constant)
+        drop_constant = True
+    problems = [_problem(table, part, dtype, drop_constant) for part in parts]
+    division = in_words(data.folds, parts, len(problems[0].y_test))
+    about = replace(
+        problems[0],
+        description=f"{Path(where).name}: {len(table.rows.y):,} rows x {problems[0].n_features} "
+        f"columns ({division}), class 1 is {printable(table.labels[1])}",
+        reading=table.reading,
+        rows_left_out=table.rows_left_out,
+        cells=table.cells,
     )
-    x_train, x_val = _tensors(preprocessing, frame, (train, val), dtype, where)
-    n, d = x_train.shape
+    if not data.folds:
+        return replace(about, val_rows=np.empty(0, np.int64))
+    return replace(about, folds=(replace(about), *problems[1:]))
+
+
+def _refuse_too_much(table: Usable, replicates: int) -> None:
+    numbers = len(table.rows.y) * len(table.frame.columns) * replicates
+    if numbers > MAX_NUMBERS:
+        raise UserError(
+            f"{table.rows.where}: {len(table.rows.y):,} rows for {replicates:,} replicates, each "
+            f"with rows of its own (data.folds), are too much data; at most {MAX_NUMBERS:,} "
+            "numbers. Set fewer replicates (search.replicates), or data.val_fraction in place of "
+            "data.folds"
+        )
+
+
+def _learnt(table: Usable, train: np.ndarray, drop_constant: bool) -> Preprocessing:
+    return learn(
+        table.frame.iloc[train],
+        table.numeric,
+        table.categorical,
+        table.rows.where,
+        impute=table.impute,
+        drop_constant=drop_constant,
+    )
+
+
+def _problem(table: Usable, part: Parts, dtype: torch.dtype, drop_constant: bool) -> Problem:
+    """The problem of one division, without what is said of the whole table."""
+    preprocessing, where, y = (
+        _learnt(table, part.train, drop_constant),
+        table.rows.where,
+        table.rows.y,
+    )
+    matrix = partial(_tensors, preprocessing, dtype=dtype, where=where)
+    x_train, x_val, x_test = matrix(table.frame, (part.train, part.val, part.test))
+    y_test = y[part.test]
+    if table.test is not None:
+        frame, y_test = table.test
+        (x_test,) = matrix(frame, (np.arange(len(y_test)),))
+    features = table.frame[[*table.numeric, *table.categorical]]
     return Problem(
         x_train=x_train,
-        y_train=torch.from_numpy(y[train]).to(dtype),
+        y_train=torch.from_numpy(y[part.train]).to(dtype),
         x_val=x_val,
-        y_val=torch.from_numpy(y[val]).to(dtype),
+        y_val=torch.from_numpy(y[part.val]).to(dtype),
+        x_test=x_test,
+        y_test=torch.from_numpy(y_test).to(dtype),
         preprocessing=preprocessing,
-        labels=labels,
-        description=f"{Path(where).name}: {n:,} rows x {d} columns, {len(val):,} held out, "
-        f"class 1 is {printable(labels[1])}",
-        example=frame[[*numeric, *categorical]].iloc[val[:EXAMPLE_ROWS]].reset_index(drop=True),
+        labels=table.labels,
+        description=Path(where).name,
+        example=features.iloc[part.val[:EXAMPLE_ROWS]].reset_index(drop=True),
+        val_rows=part.val.astype(np.int64),
+        shares_from=len(y),
     )
 
 

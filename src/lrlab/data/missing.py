@@ -51,6 +51,20 @@ def usable_rows(
     return kept, costs
 
 
+def refuse_missing(column: pd.Series, data: CsvData | ParquetData, where: str) -> None:
+    """Make sure that the column that divides the rows has a value in each.
+
+    Raises:
+        UserError: If it has not.
+    """
+    if column.isna().any():
+        key = "groups" if column.name == data.groups else "split.by"
+        raise UserError(
+            f"{where}: column {quoted(column.name)} (data.{key}) has {_count(column, {})}; fill "
+            "them in, or set data.missing: drop to leave these rows out"
+        )
+
+
 def _refuse(frame: pd.DataFrame, data: CsvData | ParquetData, written: Written) -> None:
     missing = frame.isna().sum()
     lacking = missing[missing > 0]

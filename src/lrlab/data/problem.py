@@ -54,8 +54,8 @@ class Problem:
         example: A few held-out rows as the source has them, to show what a model takes.
         x_test: Design matrix of the test rows, which only judge, [t, d]; t = 0 if there are none.
         y_test: Their labels, [t].
-        val_rows: Which of the source's rows the validation rows are, [m] int64; empty where each
-            problem has the same.
+        val_rows: Which of the source's rows the validation rows are, [m] int64, counted from 0
+            among those that are used; empty where there are no folds.
         folds: The problem of each replicate, by replicate and again from the first; empty where
             all replicates have this one.
         shares_from: How many rows of the source the shares of the classes are known from; 0 where

@@ -24,7 +24,7 @@ class TableReading:
 
     Args:
         columns: In the file's order.
-        rows: Rows that are used, for training or held out.
+        rows: Rows that are used, in whichever part.
         rows_left_out: Rows that are not, by the column whose missing value cost them.
     """
 
@@ -35,7 +35,7 @@ class TableReading:
     @staticmethod
     def of(problem: Problem) -> TableReading:
         """Of a problem; without columns where its data come from no file."""
-        rows = len(problem.y_train) + len(problem.y_val)
+        rows = problem.shares_from or len(problem.y_train) + len(problem.y_val)
         return TableReading(problem.reading, rows, dict(problem.rows_left_out))
 
     def to_json(self) -> str:

@@ -1,26 +1,27 @@
-"""Tables: a CSV or Parquet file, or a data set of scikit-learn, as a Problem."""
+"""Tables: the usable rows of a CSV or Parquet file, or of a data set of scikit-learn."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from functools import partial
 
 import numpy as np
 import pandas as pd
-import torch
 
-from lrlab.data.columns import choose_columns, how_read, with_notes
-from lrlab.data.encode import split_and_encode
-from lrlab.data.missing import usable_rows
-from lrlab.data.problem import Problem
+from lrlab.data.columns import Choice, choose_columns, dividing_column, how_read, with_notes
+from lrlab.data.encode import Usable
+from lrlab.data.groups import dividing_numbers
+from lrlab.data.missing import refuse_missing, usable_rows
+from lrlab.data.preprocessing import Label
 from lrlab.data.sources import how_cells_are_read, index_names, missing_signs, read_table
-from lrlab.data.targets import as_classes, encode_target
+from lrlab.data.splits import Labelled
+from lrlab.data.targets import as_classes, encode_as, encode_target
+from lrlab.errors import UserError
 from lrlab.spec import CsvData, ParquetData, SklearnData
 from lrlab.wording import quoted, some
 
 
-def load_table(data: CsvData | ParquetData, seed: int, dtype: torch.dtype) -> Problem:
+def usable_table(data: CsvData | ParquetData) -> Usable:
     """Read a table from a file.
 
     Raises:
@@ -30,8 +31,11 @@ def load_table(data: CsvData | ParquetData, seed: int, dtype: torch.dtype) -> Pr
     frame = read_table(data)
     choice = choose_columns(frame, data, where, index_names(data))
     reading = how_read(frame, choice, data.target)
-    left_out = [column.name for column in reading if column.read_as == "left out"]
+    by = dividing_column(data)
+    left_out = [c.name for c in reading if c.read_as == "left out" and c.name != by]
     frame = frame.drop(columns=left_out)
+    if by is not None and data.missing != "drop":
+        refuse_missing(frame[by], data, where)
     written = partial(missing_signs, data)
     notes = {name: _taken_for_missing(written(name)) for name in _with_missing_text(frame)}
     rows, costs = usable_rows(frame, data, written)
@@ -40,23 +44,40 @@ def load_table(data: CsvData | ParquetData, seed: int, dtype: torch.dtype) -> Pr
         target = as_classes(target)
     del frame  # large, where `rows` are not all of it
     y, labels = encode_target(target, data.positive, where)
-    problem = split_and_encode(
-        rows,
-        y,
-        labels,
-        (choice.numeric, choice.categorical),
-        data,
-        seed,
-        dtype,
-        where,
+    return Usable(
+        frame=rows if by is None else rows.drop(columns=by),
+        rows=Labelled(y, where, labels, **dividing_numbers(rows, data, where)),
+        labels=labels,
+        numeric=choice.numeric,
+        categorical=choice.categorical,
         impute=data.missing == "impute",
-    )
-    return replace(
-        problem,
+        test=None if data.test is None else _test_rows(data, choice, labels),
         reading=with_notes(reading, rows, y, notes),
         rows_left_out=costs,
         cells=how_cells_are_read(data),
     )
+
+
+def _test_rows(
+    data: CsvData | ParquetData, choice: Choice, labels: tuple[Label, Label]
+) -> tuple[pd.DataFrame, np.ndarray]:
+    """The rows of the file that only judges, read as the table is: columns and labels.
+
+    Raises:
+        UserError: If the file lacks a column or holds another class, or as for the table itself.
+    """
+    named = {"numeric": tuple(choice.numeric), "categorical": tuple(choice.categorical)}
+    none = {"test": None, "groups": None, "split": None, "drop": ()}
+    own = data.model_copy(update={"path": data.test, **named, **none})
+    where = str(data.test)
+    try:
+        frame = read_table(own)
+    except UserError as error:
+        raise UserError(str(error).replace("(data.path)", "(data.test)")) from error
+    choose_columns(frame, own, where)
+    frame = frame[[*choice.numeric, *choice.categorical, data.target]]
+    rows, _ = usable_rows(frame, own, partial(missing_signs, own))
+    return rows, encode_as(as_classes(rows[data.target]), labels, where)
 
 
 def _with_missing_text(frame: pd.DataFrame) -> list[str]:
@@ -75,7 +96,7 @@ def _taken_for_missing(written: Mapping[str, int]) -> str:
     return f"{signs} taken for missing (data.keep_default_na: false keeps it)"
 
 
-def load_sklearn(data: SklearnData, seed: int, dtype: torch.dtype) -> Problem:
+def sklearn_table(data: SklearnData) -> Usable:
     """Load a classification data set that scikit-learn ships.
 
     Raises:
@@ -91,6 +112,4 @@ def load_sklearn(data: SklearnData, seed: int, dtype: torch.dtype) -> Problem:
     positive = str(names[1]) if data.positive is None and len(names) == 2 else data.positive
     where = f"sklearn {data.dataset}"
     y, labels = encode_target(target, positive, where)
-    return split_and_encode(
-        frame, y, labels, (list(frame.columns), []), data, seed, dtype, where, impute=False
-    )
+    return Usable(frame, Labelled(y, where, labels), labels, list(frame.columns), [])

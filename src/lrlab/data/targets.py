@@ -75,3 +75,32 @@ def encode_target(
     if type(labels[0]) is type(labels[1]) and isinstance(labels[0], Label):
         return y, labels
     return y, (str(labels[0]), str(labels[1]))
+
+
+def encode_as(target: pd.Series, labels: tuple[Label, Label], where: str) -> np.ndarray:
+    """Labels 0 and 1, [n] float64, of further rows of a table whose classes are known.
+
+    Args:
+        target: Of these rows, none missing, [n].
+        labels: As `encode_target` gave them; the first is `rest` where there were more than two.
+        where: The source's name, for messages.
+
+    Raises:
+        UserError: If a row is of neither class, or all are of the same.
+    """
+    texts = target.astype(str)
+    zero, one = ((target == label) | (texts == str(label)) for label in labels)
+    if labels[0] == "rest":
+        zero = ~one
+    if not (zero | one).all():
+        odd = quoted(target[~(zero | one)].iloc[0])
+        raise UserError(
+            f"{where}: the target {quoted(target.name)} holds {odd}, but the classes of the table "
+            f"are {some(map(_shown, labels))}"
+        )
+    if one.all() or zero.all():
+        only = labels[1] if one.all() else labels[0]
+        raise UserError(
+            f"{where}: the target {quoted(target.name)} has one class ({_shown(only)}); need two"
+        )
+    return one.to_numpy(np.float64)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 
+from lrlab.data import load_divided
 from lrlab.errors import LrlabError, NotPermitted, UserError
-from lrlab.server.submission import Accepted, with_uploaded_data
+from lrlab.server.submission import Accepted, refuse_test_file, with_uploaded_data
 from lrlab.spec import SweepSpec, dump_spec
 from lrlab.track import Store, SweepInfo, find_sweeps, load_sweep
 from lrlab.track import mlflow_schema as schema
@@ -38,7 +39,8 @@ def submit(store: Store, spec: SweepSpec, *, new: bool = False) -> Accepted:
             f"{store.shown} is no team server of lrlab, so it cannot run sweeps; name one with "
             "--server, or run the sweep here with `lrlab sweep`"
         )
-    sent, table = with_uploaded_data(spec)
+    refuse_test_file(spec)
+    sent, table = with_uploaded_data(load_divided(spec)[0] if not spec.is_divided else spec)
     with owner_explained(store, spec):
         answer = request(
             store,

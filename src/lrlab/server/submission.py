@@ -23,6 +23,7 @@ from lrlab.scratch import scratch_folder
 from lrlab.server.settings import Limits
 from lrlab.spec import BlobsData, CsvData, ParquetData, SweepSpec, dump_spec, parse_dumped_spec
 from lrlab.spec.names import refuse_names
+from lrlab.spec.sources import TEST_ROWS
 from lrlab.track import locks
 from lrlab.track import mlflow_schema as schema
 from lrlab.track.begun import find_begun
@@ -61,6 +62,7 @@ def with_uploaded_data(spec: SweepSpec) -> tuple[SweepSpec, Table | None]:
     """
     if not isinstance(spec.data, CsvData | ParquetData):
         return spec, None
+    refuse_test_file(spec)
     path = spec.data.path
     try:
         content = path.read_bytes()
@@ -69,6 +71,19 @@ def with_uploaded_data(spec: SweepSpec) -> tuple[SweepSpec, Table | None]:
     table = Table(re.sub(r"[^A-Za-z0-9_.-]", "-", path.name)[-100:].lstrip("."), content)
     data = spec.data.model_copy(update={"path": Path(table.place)})
     return spec.model_copy(update={"data": data}), table
+
+
+def refuse_test_file(spec: SweepSpec) -> None:
+    """Make sure that a sweep for a server needs one table only.
+
+    Raises:
+        UserError: If it has test rows in a file of their own.
+    """
+    if getattr(spec.data, "test", None) is not None:
+        raise UserError(
+            "data.test: a server takes one table a sweep; put the test rows into the table, with "
+            "data.test_fraction or data.split, or run the sweep here with `lrlab sweep`"
+        )
 
 
 def reads_table(spec: SweepSpec) -> bool:
@@ -175,6 +190,7 @@ def check_data(spec: SweepSpec, table: Table | None) -> None:
         if table is not None:
             raise UserError(f"a table was uploaded, but data.source is {spec.data.source}")
         return
+    refuse_test_file(spec)
     path = str(spec.data.path)
     if not PLACE.fullmatch(path):
         raise UserError(
@@ -196,6 +212,7 @@ def check_limits(spec: SweepSpec, table: Table | None, limits: Limits) -> None:
     rows = 0
     if isinstance(spec.data, BlobsData):
         rows = sum(spec.data.sizes) + sum(spec.data.val_sizes)
+        rows += max(0, sum(spec.data.test_sizes) - 2 * TEST_ROWS)  # the usual ones cost nothing
     elif table is not None:
         if len(table.content) > limits.upload_bytes:
             raise UserError(

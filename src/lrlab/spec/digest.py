@@ -3,7 +3,9 @@
 Digests are recorded, and a sweep is found again by them, so what goes into one is fixed: a key
 that lrlab 0.1.0 knew is always part of it, a newer key only where it is not at its default. So a
 release that adds a key finds every sweep that an earlier one began. (The default of a newer key
-must therefore never change; that of an old one may, and gives other sweeps.)
+must therefore never change; that of an old one may, and gives other sweeps.) Where the default
+of a newer key means something else than what 0.1.0 did, `AS_BEFORE` has the value that means it.
+Keys that a spec leaves open (`auto`) are no part of it either, whatever they were filled in with.
 """
 
 from __future__ import annotations
@@ -34,7 +36,13 @@ FIRST_KEYS = {  # of lrlab 0.1.0, by section or data source
     "search": "sampler replicates batch space",
     "range": "low high log step points",
 }
-NOT_CONTENT = {"sweep": "description report", "search": "trials", "csv": "path", "parquet": "path"}
+NOT_CONTENT = {
+    "sweep": "description report auto",
+    "search": "trials",
+    "csv": "path test",
+    "parquet": "path test",
+}
+AS_BEFORE = {"test_fraction": 0, "folds": 0, "test_sizes": (0, 0)}
 # A table that a server keeps lies below its SHA-256.
 _KEPT = re.compile(r"(?:.*/)?data/([0-9a-f]{64})/[^/]+")
 _CHUNK = 1 << 20
@@ -72,6 +80,11 @@ def _content(spec: SweepSpec, *, with_table: bool) -> dict[str, Any]:
     path = getattr(spec.data, "path", None)
     if with_table and path is not None:
         content["data"]["sha256"] = table_digest(path)
+    if (test := getattr(spec.data, "test", None)) is not None:
+        content["data"]["test"] = table_digest(test, "data.test") if with_table else True
+    for key in spec.auto or ():
+        section, _, name = key.partition(".")
+        content[section].pop(name, None)
     return content
 
 
@@ -84,7 +97,8 @@ def _kept(section: BaseModel, name: str) -> dict[str, Any]:
         value = getattr(section, key)
         if key in never or key not in plain:
             continue
-        if key in first or key == "source" or value != field.default:
+        usual = AS_BEFORE.get(key, field.default)
+        if key in first or key == "source" or value != usual:
             kept[key] = _below(value, key, plain[key])
     return kept
 
@@ -100,8 +114,12 @@ def _below(value: Any, key: str, plain: Any) -> Any:
     return plain
 
 
-def table_digest(path: Path) -> str:
+def table_digest(path: Path, key: str = "data.path") -> str:
     """SHA-256 (hex) of a file; read again only if size, time or place of the file have changed.
+
+    Args:
+        path: The file.
+        key: Of the spec, which names it.
 
     Raises:
         UserError: If it cannot be read.
@@ -114,7 +132,7 @@ def table_digest(path: Path) -> str:
         if kept is not None and isinstance(error, FileNotFoundError):
             return kept[1]
         reason = error.strerror or error
-        raise UserError(f"{path}: cannot read: {reason} (data.path)") from None
+        raise UserError(f"{path}: cannot read: {reason} ({key})") from None
 
 
 @lru_cache(maxsize=64)

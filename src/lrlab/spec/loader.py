@@ -120,7 +120,7 @@ def make_spec(
         overrides: As for `load_spec`.
         where: What messages call the spec.
         lines: Line number of each key path, for messages.
-        folder: Where a relative `data.path` starts; the working folder if None.
+        folder: Where a relative `data.path` or `data.test` starts; the working folder if None.
         recorded: It is of a sweep that is there already, whatever names it was given.
 
     Raises:
@@ -156,8 +156,9 @@ def make_spec(
             "\n".join(f"{places.get(path, where)}: {said}" for path, said in problems.items())
         )
     if folder is not None and isinstance(spec.data, CsvData | ParquetData):
-        data = spec.data.model_copy(update={"path": folder / spec.data.path})
-        spec = spec.model_copy(update={"data": data})
+        files = {"path": spec.data.path, "test": spec.data.test}
+        moved = {key: folder / path for key, path in files.items() if path is not None}
+        spec = spec.model_copy(update={"data": spec.data.model_copy(update=moved)})
     return spec
 
 
@@ -230,4 +231,13 @@ def parse_dumped_spec(text: str) -> SweepSpec:
         SpecError: If the text is no valid spec (written by an incompatible lrlab).
     """
     tree, lines = parse_yaml(text, "recorded spec")
+    if isinstance(tree, dict) and isinstance(tree.get("data"), dict):
+        tree["data"] = _without_test_rows(tree["data"])
     return make_spec(tree, where="recorded spec", lines=lines, recorded=True)
+
+
+def _without_test_rows(data: dict[str, Any]) -> dict[str, Any]:
+    """Recorded data as they were meant by a lrlab that had no test rows; later ones always say."""
+    if data.get("source") == "blobs":
+        return {"test_sizes": [0, 0]} | data
+    return ({"test_fraction": 0} if "val_fraction" in data else {}) | data

@@ -10,7 +10,7 @@ from pydantic_core import ErrorDetails
 
 from lrlab.catalogue import did_you_mean
 from lrlab.spec.model import DOMAIN_TAGS, SearchSpec, SweepSpec, TrainSpec
-from lrlab.spec.sources import BlobsData, CsvData, ParquetData, Section, SklearnData
+from lrlab.spec.sources import BlobsData, CsvData, ParquetData, Section, SklearnData, SplitData
 from lrlab.spec.space import Range
 from lrlab.spec.yaml_text import Path_
 
@@ -106,6 +106,7 @@ def _known_keys(path: Path_, error: ErrorDetails) -> tuple[str, ...]:
         (): SweepSpec,
         ("train",): TrainSpec,
         ("search",): SearchSpec,
+        ("data", "split"): SplitData,
     }
     if path in sections:
         return tuple(sections[path].model_fields)

@@ -19,6 +19,7 @@ from pydantic_core import PydanticCustomError
 from lrlab.catalogue import did_you_mean
 from lrlab.measures import MEASURES, Measure
 from lrlab.spec.digest import content_digest
+from lrlab.spec.division import FOLDS, complete_sweep
 from lrlab.spec.sources import (
     BlobsData,
     Count,
@@ -82,11 +83,13 @@ _Domain = Annotated[
 DOMAIN_TAGS = ("range", "choices", "fixed")
 
 
-def _batch(fields: dict[str, Any]) -> int:
+def usual_batch(sampler: str, replicates: int) -> int:
     """Trials a batch: fewer if each has many runs, as a batch's histories are held together."""
-    usual = BATCHES.get(fields.get("sampler", ""), 64)
-    replicates: int = fields.get("replicates", 1)
-    return min(usual, max(16, 512 // replicates))
+    return min(BATCHES.get(sampler, 64), max(16, 512 // replicates))
+
+
+def _batch(fields: dict[str, Any]) -> int:
+    return usual_batch(fields.get("sampler", ""), fields.get("replicates", 1))
 
 
 class SearchSpec(Section):
@@ -119,11 +122,18 @@ class ReportSpec(Section):
     minimum_effect: Annotated[Number, Field(ge=0, lt=1)] = 0.01
 
 
+Open = Literal[
+    "data.folds", "data.val_fraction", "data.test_fraction", "search.replicates", "search.batch"
+]
+
+
 class SweepSpec(Section):
     """A whole sweep: data, training, search and objective.
 
     Build one with `lrlab.load_spec(path)` or `lrlab.make_spec({...})`, whose errors name file,
-    line and key.
+    line and key. `auto` names the keys that its author left open and that follow from the size of
+    the table: they are filled in when it is read, and no part of what makes two specs the same
+    sweep.
     """
 
     name: Line
@@ -136,6 +146,12 @@ class SweepSpec(Section):
     seed: Seed = 1
     register_model: Line | None = None
     report: ReportSpec = ReportSpec()
+    auto: tuple[Open, ...] | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _complete(cls, given: Any) -> Any:
+        return complete_sweep(given)
 
     @model_validator(mode="after")
     def _check_across_sections(self) -> SweepSpec:
@@ -162,6 +178,22 @@ class SweepSpec(Section):
                 "another sampler",
             )
 
+        folds, replicates = getattr(self.data, "folds", None), self.search.replicates
+        if folds and replicates % folds:
+            more = folds * math.ceil(replicates / folds)
+            yield (
+                ("search", "replicates"),
+                f"{replicates} is no multiple of data.folds = {folds}, and each replicate trains "
+                f"without one fold; set search.replicates: {more}, or other data.folds",
+            )
+
+    @property
+    def is_divided(self) -> bool:
+        """Whether the spec says how its rows are divided; else the size of the table does."""
+        known = ("folds", "val_fraction", "test_fraction")
+        said = [getattr(self.data, key) for key in known if hasattr(self.data, key)]
+        return not said or any(value is not None for value in said)
+
     @property
     def n_trials(self) -> int:
         """Trials to run: as asked, 100 by default; a grid never has more than its points."""
@@ -172,8 +204,9 @@ class SweepSpec(Section):
 
     @property
     def n_runs(self) -> int:
-        """Runs to train: trials times replicates."""
-        return self.n_trials * self.search.replicates
+        """Runs to train: trials times replicates; at most so many until rows are divided."""
+        is_open = not self.is_divided and "search.replicates" in (self.auto or ())
+        return self.n_trials * (FOLDS if is_open else self.search.replicates)
 
     @property
     def experiment_name(self) -> str:

@@ -15,12 +15,14 @@ from pydantic import (
 )
 
 from lrlab.catalogue import did_you_mean
+from lrlab.spec.division import MOST_FOLDS, complete_division, division_problems
 from lrlab.spec.space import (
     Int,
     Number,
 )
 
 MAX_NUMBERS = 1_000_000_000  # of a made-up problem: 4 GB in float32
+TEST_ROWS, TEST_NUMBERS = 5000, 5_000_000  # a class: of a made-up problem, unless it is wide
 AUTO, BLANKS = "auto", r"\s+"  # separators of a table that are no single character
 
 
@@ -52,6 +54,18 @@ def _text_encoding(name: str) -> str:
     return name
 
 
+def _folds(count: int) -> int:
+    if count and not 2 <= count <= MOST_FOLDS:
+        raise ValueError(f"should be 2 to {MOST_FOLDS}, or 0 for none; got {count:,}")
+    return count
+
+
+def _test_sizes(fields: dict[str, Any]) -> tuple[int, int]:
+    """Test rows of each class: many, as they cost little, but fewer of very wide ones."""
+    rows = max(100, min(TEST_ROWS, TEST_NUMBERS // fields.get("features", 2)))
+    return rows, rows
+
+
 def _markers(value: Any) -> Any:
     """One marker or several, each as it stands in a file; a number as people write it."""
     markers = value if isinstance(value, list | tuple) else [value]
@@ -67,6 +81,8 @@ Count = Annotated[Int, Field(ge=1, le=10_000_000)]
 Seed = Annotated[Int, Field(ge=0, lt=2**31)]
 Centre = Annotated[Number, Field(ge=-1e6, le=1e6)]
 Fraction = Annotated[Number, Field(gt=0, lt=1)]
+Share = Annotated[Number, Field(ge=0, lt=1)]
+Some = Annotated[Int, Field(ge=0, le=10_000_000)]
 Line = Annotated[str, Field(max_length=200), AfterValidator(_one_line)]
 Cell = (
     str
@@ -78,6 +94,7 @@ Missing = Literal["error", "drop", "impute"]
 MissingTarget = Literal["error", "drop"]
 Constant = Literal["error", "drop"]
 Sign = Annotated[str, AfterValidator(_sign)]
+FoldCount = Annotated[Int, AfterValidator(_folds)]
 Markers = Annotated[
     tuple[Annotated[str, Field(max_length=200)], ...],
     BeforeValidator(_markers),
@@ -107,17 +124,26 @@ class BlobsData(Section):
     noise: Annotated[Number, Field(ge=0, lt=0.5)] = 0.0
     condition: Annotated[Number, Field(ge=1, le=1e12)] = 1.0
     val_sizes: tuple[Count, Count] = (500, 500)
+    test_sizes: tuple[Some, Some] = Field(default_factory=_test_sizes)
     seed: Seed | None = None
 
     @model_validator(mode="after")
     def _check(self) -> BlobsData:
-        rows = sum(self.sizes) + sum(self.val_sizes)
+        if 0 in self.test_sizes and any(self.test_sizes):
+            raise ValueError("test_sizes should have rows of both classes, or [0, 0] for none")
+        rows = sum(self.sizes) + sum(self.val_sizes) + sum(self.test_sizes)
         if rows * self.features > MAX_NUMBERS:
             raise ValueError(
                 f"{rows:,} rows of {self.features:,} features are too much data; at most "
                 f"{MAX_NUMBERS:,} numbers"
             )
         return self
+
+
+class SplitData(Section):
+    """Rows in the order of a column: the latest are test rows, those before them validation."""
+
+    by: str
 
 
 class TableData(Section):
@@ -141,11 +167,23 @@ class TableData(Section):
     decimal: Sign = "."
     thousands: Sign | None = None
     constant: Constant = "error"
-    val_fraction: Fraction = 0.25
+    val_fraction: Fraction | None = None
+    test_fraction: Share | None = None
+    folds: FoldCount | None = None
+    groups: str | None = None
+    split: SplitData | None = None
+    test: Path | None = None
     seed: Seed | None = None
 
+    @model_validator(mode="before")
+    @classmethod
+    def _complete(cls, given: Any) -> Any:
+        return complete_division(given)
+
     @model_validator(mode="after")
-    def _check_signs(self) -> TableData:
+    def _check(self) -> TableData:
+        for problem in division_problems(self):
+            raise ValueError(problem)
         if self.decimal == self.thousands:
             raise ValueError(f"decimal and thousands are both {self.decimal!r}; they must differ")
         return self
@@ -176,8 +214,21 @@ class SklearnData(Section):
     dataset: Literal["breast_cancer", "digits", "iris", "wine"]
     positive: Cell | None = None
     constant: Constant = "drop"
-    val_fraction: Fraction = 0.25
+    val_fraction: Fraction | None = None
+    test_fraction: Share | None = None
+    folds: FoldCount | None = None
     seed: Seed | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _complete(cls, given: Any) -> Any:
+        return complete_division(given)
+
+    @model_validator(mode="after")
+    def _check(self) -> SklearnData:
+        for problem in division_problems(self):
+            raise ValueError(problem)
+        return self
 
 
 Data = Annotated[BlobsData | CsvData | ParquetData | SklearnData, Field(discriminator="source")]

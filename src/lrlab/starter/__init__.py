@@ -28,7 +28,7 @@ train:
 search:
   trials: 100            # configurations to try
   sampler: tpe           # tpe, random, qmc, grid, cmaes or gp
-  replicates: 1          # runs of each configuration, with different seeds
+{replicates}
   space:                 # a list is a choice, {{low, high}} a range, a single value fixed
     optimizer: [sgd, momentum, nesterov, adagrad, rmsprop, adam]   # `lrlab optimizers`
     loss: [bce_logits, mse, hinge]                                 # `lrlab losses`
@@ -70,11 +70,18 @@ def starter_spec(file: Path, data: str | None = None, target: str | None = None)
     """
     name = _scalar(file.stem or "sweep")
     if data is None:
-        return _TEMPLATE.format(name=name, data=_BLOBS, fixed_l2=_FIXED_L2, l2="")
+        more = {"fixed_l2": _FIXED_L2, "l2": "", "replicates": _replicates(1)}
+        return _TEMPLATE.format(name=name, data=_BLOBS, **more)
     found = survey(Path(data), target)
     place = os.path.relpath(data, file.parent)
     section = _section(found, place, str(target))
-    return _TEMPLATE.format(name=name, data=section, fixed_l2="", l2=_SEARCHED_L2)
+    more = {"fixed_l2": "", "l2": _SEARCHED_L2, "replicates": _replicates(found.replicates)}
+    return _TEMPLATE.format(name=name, data=section, **more)
+
+
+def _replicates(count: int) -> str:
+    why = "each without one of the folds" if count > 1 else "with different seeds"
+    return "\n".join(_commented("replicates", count, f"runs of each configuration, {why}"))
 
 
 def _section(found: Survey, place: str, target: str) -> str:
@@ -89,7 +96,10 @@ def _section(found: Survey, place: str, target: str) -> str:
         lines += _commented("# drop", ["column"], "columns to leave out")
     if "missing" not in stated:
         lines += _commented("missing", "error", "none seen; drop (rows) and impute are the others")
-    lines += _commented("val_fraction", 0.25, "of the rows are held out, stratified by class")
+    for key in found.division:
+        lines += _commented(key.name, key.value, key.seen)
+    for key in found.likely:
+        lines += _commented(f"# {key.name}", key.value, key.seen)
     return "\n".join(["data:", *(f"  # {_sentence(note)}" for note in found.notes), *lines])
 
 

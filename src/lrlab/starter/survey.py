@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import torch
 
 from lrlab.catalogue import did_you_mean
+from lrlab.data import load_divided
 from lrlab.data.columns import Look, look
 from lrlab.data.preprocessing import MAX_CATEGORIES, category_text
 from lrlab.data.sources import index_names, missing_signs, read_table, sniff
-from lrlab.data.table import load_table
 from lrlab.data.targets import as_classes
 from lrlab.errors import UserError
-from lrlab.spec import CsvData, ParquetData
+from lrlab.spec import CsvData, ParquetData, SweepSpec
+from lrlab.starter.division import Key, division_keys, likely_divisions
 from lrlab.wording import printable, quoted, some
 
 SOURCES = {".parquet": "parquet", ".pq": "parquet"}
@@ -36,15 +36,6 @@ Table = CsvData | ParquetData
 
 
 @dataclass(frozen=True)
-class Key:
-    """A line of the spec: a key of `data`, its value, and what was seen."""
-
-    name: str
-    value: Any
-    seen: str
-
-
-@dataclass(frozen=True)
 class Survey:
     """What a spec has to say of a table.
 
@@ -52,11 +43,17 @@ class Survey:
         source: `csv` or `parquet`.
         keys: Beyond path and target, in the order in which they are written.
         notes: What was seen that needs no key: sentences without their full stop.
+        division: How its rows are divided by default.
+        likely: Other ways to divide them, which its columns suggest.
+        replicates: Runs of each trial that go with the division.
     """
 
     source: str
     keys: tuple[Key, ...]
     notes: tuple[str, ...]
+    division: tuple[Key, ...] = ()
+    likely: tuple[Key, ...] = ()
+    replicates: int = 1
 
 
 def survey(path: Path, target: str | None) -> Survey:
@@ -92,7 +89,8 @@ def survey(path: Path, target: str | None) -> Survey:
         frame = read_table(data)
         looks = _looks(frame, data)
     keys += _feature_keys(frame, looks, data)
-    return _tried(Survey(source, tuple(keys), tuple(_notes(looks, data))), path, target)
+    found = Survey(source, tuple(keys), tuple(_notes(looks, data)))
+    return replace(_tried(found, path, target), likely=tuple(likely_divisions(frame, target)))
 
 
 def source_of(path: Path) -> str:
@@ -233,13 +231,19 @@ def _tried(found: Survey, path: Path, target: str) -> Survey:
         UserError: If it cannot be used for another reason.
     """
     data = _data(found.source, path, target, {key.name: key.value for key in found.keys})
-    problem = load_table(data.model_copy(update={"constant": "drop"}), 1, torch.float32)
+    data = data.model_copy(update={"constant": "drop"})
+    spec, problem = load_divided(SweepSpec(name="survey", data=data))
     used = {column.name for column in problem.preprocessing.columns}
     read = ("numeric", "categorical")
     constant = [c.name for c in problem.reading if c.read_as in read and c.name not in used]
     odd = [f"{c.name}: {c.why}" for c in problem.reading if c.why and c.read_as in read]
     notes = (*found.notes, *(printable(note, 200) for note in odd[:5]))
-    if not constant:
-        return Survey(found.source, found.keys, notes)
     seen = f"{some(constant, 5)}: the same in all training rows"
-    return Survey(found.source, (*found.keys, Key("constant", "drop", seen)), notes)
+    keys = (*found.keys, *((Key("constant", "drop", seen),) if constant else ()))
+    return replace(
+        found,
+        keys=keys,
+        notes=notes,
+        division=tuple(division_keys(spec, problem)),
+        replicates=spec.search.replicates,
+    )

@@ -8,7 +8,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 
 from lrlab import search, track
-from lrlab.data import Baseline, Problem, TableReading, load_problem
+from lrlab.data import Baseline, Problem, TableReading, load_divided, why_other_folds
 from lrlab.optimum.background import OptimumFinder
 from lrlab.optimum.objectives import Objective
 from lrlab.report.answer import Verdict
@@ -29,6 +29,7 @@ class SweepResult:
 
     Args:
         run_id: The parent run in MLflow.
+        spec: What was run, with the division of its rows written out.
         already_finished: Whether there was nothing left to do.
         resumed: Runs that an earlier process had recorded.
         runs: Every run, by trial and replicate.
@@ -40,6 +41,7 @@ class SweepResult:
     """
 
     run_id: str
+    spec: SweepSpec
     already_finished: bool
     resumed: int
     runs: Sequence[RecordedRun]
@@ -84,8 +86,11 @@ def run_sweep(
         KeyboardInterrupt: Passed on; the sweep can be resumed.
     """
     device = device_of(spec.train)
-    problem = load_problem(spec)
+    given = spec
+    spec, problem = load_divided(given)
     _note_reading(spec, problem, on_note)
+    if why := why_other_folds(given, spec):
+        on_note(why)
     store = track.connect(tracking_uri)
     data = problem.to(device)
     with (
@@ -107,7 +112,8 @@ def run_sweep(
                 _run_batches(spec, data, pool, background, copy, finder)
         best, verdict = _end(recorder, problem, finder, finished, on_note)
         runs, info = tuple(recorder.in_order), recorder.info
-        return SweepResult(info.run_id, finished, resumed, runs, best, verdict, info.baseline)
+        ended = (finished, resumed, runs, best, verdict, info.baseline)
+        return SweepResult(info.run_id, spec, *ended)
 
 
 def _end(

@@ -275,6 +275,8 @@ def dataset_input(spec: SweepSpec, problem: Problem) -> DatasetInput:
     profile = {
         "rows": len(problem.y_train),
         "held_out_rows": len(problem.y_val),
+        "test_rows": len(problem.y_test),
+        "folds": getattr(spec.data, "folds", None) or 0,
         "columns": problem.n_features,
         "class_0": problem.classes[0],
         "class_1": problem.classes[1],
