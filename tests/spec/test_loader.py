@@ -29,6 +29,7 @@ from lrlab.spec import (
     parse_dumped_spec,
 )
 from lrlab.spec.digest import settings_digest
+from lrlab.spec.model import ReportSpec
 from lrlab.spec.yaml_text import parse_yaml
 
 SWEEPS = sorted((Path(__file__).parents[2] / "sweeps").glob("*.yaml"))
@@ -760,7 +761,12 @@ CHANGES: dict[str, dict[str, Any]] = {
         "data.seed": 3,
     },
 }
-NOT_NUMBERS = {"description": "d", "search.trials": 17, "auto": ["data.folds"]}
+NOT_NUMBERS = {
+    "description": "d",
+    "search.trials": 17,
+    "report.minimum_effect": 0.02,
+    "auto": ["data.folds"],
+}
 
 
 def changed(base: str, key: str, value: Any) -> SweepSpec:
@@ -785,7 +791,7 @@ def test_the_digest_changes_with_whatever_decides_the_numbers(
 
 
 @pytest.mark.parametrize("key", NOT_NUMBERS)
-def test_the_digest_ignores_trials_description_and_what_is_left_open(key: str) -> None:
+def test_the_digest_ignores_what_decides_no_numbers(key: str) -> None:
     spec = changed("blobs", key, NOT_NUMBERS[key])
     assert spec != make_spec(BASES["blobs"])
     assert spec.digest() == make_spec(BASES["blobs"]).digest()
@@ -798,9 +804,10 @@ def test_the_two_tests_above_know_every_key_of_a_spec() -> None:
     for base, model in (("csv", CsvData), ("parquet", ParquetData), ("sklearn", SklearnData)):
         known = {key.partition(".")[2] for key in CHANGES[base]}
         assert known | {"source"} == set(model.model_fields)
-    every = {*CHANGES["blobs"], *NOT_NUMBERS, "data", "train", "search"}
+    every = {*CHANGES["blobs"], *NOT_NUMBERS, "data", "train", "search", "report"}
     assert {key for key in every if "." not in key} == set(SweepSpec.model_fields)
-    for section, model in (("train", TrainSpec), ("search", SearchSpec)):
+    sections = {"train": TrainSpec, "search": SearchSpec, "report": ReportSpec}
+    for section, model in sections.items():
         known = {key.partition(".")[2] for key in every if key.startswith(f"{section}.")}
         assert known == set(model.model_fields)
 
