@@ -16,7 +16,6 @@ from lrlab.data import Problem, load_problem
 from lrlab.data.preprocessing import unscaled
 from lrlab.losses import LOSSES, Loss
 from lrlab.optimum import Objective, Optimum, find_optima
-from lrlab.optimum.separability import _by_program, separation
 from lrlab.spec import make_spec
 
 
@@ -214,28 +213,6 @@ def line(points: list[float], labels: list[int]) -> Problem:
     return replace(NOISY, x_train=x, y_train=y, x_val=x, y_val=y, preprocessing=unscaled(["x"]))
 
 
-def margins(problem: Problem) -> np.ndarray:
-    rows = torch.cat([problem.x_train, torch.ones(len(problem.y_train), 1)], 1)
-    return ((2 * problem.y_train - 1)[:, None] * rows).numpy()
-
-
-@pytest.mark.parametrize(
-    ("points", "labels", "kind", "inside"),
-    [
-        ([-2, -1, 1, 2], [0, 0, 1, 1], "complete", [False] * 4),
-        ([5, 6, 7, 8], [0, 0, 1, 1], "complete", [False] * 4),
-        ([-2, 0, 0, 2], [0, 0, 1, 1], "quasi", [False, True, True, False]),
-        ([-2, 1, -1, 2], [0, 0, 1, 1], "none", [True] * 4),
-    ],
-)
-def test_separation_is_complete_quasi_or_none(
-    points: list[float], labels: list[int], kind: str, inside: list[bool]
-) -> None:
-    found = separation(margins(line(points, labels)))
-    assert found.kind == kind
-    assert found.inside.tolist() == inside
-
-
 @pytest.mark.parametrize("loss", ["bce", "bce_logits", "weighted_bce", "focal", "mse"])
 def test_separable_data_have_an_infimum_of_zero_and_no_minimiser(loss: str) -> None:
     found = optimum_of(CANCER, objective(loss))
@@ -262,31 +239,6 @@ def test_of_quasi_separable_data_only_the_rows_on_the_plane_are_left() -> None:
     found = optimum_of(line([-2, 0, 0, 2], [0, 0, 1, 1]), objective("bce_logits"))
     assert found.kind == "infimum"
     assert found.value == pytest.approx(math.log(2) / 2)
-
-
-def test_what_is_proved_is_what_a_linear_program_finds() -> None:
-    rng = np.random.default_rng(0)
-    kinds = []
-    for i in range(60):
-        n, p = rng.integers(5, 40), rng.integers(1, 6)
-        x = rng.integers(0, 2, (n, p)).astype(float) if i % 2 else rng.normal(size=(n, p))
-        y = x @ rng.normal(size=p) > 0.2 if i % 3 == 0 else rng.random(n) < 0.5
-        if i % 5 == 0:  # a column that is only there in one class
-            x = np.column_stack([x, y & (rng.random(n) < 0.3)])
-        signed = np.where(y, 1.0, -1.0)[:, None] * np.column_stack([x, np.ones(n)])
-        found, program = separation(signed), _by_program(signed)
-        assert found.kind == program.kind
-        assert (found.inside == program.inside).all()
-        kinds.append(found.kind)
-    assert min(kinds.count(kind) for kind in ("complete", "quasi", "none")) >= 5
-
-
-def test_data_too_large_for_the_program_are_called_unknown(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr("lrlab.optimum.separability.LARGEST", 3)
-    monkeypatch.setattr("lrlab.optimum.separability.STEPS", 1)  # nothing is proved so soon
-    assert separation(margins(CANCER)).kind == "unknown"
 
 
 def test_a_loss_that_is_not_convex_has_a_best_known_value() -> None:

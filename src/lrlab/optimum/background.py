@@ -62,7 +62,7 @@ class OptimumFinder:
         self._queue: SimpleQueue[Sequence[Objective] | None] = SimpleQueue()
         self._stop, self._done = threading.Event(), threading.Event()
         self._failure: BaseException | None = None
-        self._separation = known.separation
+        self._separation, self._separability = known.separation, known.separability
         # a daemon: nobody waits for a step of it when the process ends
         self._thread = threading.Thread(target=self._work, name="lrlab-optima", daemon=True)
         self._numbers = problem.x_train.numel()
@@ -101,6 +101,7 @@ class OptimumFinder:
             left_out=left_out,
             budget=0.0 if too_large else self._allowed,
             data_digest=self._problem.digest(),
+            separability=self._solver.separability_so_far or self._separability,
         )
 
     def _start(self) -> None:

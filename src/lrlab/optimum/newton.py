@@ -97,21 +97,23 @@ class End:
         value: Objective there, [R].
         gradient: [R, p].
         hessian: [R, p, p].
+        iterations: Newton steps, those of ends that this one replaced too, [R] int64.
     """
 
     w: Tensor
     value: Tensor
     gradient: Tensor
     hessian: Tensor
+    iterations: Tensor
 
     def lower(self, other: End) -> End:
         """Of each objective the end that is lower; this one, if neither is."""
         better = other.value < self.value
-        parts = []
+        parts = {}
         for each in fields(self):
             mine, theirs = getattr(self, each.name), getattr(other, each.name)
-            parts.append(torch.where(better.view(-1, *[1] * (mine.ndim - 1)), theirs, mine))
-        return End(*parts)
+            parts[each.name] = torch.where(better.view(-1, *[1] * (mine.ndim - 1)), theirs, mine)
+        return End(**parts | {"iterations": self.iterations + other.iterations})
 
     def gap(self, l2: Tensor) -> Tensor:
         """What a convex objective may at most still lose, [R].
@@ -139,8 +141,9 @@ def minimise(
     has, by default the last digits, or when no step along it gains anything.
     """
     w = start.clone()
-    left = torch.arange(len(w))
+    left, steps = torch.arange(len(w)), torch.zeros(len(w), dtype=torch.int64)
     for _ in range(iterations):
+        steps[left] += 1
         part = stack.select(left)
         value, gradient, hessian = part.derivatives(w[left])
         direction, promised = _direction(gradient, hessian)
@@ -156,7 +159,7 @@ def minimise(
         left = left[gained]
         if not len(left):
             break
-    return End(w, *stack.derivatives(w))
+    return End(w, *stack.derivatives(w), steps)
 
 
 def _direction(gradient: Tensor, hessian: Tensor) -> tuple[Tensor, Tensor]:

@@ -48,6 +48,8 @@ class Optimum:
         bound: Smoothness L: largest eigenvalue that the Hessian has anywhere; inf for a kink.
         largest: Largest eigenvalue of the Hessian at the minimum; NaN without one.
         smallest: Smallest eigenvalue there, the local mu.
+        iterations: Of the method that found it, over all its starts; 0 where there are none, or
+            an early record does not say.
     """
 
     value: float
@@ -59,6 +61,7 @@ class Optimum:
     bound: float = math.nan
     largest: float = math.nan
     smallest: float = math.nan
+    iterations: int = 0
 
     @property
     def condition(self) -> float:

@@ -9,8 +9,9 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from lrlab.optimum.objectives import Objective, Optimum
+from lrlab.optimum.separability import Separability
 
-KEPT = ("value", "kind", "gap", "gradient_norm", "bound", "largest", "smallest")
+KEPT = ("value", "kind", "gap", "gradient_norm", "bound", "largest", "smallest", "iterations")
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,7 @@ class Optima:
         left_out: Objectives whose optimum was not found within the time for it.
         budget: That time, in seconds of computing; 0 if the data are too large to begin.
         data_digest: Of the data that they belong to; empty if it is not known.
+        separability: How far the classes are separable, told; None where it is not known.
     """
 
     found: Mapping[Objective, Optimum]
@@ -36,6 +38,7 @@ class Optima:
     left_out: tuple[Objective, ...] = ()
     budget: float = 0.0
     data_digest: str = ""
+    separability: Separability | None = None
 
     @property
     def note(self) -> str:
@@ -64,6 +67,7 @@ class Optima:
         ]
         rest = {name: getattr(self, name) for name in _PLAIN}
         left_out = [asdict(objective) for objective in self.left_out]
+        rest["separability"] = asdict(self.separability) if self.separability else None
         return json.dumps({**rest, "left_out": left_out, "optima": optima}, indent=1)
 
     @classmethod
@@ -83,7 +87,8 @@ class Optima:
             }
             left_out = tuple(_objective(named) for named in read.get("left_out", ()))
             plain = {name: read[name] for name in _PLAIN if name in read}
-            return cls(found=found, left_out=left_out, **plain)
+            told = Separability.of(read["separability"]) if read.get("separability") else None
+            return cls(found=found, left_out=left_out, separability=told, **plain)
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"not a record of optima: {error}") from error
 

@@ -1,26 +1,26 @@
 """Linear separability: whether a logistic regression without l2 has a minimiser at all.
 
-Albert & Anderson 1984, Biometrika 71(1): the maximum likelihood estimate exists unless some
-hyperplane puts no row strictly on the wrong side and some row strictly on the right one.
+Albert & Anderson 1984, Biometrika 71(1): separation is complete if a hyperplane puts every row
+strictly on its right side, quasi-complete if it does so with some rows and has the others on it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 import torch
 
-from lrlab.optimum.curvature import DEPENDENT, independent
+from lrlab.optimum.curvature import independent
+from lrlab.optimum.recession import PATIENCE, recession, unit
 
-LARGEST = 100_000  # numbers of data up to which the linear program is solved
-PATIENCE = 5.0  # seconds for it
-STEPS = 25  # of Newton's method
-SIDE = 1e-9  # of a row's size, which it must lie beside the plane to be on one side
-SURE = 0.5  # of its weight, that a row's correction may be
-FLOOR = 1e-9  # weight of a row far on its side
-FAR = (35.0, 20.0, 12.0)  # margins beyond which rows may be those that can be separated
+MOST_COLUMNS = 5
+NEGLIGIBLE = 1e-6  # of the largest weight
+KINDS = {"none": "overlap", "quasi": "quasi-complete"}
+NEAREST = 200  # rows that a program for few columns begins with, and gets more
+ROUNDS = 20
 
 
 @dataclass(frozen=True)
@@ -29,126 +29,141 @@ class Separation:
 
     Args:
         kind: `complete` (every row can be on its right side), `quasi` (some can, with the others
-            on the hyperplane), `none`, or `unknown`: the data are too large for the program.
+            on the hyperplane), `none`, or `unknown`: no proof was found in time.
         inside: Rows that lie on every such hyperplane, [n] bool; all of them for `none`.
+        weight: Of each column in such a direction, in units of the column's range, [p - 1]; as
+            few as possible are not 0. Zeros for `none`.
+        alone: The column that separates the classes completely by itself; -1 if none does.
     """
 
     kind: str
     inside: np.ndarray
+    weight: np.ndarray
+    alone: int = -1
+
+    def told(self, names: Sequence[str]) -> Separability:
+        """The same in few words, for columns of these names."""
+        size = np.abs(self.weight)
+        order = np.argsort(-size, kind="stable")
+        used = [int(i) for i in order if size[i] > NEGLIGIBLE * size.max(initial=0.0)]
+        fitted = 0 if self.kind == "unknown" else int((~self.inside).sum())
+        return Separability(
+            kind=KINDS.get(self.kind, self.kind),
+            fitted=fitted,
+            rows=len(self.inside),
+            columns=tuple(names[i] for i in used[:MOST_COLUMNS]),
+            more_columns=max(0, len(used) - MOST_COLUMNS),
+            alone=names[self.alone] if self.alone >= 0 else "",
+        )
+
+
+@dataclass(frozen=True)
+class Separability:
+    """How far the training rows can be separated, as it is recorded and told.
+
+    Args:
+        kind: `overlap`, `quasi-complete`, `complete`, or `unknown`.
+        fitted: Rows that some direction fits perfectly, with no row on its wrong side: without l2
+            their loss falls towards 0 as weights grow for ever. All of them if complete.
+        rows: Training rows.
+        columns: Columns of such a direction, that of the largest weight first, at most 5.
+        more_columns: How many more it has.
+        alone: The column that separates the classes completely by itself; empty if none does.
+    """
+
+    kind: str
+    fitted: int
+    rows: int
+    columns: tuple[str, ...] = ()
+    more_columns: int = 0
+    alone: str = ""
+
+    @classmethod
+    def of(cls, read: Mapping[str, Any]) -> Separability:
+        """From a record, which may hold more.
+
+        Raises:
+            KeyError: If it lacks something.
+        """
+        kept = {each.name: read[each.name] for each in fields(cls)}
+        return cls(**kept | {"columns": tuple(read["columns"])})
 
 
 def separation(margins: np.ndarray, check: Callable[[], None] = lambda: None) -> Separation:
-    """How far the classes are separable: by a proof, else, if the data are few, by a program.
+    """How far the classes are separable, with a proof.
 
     Args:
         margins: Rows s_i (x_i, 1), s_i the label as a sign, [n, p] float64.
         check: Called again and again; may raise to end the search.
     """
-    size = np.abs(margins).max(axis=0)
-    margins = margins / np.where(size > 0, size, 1)
-    every = np.ones(len(margins), dtype=bool)
-    rows = margins @ _basis(margins)
-    kind, reached = _proved(rows, check)
-    if kind == "none":
-        return Separation("none", every)
-    if kind == "complete":
-        return Separation("complete", ~every)
-    for far in FAR:
-        inside = reached <= far
-        if inside.any() and not inside.all() and _in_part(rows, inside, check):
-            return Separation("quasi", inside)
-    return _by_program(margins)
+    weights, alone = np.zeros(margins.shape[1] - 1), _alone(margins)
+    if alone >= 0:
+        weights[alone] = 1
+        return Separation("complete", np.zeros(len(margins), dtype=bool), weights, alone)
+    sign = margins[:, -1:]
+    middle = np.append((sign * margins)[:, :-1].mean(axis=0), 0.0)
+    scaled = margins - sign * middle  # the bias takes it up
+    size = np.abs(scaled).max(axis=0)
+    scaled = scaled / np.where(size > 0, size, 1)
+    basis = independent(torch.from_numpy(scaled)).numpy()
+    rows = unit(scaled @ basis)
+    cone = recession(rows, check)
+    if not cone.decided:
+        return Separation("unknown", cone.inside, weights)
+    if cone.inside.all():
+        return Separation("none", cone.inside, weights)
+    kind = "quasi" if cone.inside.any() else "complete"
+    weight = _few_columns(scaled, cone.inside, basis @ cone.direction, check)
+    return Separation(kind, cone.inside, weight[:-1])
 
 
-def _basis(margins: np.ndarray) -> np.ndarray:
-    """Basis of the directions in which rows differ by more than rounding, [p, q]."""
-    return independent(torch.from_numpy(margins)).numpy()
+def _alone(margins: np.ndarray) -> int:
+    """The column whose values of one class all lie above the other's, by most; -1 if none."""
+    ones = margins[:, -1] > 0
+    if ones.all() or not ones.any():
+        return -1
+    first, second = margins[ones, :-1], -margins[~ones, :-1]
+    between = np.maximum(first.min(0) - second.max(0), second.min(0) - first.max(0))
+    width = np.maximum(first.max(0), second.max(0)) - np.minimum(first.min(0), second.min(0))
+    share = np.where(between > 0, between / np.where(width > 0, width, 1), -1.0)
+    return int(share.argmax()) if len(share) and share.max() > 0 else -1
 
 
-def _proved(rows: np.ndarray, check: Callable[[], None]) -> tuple[str, np.ndarray]:
-    """What Newton's method on the log loss comes upon, and the margins where it ended.
+def _few_columns(
+    scaled: np.ndarray, inside: np.ndarray, known: np.ndarray, check: Callable[[], None]
+) -> np.ndarray:
+    """Weights with the smallest sum of sizes that separate as `known` [p] does.
 
-    Weights that put every row on its right side prove that it can be done. Positive weights l of
-    the rows with sum l_i s_i (x_i, 1) = 0 prove that it cannot, not even in part (Stiemke's
-    lemma). At a minimum sigmoid(-margin) are such; elsewhere they are corrected in proportion,
-    which keeps them positive where the correction is below 1.
+    Minimise sum |w_j| with margins 0 of the rows inside and at least 1 of the others, on more and
+    more of the others; `known` if that finds nothing.
     """
-    w, length = np.zeros(rows.shape[1]), np.sqrt((rows**2).sum(axis=1))
-    margins = rows @ w
-    for _ in range(STEPS):
-        check()
-        if w.any() and (margins > SIDE * length * np.sqrt(w @ w)).all():
-            return "complete", margins
-        weights = np.exp(-np.logaddexp(0, margins))  # sigmoid(-margins)
-        if _balanced(rows, np.maximum(weights, FLOOR)):
-            return "none", margins
-        pull = weights @ rows
-        step = _solved((rows * (weights * (1 - weights))[:, None]).T @ rows, pull)
-        w = w + step * _damped(rows, w, step, pull)
-        margins = rows @ w
-    return "unknown", margins
-
-
-def _balanced(rows: np.ndarray, weights: np.ndarray) -> bool:
-    """Whether weights become sum l_i rows_i = 0 by a correction that leaves them positive."""
-    pull = weights @ rows
-    share = rows @ _solved((rows * weights[:, None]).T @ rows, pull)
-    left = np.abs((weights * (1 - share)) @ rows)
-    rounding = 1e-13 * np.abs(rows * weights[:, None]).sum(axis=0)
-    return bool((np.abs(share) < SURE).all() and (left <= rounding).all())
-
-
-def _in_part(rows: np.ndarray, inside: np.ndarray, check: Callable[[], None]) -> bool:
-    """Whether just the rows that are not inside can be separated, with the others on the plane."""
-    there = rows[inside]
-    values, vectors = np.linalg.eigh(there.T @ there)
-    plane = vectors[:, values <= DEPENDENT * values[-1]]
-    if not plane.shape[1] or _proved(there @ _basis(there), check)[0] != "none":
-        return False
-    return _proved(rows[~inside] @ plane, check)[0] == "complete"
-
-
-def _solved(matrix: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """Least squares: the matrix may be singular."""
-    found: np.ndarray = np.linalg.lstsq(matrix, right, rcond=None)[0]
-    return found
-
-
-def _damped(margins: np.ndarray, w: np.ndarray, step: np.ndarray, pull: np.ndarray) -> float:
-    """The longest of 1, 1/2, 1/4 ... of a step by which the log loss falls as it promises."""
-
-    def loss(at: np.ndarray) -> float:
-        return float(np.logaddexp(0, -margins @ at).sum())
-
-    length, now, promised = 1.0, loss(w), float(pull @ step)
-    while length > 1e-6 and not loss(w + length * step) <= now - 1e-4 * length * promised:
-        length /= 2
-    return length
-
-
-def _by_program(margins: np.ndarray) -> Separation:
-    """Maximise sum u with u <= margins w, 0 <= u <= 1, w free.
-
-    The feasible directions are a cone, so an optimal u is 1 for every row that any of them
-    separates strictly, and 0 for the others.
-    """
-    from scipy import sparse
     from scipy.optimize import linprog
 
-    n, p = margins.shape
-    nothing = np.zeros(n, dtype=bool)
-    if n * p > LARGEST:
-        return Separation("unknown", ~nothing)
-    found = linprog(
-        np.r_[np.zeros(p), -np.ones(n)],
-        A_ub=sparse.hstack([-margins, sparse.identity(n)]).tocsr(),
-        b_ub=np.zeros(n),
-        bounds=[(None, None)] * p + [(0, 1)] * n,
-        method="highs",
-        options={"time_limit": PATIENCE},
-    )
-    if found.status != 0:
-        return Separation("unknown", ~nothing)
-    inside = found.x[p:] < 0.5
-    kind = "none" if inside.all() else "quasi" if inside.any() else "complete"
-    return Separation(kind, inside)
+    p = scaled.shape[1]
+    held = independent(torch.from_numpy(scaled[inside])).numpy().T if inside.any() else None
+    others = scaled[~inside]
+    taken = np.zeros(len(others), dtype=bool)
+    taken[np.argsort(others @ known)[:NEAREST]] = True
+    cost = np.ones(2 * p)  # w = up - down
+    cost[[p - 1, 2 * p - 1]] = 0  # the bias
+    for _ in range(ROUNDS):
+        check()
+        some = others[taken]
+        found = linprog(
+            cost,
+            A_ub=np.hstack([-some, some]),
+            b_ub=-np.ones(len(some)),
+            A_eq=None if held is None else np.hstack([held, -held]),
+            b_eq=None if held is None else np.zeros(len(held)),
+            method="highs",
+            options={"time_limit": PATIENCE},
+        )
+        if found.status != 0:
+            return known
+        weight: np.ndarray = found.x[:p] - found.x[p:]
+        margins = others @ weight
+        wrong = margins < 0.5
+        if not wrong.any():
+            return weight
+        taken[np.argsort(margins)[:NEAREST]] = True
+    return known

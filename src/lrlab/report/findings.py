@@ -220,6 +220,7 @@ def objectives_table(context: ReportContext) -> pd.DataFrame:
             "optimum": optimum.value,
             "kind": optimum.kind,
             "gap": optimum.gap,
+            "iterations": optimum.iterations,
             "gradient_norm": optimum.gradient_norm,
             "smoothness_bound": optimum.bound,
             "largest_eigenvalue": optimum.largest,

@@ -1,0 +1,161 @@
+"""How objectives of one loss are solved, by what the loss looks like."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from lrlab.optimum import hinge
+from lrlab.optimum.curvature import extremes
+from lrlab.optimum.newton import End, Stack, minimise
+from lrlab.optimum.objectives import Objective, Optimum
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from lrlab.optimum.optima import Solver
+
+STARTS = 6  # of an objective that is not convex and has no neighbour
+EXACT = 1e-7  # norm of the gradient, in units of its size at zero, of a minimum that is certain
+ROUGH = 1e-9, 50  # of the value that is to be gained, and iterations, while starts are compared
+MOST_STEPS = 2000  # of L-BFGS-B
+
+Found = Iterator[tuple[Objective, Optimum]]
+
+
+def _convex(solver: Solver, objectives: list[Objective]) -> Found:
+    """Newton's method along the path of l2."""
+    for part in solver.anchors_first(objectives):
+        for some in solver.chunks(part):
+            stack = solver.stack(some)
+            end = minimise(stack, solver.nearest(some))
+            solver.keep(some, end.w)
+            yield from zip(some, _read_off(stack, end, convex=True), strict=True)
+
+
+def _several(solver: Solver, objectives: list[Objective]) -> Found:
+    """Where there may be several minima: the lowest from several starts.
+
+    The first ones begin at zero and at random, the others at a neighbour's lowest; where another
+    one's weights serve better, those are taken. From there to the last digits.
+    """
+    first, rest = solver.anchors_first(objectives)
+    p = solver.rows.shape[1]
+    for part, alone in ((first, True), (rest, False)):
+        for some in solver.chunks(part):
+            stack = solver.stack(some)
+            end = minimise(stack, solver.nearest(some), *ROUGH)
+            stream = torch.Generator().manual_seed(0)
+            size = solver.rows.square().mean(0).sqrt().clamp(min=1e-12)
+            for _ in range(STARTS - 1 if alone else 0):
+                start = torch.randn(len(some), p, generator=stream, dtype=size.dtype) / size
+                end = end.lower(minimise(stack, start, *ROUGH))
+            last = minimise(stack, _swapped(stack, end))
+            end = replace(last, iterations=last.iterations + end.iterations)
+            solver.keep(some, end.w)
+            yield from zip(some, _read_off(stack, end, convex=False), strict=True)
+
+
+def _swapped(stack: Stack, end: End) -> Tensor:
+    """Where each objective is lowest of all their ends, [R, p]."""
+    values = torch.stack([stack.values(w.expand_as(end.w)) for w in end.w], dim=1)
+    lowest, whose = values.min(dim=1)
+    better = lowest < end.value - ROUGH[0] * end.value.abs()
+    return torch.where(better[:, None], end.w[whose], end.w)
+
+
+def _read_off(stack: Stack, end: End, convex: bool) -> list[Optimum]:
+    smallest, largest = extremes(end.hessian)
+    scale = stack.derivatives(torch.zeros_like(end.w))[1].norm(dim=1)
+    slope, gap = end.gradient.norm(dim=1), end.gap(stack.l2)
+    certain = slope <= EXACT * torch.maximum(scale, largest)
+    return [
+        Optimum(
+            value=float(end.value[i]),
+            kind="minimum" if convex and certain[i] else "best known",
+            gap=float(gap[i]) if convex else math.nan,
+            gradient_norm=float(slope[i]),
+            weight=end.w[i, :-1].numpy(),
+            bias=float(end.w[i, -1]),
+            largest=float(largest[i]),
+            smallest=float(smallest[i]),
+            iterations=int(end.iterations[i]),
+        )
+        for i in range(len(end.w))
+    ]
+
+
+def _unattained(solver: Solver, objectives: list[Objective]) -> Found:
+    """Rows that can be separated add nothing in the limit; the others have a minimum."""
+    inside = torch.from_numpy(solver.separation.inside)
+    share = float(inside.double().mean())
+    for objective in objectives:
+        if not share:
+            yield objective, Optimum(0.0, "infimum", gap=0.0)
+            continue
+        stack = solver.stack([objective])
+        rest = replace(stack, rows=solver.rows[inside], y=solver.y[inside])
+        end = minimise(rest, solver.rows.new_zeros(1, solver.rows.shape[1]))
+        gap = float(end.gap(stack.l2)[0]) * share
+        value, steps = float(end.value[0]) * share, int(end.iterations[0])
+        yield objective, Optimum(value, "infimum", gap=gap, iterations=steps)
+
+
+def _hinge(solver: Solver, objectives: list[Objective]) -> Found:
+    """A linear or quadratic program, whose dual bounds it."""
+    for some in solver.chunks(objectives):
+        l2 = torch.tensor([o.l2 for o in some], dtype=torch.float64)
+        end = hinge.solve(solver.rows, solver.y, l2, solver.check)
+        for i, objective in enumerate(some):
+            certain = bool(end.gap[i] <= EXACT * end.value[i] + hinge.LEAST)
+            optimum = Optimum(
+                value=float(end.value[i]),
+                kind="minimum" if certain else "best known",
+                gap=float(end.gap[i]),
+                weight=end.w[i, :-1].numpy(),
+                bias=float(end.w[i, -1]),
+                iterations=int(end.iterations[i]),
+            )
+            yield objective, optimum
+
+
+def _kinked(solver: Solver, objectives: list[Objective]) -> Found:
+    """A loss with a kink, by scipy's L-BFGS-B from zero: no certificate."""
+    from scipy.optimize import minimize
+
+    for objective in objectives:
+        stack = solver.stack([objective])
+
+        def value_and_gradient(w: np.ndarray, stack: Stack = stack) -> tuple[float, np.ndarray]:
+            value, gradient, _ = stack.derivatives(torch.from_numpy(w)[None])
+            return float(value), gradient[0].numpy()
+
+        start, options = np.zeros(solver.rows.shape[1]), {"maxiter": MOST_STEPS}
+        found = minimize(value_and_gradient, start, jac=True, method="L-BFGS-B", options=options)
+        weight, bias = found.x[:-1], float(found.x[-1])
+        yield (
+            objective,
+            Optimum(
+                float(found.fun),
+                "best known",
+                weight=weight,
+                bias=bias,
+                iterations=int(found.nit),
+            ),
+        )
+
+
+# How objectives of one loss are solved, the quickest first in case time runs out; a loss with a
+# kink may have a program under its own name.
+METHODS: dict[str, Callable[[Solver, list[Objective]], Found]] = {
+    "convex": _convex,
+    "unattained": _unattained,
+    "hinge": _hinge,
+    "kinked": _kinked,
+    "several": _several,
+}
