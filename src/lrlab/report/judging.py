@@ -20,141 +20,34 @@ together), the data a value a row, whose mean is the metric; methods are compare
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from itertools import permutations
 
 import numpy as np
 from scipy import stats
 
-from lrlab.report.spread import DRAWS, Contrasts, Spread
+from lrlab.report.judged import Comparison, Estimate, Judged, Pair, Refusal, Tie
+from lrlab.report.spread import Contrasts, Spread
+
+__all__ = [
+    "Comparison",
+    "Estimate",
+    "Judged",
+    "Pair",
+    "Refusal",
+    "Tie",
+    "compare",
+    "estimates",
+    "optimism",
+    "refusals",
+]
 
 LEVEL = 0.95  # of intervals, for all pairs together; of claims 1 - LEVEL
 MINIMUM_EFFECT = 0.01  # of the better value: a claim must be of more
 POWER = 0.9  # with which a difference that is called detectable is detected
 WORTH_SEEING = 0.05  # of the better value: how many rows would do is said of this difference
+BESIDES = 0.005  # of the 5 %: what it costs to learn which pairs are far from a claim
 LEAST_ROWS = 100  # judging rows (or groups) below which nothing is tested
 LEAST_OF_A_CLASS = 20  # judging rows of the rarer class
-
-
-@dataclass(frozen=True)
-class Judged:
-    """Values of k methods on the judging rows.
-
-    Args:
-        values: A value a row whose mean is the metric, [k, R, n] float64: R replicates' models on
-            the same rows, or with folds R repeats, each row by a model that did not train on it.
-        labels: Classes 0 and 1 of the rows, [n].
-        shares_from: How many rows of the source the shares of the classes are known from; with
-            folds n; 0 where they are part of how the data are made.
-        groups: Which rows belong together, [n]; None if each stands for itself.
-        lower_is_better: Whether a lower metric is better.
-    """
-
-    values: np.ndarray
-    labels: np.ndarray
-    shares_from: int
-    groups: np.ndarray | None = None
-    lower_is_better: bool = True
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A method's expected value on new rows.
-
-    Args:
-        value: Mean over rows and replicates.
-        error: Its standard error.
-        low: Lower end of the 95 % interval.
-        high: Upper end.
-        replicates: How many runs of a setting it rests on; of 1 the rows' variance is all.
-    """
-
-    value: float
-    error: float
-    low: float
-    high: float
-    replicates: int
-
-
-@dataclass(frozen=True)
-class Pair:
-    """An ordered pair of methods.
-
-    Args:
-        about: The family.
-        worse: Index of the method that is tested to be worse.
-        better: Index of the other.
-        difference: Value of `worse` minus that of `better`, in the metric's unit.
-        low: Lower end of its interval, 95 % for all pairs together.
-        high: Upper end.
-        p: P-value that the difference is no more than the minimum effect, adjusted for all pairs.
-        claimed: Whether the claim is made.
-    """
-
-    about: str
-    worse: int
-    better: int
-    difference: float
-    low: float
-    high: float
-    p: float
-    claimed: bool
-
-
-@dataclass(frozen=True)
-class Tie:
-    """Two methods of which neither is claimed to be worse.
-
-    Args:
-        about: The family.
-        a: Index of the one with the better estimate.
-        b: Index of the other.
-        detectable: The smallest difference, as a part of the better value, that these rows would
-            have shown with 90 % probability.
-        rows: How many judging rows would show a difference of 5 % with that probability; None if
-            none would, as the replicates alone vary by more.
-    """
-
-    about: str
-    a: int
-    b: int
-    detectable: float
-    rows: int | None
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """All pairs of all families, tested together.
-
-    Args:
-        pairs: Every ordered pair.
-        ties: Every unordered pair without a claim.
-        minimum_effect: What a claim is of more than, as a part of the better value.
-    """
-
-    pairs: tuple[Pair, ...]
-    ties: tuple[Tie, ...]
-    minimum_effect: float
-
-    @property
-    def claims(self) -> tuple[Pair, ...]:
-        """The pairs of which the claim is made, most certain first."""
-        return tuple(sorted((p for p in self.pairs if p.claimed), key=lambda pair: pair.p))
-
-
-@dataclass(frozen=True)
-class Refusal:
-    """Why nothing is tested.
-
-    Args:
-        reason: `few_rows`, `few_groups`, `few_of_a_class`, `no_row_values` or `not_finite`.
-        found: How many there are; 0 where that says nothing.
-        needed: How many it takes; 0 where that says nothing.
-    """
-
-    reason: str
-    found: int = 0
-    needed: int = 0
 
 
 def refusals(judged: Judged) -> tuple[Refusal, ...]:
@@ -180,7 +73,7 @@ def estimates(judged: Judged) -> tuple[Estimate, ...]:
     """Expected value of each method on new rows of the same source, with its 95 % interval."""
     k, replicates, _ = judged.values.shape
     projected = _spread(judged).of_contrasts(np.eye(k))
-    low, high = projected.interval(np.full(k, stats.norm.ppf((1 + LEVEL) / 2)))
+    low, high = projected.interval(stats.norm.ppf((1 + LEVEL) / 2))
     return tuple(
         Estimate(float(v), float(e), float(a), float(b), replicates)
         for v, e, a, b in zip(projected.mean, projected.error, low, high, strict=True)
@@ -219,29 +112,88 @@ def compare(
     named = [(about, a, b) for about, who in families.items() for a, b in permutations(who, 2)]
     if not named:
         return Comparison((), (), minimum_effect)
-    spread = _spread(judged)
+    spread = _spread(judged, _between_methods(judged))
     sign = 1.0 if judged.lower_is_better else -1.0
     rows = np.eye(len(judged.values))
     worse, better = rows[[a for _, a, _ in named]], rows[[b for _, _, b in named]]
     beyond = spread.of_contrasts(sign * (worse - (1 + sign * minimum_effect) * better))
-    largest = spread.largest(beyond, seed)
-    p = (1 + (largest >= beyond.scores()[:, None]).sum(axis=1)) / (1 + DRAWS)
-    plain = spread.of_contrasts(worse - better)
-    low, high = plain.interval(
-        np.full(len(named), np.quantile(spread.largest(plain, seed), LEVEL))
-    )
+    scores = beyond.scores()
+    largest = spread.largest(beyond, seed, _at_most(spread, beyond, scores, seed))
+    p = np.minimum(BESIDES + _share_above(largest, scores), 1)
+    claimed, critical = p <= 1 - LEVEL, _critical(largest)
+    low, high = _intervals(spread, worse - better, sign * claimed, critical, seed)
+    difference = (worse - better) @ spread.mean
     pairs = tuple(
-        Pair(*name, float(d), float(a), float(b), float(q), bool(q <= 1 - LEVEL))
-        for name, d, a, b, q in zip(named, plain.mean, low, high, p, strict=True)
+        Pair(
+            *who,
+            float(difference[i]),
+            float(low[i]),
+            float(high[i]),
+            float(p[i]),
+            bool(claimed[i]),
+        )
+        for i, who in enumerate(named)
     )
-    critical = float(np.quantile(largest, LEVEL))
     return Comparison(
         pairs, _ties(judged, pairs, beyond, critical, minimum_effect), minimum_effect
     )
 
 
-def _spread(judged: Judged) -> Spread:
-    return Spread.of(judged.values, judged.labels, judged.shares_from, judged.groups)
+def _at_most(spread: Spread, beyond: Contrasts, scores: np.ndarray, seed: int) -> np.ndarray:
+    """How far below 0 each contrast lies at least, as a normal score, [p]; 0 if it may be at 0.
+
+    Not all contrasts can be at 0 at once: where a is far better than b, "a is worse" is so far
+    from true that it must not cost the other claims (Romano, Shaikh & Wolf 2014, section 3).
+    """
+    farthest = np.quantile(
+        spread.largest(beyond, seed), 1 - BESIDES
+    )  # or the smallest: they mirror
+    return np.asarray(np.minimum(scores + farthest, 0))
+
+
+def _intervals(
+    spread: Spread, weights: np.ndarray, claimed: np.ndarray, critical: float, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Ends of the intervals of the plain differences [p, k], for all pairs together.
+
+    Of a claim (1 or -1 by its sign, else 0) the end next to 0 is that of the test of claims, which
+    knows which pairs compete, so that claim and interval never disagree.
+    """
+    plain = spread.of_contrasts(weights)
+    low, high = plain.interval(np.quantile(spread.largest(plain, seed), LEVEL))
+    above, below = plain.interval(critical)
+    return (
+        np.where(claimed > 0, np.maximum(low, above), low),
+        np.where(claimed < 0, np.minimum(high, below), high),
+    )
+
+
+def _critical(largest: np.ndarray) -> float:
+    """The normal score that a claim takes, at least that of a single one."""
+    level = LEVEL + BESIDES
+    of_one = float(stats.norm.ppf(level))
+    finite = largest[np.isfinite(largest)]
+    return max(float(np.quantile(finite, level)), of_one) if len(finite) else of_one
+
+
+def _share_above(draws: np.ndarray, scores: np.ndarray) -> np.ndarray:
+    above = len(draws) - np.searchsorted(np.sort(draws), scores, side="left")
+    return np.asarray((1 + above) / (1 + len(draws)))
+
+
+def _spread(judged: Judged, widening: float = 1.0) -> Spread:
+    return Spread.of(judged.values, judged.labels, judged.shares_from, judged.groups, widening)
+
+
+def _between_methods(judged: Judged) -> float:
+    """By which factor rows vary differences more than their spread says.
+
+    Every row that judges out of fold is also a training row of the other folds' models. That moves
+    a method's own value little, but two methods of which the models are nearly the same differ by
+    no more than that. The factor is that of the corrected resampled t (Nadeau & Bengio 2003):
+    1 + K / (K - 1) for K folds.
+    """
+    return 1 + judged.folds / (judged.folds - 1) if judged.folds > 1 else 1.0
 
 
 def _ties(

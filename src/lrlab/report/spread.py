@@ -5,12 +5,13 @@ Sources are named in `lrlab.report.judging`.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from scipy import stats
 
-DRAWS = 20_000  # of the largest statistic
+DRAWS = 10_000  # of the largest statistic
 CHUNK = 2_000  # draws at a time
 ROUNDING = 1e-12  # of the methods' errors: a difference that varies by less does not vary
 SYMMETRIC = 1e-6  # skewness below which Hall's transform is the identity in double precision
@@ -45,7 +46,7 @@ class Contrasts:
             scores = stats.norm.isf(stats.t.sf(hall, self.freedom))
         return np.where(self.error > 0, scores, -np.inf)
 
-    def interval(self, critical: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def interval(self, critical: float) -> tuple[np.ndarray, np.ndarray]:
         """Ends of the intervals whose ends are `critical` normal scores away."""
         reach = stats.t.isf(stats.norm.sf(critical), self.freedom)
         return (
@@ -72,6 +73,7 @@ class Spread:
         strata: Class of each row, [g]; with groups all 0.
         between: Covariance of the means that replicates bring, [k, k].
         replicates: R.
+        widening: Factor of the variance that the rows bring.
     """
 
     mean: np.ndarray
@@ -79,6 +81,7 @@ class Spread:
     strata: np.ndarray
     between: np.ndarray
     replicates: int
+    widening: float = 1.0
 
     @classmethod
     def of(
@@ -87,6 +90,7 @@ class Spread:
         labels: np.ndarray,
         shares_from: int,
         groups: np.ndarray | None = None,
+        widening: float = 1.0,
     ) -> Spread:
         """Of values [k, R, n]; arguments as of `lrlab.report.judging.Judged`."""
         by_row = values.mean(axis=1)
@@ -95,13 +99,13 @@ class Spread:
         if groups is not None:
             influence, strata = _by_group(influence, groups)
         between = _between_replicates(values)
-        return cls(by_row.mean(axis=1), influence, strata, between, values.shape[1])
+        return cls(by_row.mean(axis=1), influence, strata, between, values.shape[1], widening)
 
     def of_contrasts(self, weights: np.ndarray) -> Contrasts:
         """Estimates of the combinations of methods with weights [p, k]."""
         moved = weights @ self.influence
         squares = moved**2
-        by_rows = squares.sum(axis=1)
+        by_rows = self.widening * squares.sum(axis=1)
         between = np.einsum("pk,kl,pl->p", weights, self.between, weights).clip(min=0)
         error = np.sqrt(by_rows + between)
         single = np.sqrt((self.influence**2).sum(axis=1) + np.diag(self.between))
@@ -109,28 +113,29 @@ class Spread:
         parts = [between**2 / max(self.replicates - 1, 1)]
         for stratum in np.unique(self.strata):
             own = self.strata == stratum
-            parts.append(squares[:, own].sum(axis=1) ** 2 / max(own.sum() - 1, 1))
+            own_part = self.widening * squares[:, own].sum(axis=1)
+            parts.append(own_part**2 / max(own.sum() - 1, 1))
         with np.errstate(divide="ignore", invalid="ignore"):
             skewness = np.nan_to_num((moved * squares).sum(axis=1) / error**3)
             freedom = np.nan_to_num(error**4 / sum(parts), nan=1.0, posinf=1e9)
         return Contrasts(weights, weights @ self.mean, error, between, skewness, freedom)
 
-    def largest(self, contrasts: Contrasts, seed: int) -> np.ndarray:
-        """Draws of the largest of p normal scores with the contrasts' correlation, [DRAWS]."""
-        covariance = self.influence @ self.influence.T + self.between
+    def scores(self, contrasts: Contrasts, seed: int) -> Iterator[np.ndarray]:
+        """Draws of the p normal scores of contrasts that are 0, in chunks [CHUNK, p]."""
+        covariance = self.widening * self.influence @ self.influence.T + self.between
         values, vectors = np.linalg.eigh(covariance)
         root = vectors * np.sqrt(values.clip(min=0))
-        with np.errstate(divide="ignore", invalid="ignore"):
-            loadings = (contrasts.weights @ root) / contrasts.error[:, None]
-        loadings = loadings[contrasts.error > 0]
-        if not len(loadings):
-            return np.zeros(DRAWS)
+        error = np.where(contrasts.error > 0, contrasts.error, np.inf)
+        loadings = (contrasts.weights @ root) / error[:, None]
         generator = np.random.default_rng(seed)
-        found = [
-            (generator.standard_normal((CHUNK, len(root))) @ loadings.T).max(axis=1)
-            for _ in range(DRAWS // CHUNK)
-        ]
-        return np.concatenate(found)
+        for _ in range(DRAWS // CHUNK):
+            yield generator.standard_normal((CHUNK, len(root))) @ loadings.T
+
+    def largest(
+        self, contrasts: Contrasts, seed: int, shift: np.ndarray | float = 0
+    ) -> np.ndarray:
+        """Draws of the largest of the normal scores [p] plus a shift [p] or number, [DRAWS]."""
+        return np.concatenate([(z + shift).max(axis=1) for z in self.scores(contrasts, seed)])
 
 
 def _influence(
