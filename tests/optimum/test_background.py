@@ -36,7 +36,7 @@ def test_what_is_found_does_not_depend_on_when_it_was_asked_for(problem: Problem
     at_once.want(second)
     later = OptimumFinder(problem, batch_rows=100)
     later.want(first)
-    while len(later._found) < len(first):
+    while len(later._folds[0].found) < len(first):
         later._done.wait(0.01)
     later.want(second)
     one, other = at_once.result(), later.result()

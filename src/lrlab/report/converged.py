@@ -122,12 +122,14 @@ def _optimum(runs: pd.DataFrame, values: np.ndarray, optima: Optima | None) -> n
     """f* of each run, [r]; NaN where it is not known."""
     if optima is None:
         return np.full(len(runs), np.nan)
-    keys = objectives(runs)
-    found = {key: optima.found[key] for key in set(keys) if key in optima.found}
-    optimum = np.array([found[k].value if k in found else np.nan for k in keys])
+    folds = runs["replicate"].to_numpy() % max(1, len(optima.folds))  # each has its own rows
+    keys = list(zip(objectives(runs), folds.tolist(), strict=True))
+    found = {key: optima.of(key[1]).found.get(key[0]) for key in set(keys)}
+    best = [found[key] for key in keys]
+    optimum = np.array([np.nan if each is None else each.value for each in best])
     lowest = pd.Series(np.nanmin(np.where(np.isnan(values), np.inf, values), axis=1))
     reached = lowest.groupby(pd.Series([repr(k) for k in keys])).transform("min").to_numpy()
-    loose = np.array([k in found and found[k].kind == "best known" for k in keys])
+    loose = np.array([each is not None and each.kind == "best known" for each in best])
     return np.where(loose, np.fmin(optimum, reached), optimum)
 
 
@@ -158,7 +160,7 @@ def convergence_frame(runs: pd.DataFrame, found: Gaps, optima: Optima | None) ->
         return frame
     frame["detail"] = convergence.details(found.steps, found.gap, recorded)
     frame["gap"] = convergence.last_value(found.gap)
-    per_pass = optima.batch_rows / optima.n_rows if optima else np.nan
+    per_pass = _passes_a_step(runs, optima)
     frame = pd.concat([frame, _arrivals(found, recorded == "diverged", per_pass)], axis=1)
     frame["steps_to_final"] = convergence.steps_to_final(found.steps, found.values)
     precision = optima.precision if optima else 0.0
@@ -171,7 +173,15 @@ def convergence_frame(runs: pd.DataFrame, found: Gaps, optima: Optima | None) ->
     return frame
 
 
-def _arrivals(found: Gaps, diverged: np.ndarray, per_pass: float) -> pd.DataFrame:
+def _passes_a_step(runs: pd.DataFrame, optima: Optima | None) -> np.ndarray:
+    """What share of its training rows a run's step sees, [r]."""
+    if optima is None:
+        return np.full(len(runs), np.nan)
+    own = [optima.of(replicate) for replicate in runs["replicate"].tolist()]
+    return np.array([each.batch_rows / each.n_rows for each in own])
+
+
+def _arrivals(found: Gaps, diverged: np.ndarray, per_pass: np.ndarray) -> pd.DataFrame:
     """The columns on the steps to each tolerance."""
     when = found.arrival
     stays, least, most = (

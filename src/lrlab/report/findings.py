@@ -209,11 +209,16 @@ def _nothing(
 
 
 def objectives_table(context: ReportContext) -> pd.DataFrame:
-    """Optimum and curvature of every objective: loss, its hyperparameters, l2 and the rest."""
+    """Optimum and curvature of every objective: loss, its hyperparameters, l2 and the rest.
+
+    With folds, of every fold, whose number is the first column.
+    """
     if context.optima is None:
         return pd.DataFrame()
+    folds = context.optima.folds
     rows = [
-        {
+        ({"fold": fold} if folds else {})
+        | {
             "loss": objective.loss,
             "hyperparameters": ", ".join(f"{k} {v:g}" for k, v in objective.loss_params),
             "l2": objective.l2,
@@ -228,6 +233,7 @@ def objectives_table(context: ReportContext) -> pd.DataFrame:
             "condition_number": optimum.condition,
             "stable_lr": optimum.stable_lr(),
         }
-        for objective, optimum in context.optima.found.items()
+        for fold, optima in enumerate(folds or (context.optima,))
+        for objective, optimum in optima.found.items()
     ]
     return pd.DataFrame(rows)
