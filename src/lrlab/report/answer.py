@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, TypeVar
 
 VERDICT_FILE = "verdict.json"
@@ -96,6 +96,7 @@ class Claim:
         interval: Simultaneous with those of all other pairs.
         level: Of the interval, and of all claims together.
         scores: `raw`, or `recalibrated` by Platt scaling.
+        at_least: Whether `difference` is a lower bound, as the worse one misses on a seed.
     """
 
     about: str
@@ -106,6 +107,7 @@ class Claim:
     interval: Interval
     level: float
     scores: str = "raw"
+    at_least: bool = False
 
 
 @dataclass(frozen=True)
@@ -161,6 +163,47 @@ class Reference:
 
 
 @dataclass(frozen=True)
+class Pace:
+    """How soon one optimizer comes to the optimum, at the setting that needs the fewest steps.
+
+    Args:
+        optimizer: Its name.
+        lr: Of that setting.
+        steps: Until the gap stays at most 1e-3, geometric mean over the seeds; None if it misses
+            on one.
+        reached: Seeds on which it gets there.
+        value: What that setting gives by the objective, on the rows that chose.
+    """
+
+    optimizer: str
+    lr: float
+    steps: float | None
+    reached: int
+    value: float
+
+
+@dataclass(frozen=True)
+class Race:
+    """Optimizers compared by their steps to the optimum of one objective.
+
+    Args:
+        loss: Of the objective: the one that one would take.
+        objective: Its l2 and hyperparameters, by name.
+        seeds: Runs of each setting.
+        judging: Seeds that judged; the others chose. 0 where nothing is tested.
+        spaced: Whether steps are known from evaluations only.
+        paces: Of each optimizer, fewest steps first.
+    """
+
+    loss: str
+    objective: Mapping[str, float]
+    seeds: int
+    judging: int
+    spaced: bool
+    paces: tuple[Pace, ...]
+
+
+@dataclass(frozen=True)
 class Verdict:
     """What a sweep says.
 
@@ -175,7 +218,7 @@ class Verdict:
         outcomes: Runs by how they ended.
         separable: What the separability of the training rows means, a sentence; or empty.
         remarks: What limits the answer, a sentence each.
-        speed_of: Of a speed claim or tie: what was reached, and on which loss, in words.
+        race: How soon the optimizers come to the optimum; None where that is not known.
     """
 
     best: Best | None
@@ -188,7 +231,7 @@ class Verdict:
     outcomes: Mapping[str, int] = field(default_factory=dict)
     separable: str = ""
     remarks: tuple[str, ...] = ()
-    speed_of: str = ""
+    race: Race | None = None
 
     @property
     def words(self) -> Words:
@@ -235,10 +278,14 @@ class Verdict:
                 outcomes={str(name): int(count) for name, count in content["outcomes"].items()},
                 separable=str(content["separable"]),
                 remarks=tuple(map(str, content["remarks"])),
-                speed_of=str(content["speed_of"]),
+                race=None if content["race"] is None else _race(content["race"]),
             )
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"not a verdict: {error}") from error
+
+
+def _race(content: Mapping[str, Any]) -> Race:
+    return replace(_read(Race, content), paces=_many(Pace, content["paces"]))
 
 
 def _read(kind: type[T], content: Mapping[str, Any]) -> T:
@@ -251,7 +298,9 @@ def _many(kind: type[T], content: Sequence[Mapping[str, Any]]) -> tuple[T, ...]:
 
 
 def _tuples(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value
+    if isinstance(value, list):  # an interval without an upper end has null there
+        return tuple(math.inf if part is None else part for part in value)
+    return value
 
 
 def _plain(value: Any) -> Any:

@@ -17,12 +17,13 @@ from lrlab.report.convergence import Arrival
 from lrlab.report.evaluation import Weights, evaluate
 from lrlab.report.importance import importances
 from lrlab.report.judgement import Judgement
-from lrlab.report.methods import SPEED, Comparison, compare, compare_speed
+from lrlab.report.methods import SPEED, Comparison, compare
 from lrlab.report.model import ReportContext
 from lrlab.report.remarks import remarks
+from lrlab.report.speed import Speed, compare_speed
 from lrlab.report.statistics import standing
 from lrlab.report.tables import summary_table
-from lrlab.report.verdict import conclude, metric_of
+from lrlab.report.verdict import conclude, loss_to_take, metric_of, with_speed
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class Findings:
         optimizers: The optimizers compared by the objective.
         losses: The losses compared by the objective.
         yardsticks: The losses by every held-out measure.
-        speed: The optimizers compared by steps, on the best loss with an optimum in reach.
+        speed: The optimizers compared by steps, on the loss that one would take.
         limits: Largest stable learning rates, by theory and as observed.
         importance: Share of each setting.
         judgement: What rows that chose nothing say; None where there are none.
@@ -55,7 +56,7 @@ class Findings:
     optimizers: Comparison
     losses: Comparison
     yardsticks: pd.DataFrame
-    speed: Comparison | None
+    speed: Speed | None
     limits: pd.DataFrame
     importance: pd.Series
     judgement: Judgement | None
@@ -105,7 +106,11 @@ def find(runs: pd.DataFrame, curves: pd.DataFrame, context: ReportContext) -> Fi
         compare(runs, by, sampler=context.sampler, **context.aim) for by in ("optimizer", "loss")
     ]
     judgement = _judgement(runs, context)
-    speed = _speed(runs, converged, fastest, comparisons[1])
+    found = _verdict(runs, comparisons, judgement, context)
+    speed = None
+    if found.best is not None and not converged.empty:
+        speed = compare_speed(runs, converged, loss_to_take(found), **context.aim)
+        found = with_speed(found, speed)
     return Findings(
         runs=runs,
         curves=curves,
@@ -120,7 +125,7 @@ def find(runs: pd.DataFrame, curves: pd.DataFrame, context: ReportContext) -> Fi
         limits=evidence.stable_limits(runs, converged, context.optima),
         importance=importances(runs, **context.aim),
         judgement=judgement,
-        verdict=_verdict(runs, comparisons, judgement, context),
+        verdict=found,
     )
 
 
@@ -169,18 +174,6 @@ def _base_rate(problem: Problem) -> Weights:
     """Weights that say the training rows' share of class 1 of every row."""
     share = problem.share_of_class_1
     return np.zeros(problem.n_features), float(np.log(share) - np.log1p(-share))
-
-
-def _speed(
-    runs: pd.DataFrame, converged: pd.DataFrame, fastest: pd.DataFrame, losses: Comparison
-) -> Comparison | None:
-    """Speed on the best loss on which at least half of the optimizers come to the optimum."""
-    reached = fastest[fastest["steps"].notna()].groupby("loss").size()
-    enough = reached[reached >= fastest["optimizer"].nunique() / 2]
-    for loss in losses.table.get("loss", ()):
-        if loss in enough:
-            return compare_speed(runs, converged, str(loss))
-    return None
 
 
 def _nothing(

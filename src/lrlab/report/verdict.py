@@ -6,6 +6,7 @@ nothing, and names its uncertainty. What the rows cannot bear out is refused, no
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -14,10 +15,22 @@ import pandas as pd
 from lrlab.data import Baseline, Problem
 from lrlab.measures import Direction
 from lrlab.report import judging
-from lrlab.report.answer import Best, JudgedOn, Reference, Refused, Verdict
+from lrlab.report.answer import (
+    Best,
+    Claim,
+    JudgedOn,
+    Pace,
+    Race,
+    Reference,
+    Refused,
+    Tie,
+    Verdict,
+)
 from lrlab.report.evaluation import BEST, is_proper, judged_by
 from lrlab.report.judgement import FAMILIES, Judgement
+from lrlab.report.methods import SPEED
 from lrlab.report.row_values import ROW_VALUES
+from lrlab.report.speed import Speed
 from lrlab.report.words import number
 from lrlab.search import best_trial
 from lrlab.search.best import scores_of
@@ -165,3 +178,59 @@ def _why(refusal: judging.Refusal) -> str:
         "not_finite": "the metric is infinite for some rows",
     }
     return words[refusal.reason]
+
+
+# --- speed -----------------------------------------------------------------------------------
+
+
+def loss_to_take(verdict: Verdict) -> str:
+    """The loss that one would take: the best setting's, or a leading one whose scores are
+    probabilities, if they are not and the two are tied."""
+    if verdict.best is None:
+        return ""
+    own = str(verdict.best.params["loss"])
+    leading = [tie.methods for tie in verdict.ties if tie.about == "loss"]
+    tied = leading[0] if leading else (own,)
+    proper = [loss for loss in tied if is_proper(loss)]
+    if own in tied and (is_proper(own) or not proper):
+        return own
+    return proper[0] if proper else tied[0]
+
+
+def with_speed(verdict: Verdict, speed: Speed) -> Verdict:
+    """The verdict with what is found on speed."""
+    paces = tuple(
+        Pace(
+            optimizer=str(row["optimizer"]),
+            lr=float(row["lr"]),
+            steps=float(row["steps"]) if math.isfinite(row["steps"]) else None,
+            reached=int(row["reached"]),
+            value=float(row["value"]),
+        )
+        for row in speed.table.to_dict("records")
+    )
+    race = Race(speed.loss, dict(speed.objective), speed.seeds, speed.judging, speed.spaced, paces)
+    claims = tuple(
+        Claim(
+            about="speed",
+            better=claim.better,
+            worse=claim.worse,
+            metric=SPEED,
+            difference=claim.ratio,
+            interval=(claim.low, claim.high),
+            level=claim.level,
+            at_least=claim.at_least,
+        )
+        for claim in speed.claims
+    )
+    ties: tuple[Tie, ...] = ()
+    if speed.tested and speed.leader is not None:
+        ties = (Tie("speed", (speed.leader, *speed.ties), SPEED),)
+    refused = (Refused("speed", speed.refused),) if speed.refused else ()
+    return replace(
+        verdict,
+        claims=(*verdict.claims, *claims),
+        ties=(*verdict.ties, *ties),
+        refused=(*verdict.refused, *refused),
+        race=race if paces else None,
+    )
