@@ -68,7 +68,8 @@ def made(problem: Problem, replicates: int, seed: int = 0) -> tuple[pd.DataFrame
             p = expit(part.x_val.numpy() @ own[:2] + own[2])
             rows.append({
                 "run_id": f"t{trial}r{r}", "trial": trial, "replicate": r,
-                "optimizer": ["sgd", "adam"][trial % 2], "loss": ["bce", "hinge", "bce"][trial % 3],
+                "optimizer": ["sgd", "adam"][trial % 2],
+                "loss": ["bce", "hinge", "bce"][trial % 3],
                 "outcome": "converged", "val_log_loss": log_loss(part.y_val, p, labels=[0, 1]),
             })  # fmt: skip
             weights[f"t{trial}r{r}"] = (own[:2], own[2])

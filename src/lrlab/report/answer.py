@@ -44,6 +44,7 @@ class Best:
     Args:
         trial: Its number.
         params: Everything that defines it.
+        searched: The params that the sweep varied.
         metric: What is judged, such as `log_loss`.
         value: Its expected value on new rows; where no row may judge, None.
         interval: 95 % interval of that, or None.
@@ -57,6 +58,7 @@ class Best:
 
     trial: int
     params: Mapping[str, str | float]
+    searched: tuple[str, ...]
     metric: str
     value: float | None
     interval: Interval | None

@@ -57,17 +57,11 @@ def _best(best: Best, verdict: Verdict) -> str:
 
 def _setting(best: Best) -> str:
     """`adam with bce, lr 0.0346 (trial 42)`."""
-    params = dict(best.params)
-    optimizer, loss = params.pop("optimizer"), params.pop("loss")
-    lr = number(float(params.pop("lr")), 4, pad=False)
-    rest = [
-        f"{name} {number(float(value), 3, pad=False)}"
-        for name, value in params.items()
-        if name != "l2" or float(value)
-    ]
-    return (
-        ", ".join([f"{optimizer} with loss {loss}", f"lr {lr}", *rest]) + f" (trial {best.trial})"
-    )
+    given = best.params
+    names = ["lr", *(name for name in best.searched if name not in ("optimizer", "loss", "lr"))]
+    each = [f"{name} {number(float(given[name]), 3, pad=False)}" for name in names]
+    first = f"{given['optimizer']} with loss {given['loss']}"
+    return ", ".join([first, *each]) + f" (trial {best.trial})"
 
 
 def _rows(verdict: Verdict) -> str:
@@ -117,11 +111,13 @@ def _compared(verdict: Verdict, about: str) -> str:
     ties = [tie for tie in verdict.ties if tie.about == about]
     if not claims and not ties:
         return ""
+    leading = ties[0].methods if ties else ()
     parts = [_tied(tie, verdict.minimum_effect) for tie in ties]
-    parts += _worse(claims, verdict.minimum_effect)
+    parts.append(_worse(claims, leading, verdict.minimum_effect))
     scores = {claim.scores for claim in claims} | {tie.scores for tie in ties}
     how = ", scores recalibrated by Platt scaling" if "recalibrated" in scores else ""
-    return f"{KINDS[about]} (each at its best setting{how}): " + " ".join(parts)
+    told = " ".join(filter(None, parts))
+    return f"{KINDS[about]} (each at its best setting{how}): {told}"
 
 
 def _tied(tie: Tie, minimum: float) -> str:
@@ -137,19 +133,26 @@ def _tied(tie: Tie, minimum: float) -> str:
     return f"{text}."
 
 
-def _worse(claims: list[Claim], minimum: float) -> list[str]:
-    """Who is worse than whom; those that share a better one in one sentence."""
-    found = []
-    for better in dict.fromkeys(claim.better for claim in claims):
-        own = [claim for claim in claims if claim.better == better]
-        each = [f"{c.worse} by {number(c.difference, 3)} ({_between(c.interval, 2)})" for c in own]
-        name = metric_name(own[0].metric)
-        found.append(
-            f"Worse than {better} in {name} by more than {_share(minimum)}: "
-            f"{listing(each, MOST_NAMES)} ({percent(own[0].level)} intervals for all pairs "
-            "together)."
-        )
-    return found
+def _worse(claims: list[Claim], leading: tuple[str, ...], minimum: float) -> str:
+    """Who is worse, each against the leading one, or against another where that is all."""
+    if not claims:
+        return ""
+    chosen: dict[str, Claim] = {}
+    for claim in sorted(claims, key=lambda c: (c.better not in leading[:1], c.better)):
+        if claim.worse not in chosen:
+            chosen[claim.worse] = claim
+    first = leading[0] if leading else ""
+    each = []
+    for claim in chosen.values():
+        against = f" against {claim.better}" if claim.better != first else ""
+        by = f"{number(claim.difference, 2)} ({_between(claim.interval, 2)})"
+        each.append(f"{claim.worse} by {by}{against}")
+    name = metric_name(claims[0].metric)
+    return (
+        f"Worse than {first} in {name}, by more than {_share(minimum)}: "
+        f"{listing(each, MOST_NAMES)}; intervals of {percent(claims[0].level)} for all pairs "
+        "together."
+    )
 
 
 # --- speed -----------------------------------------------------------------------------------

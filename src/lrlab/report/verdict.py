@@ -71,7 +71,7 @@ def conclude(
         why = Refused("best", _why_no_best(runs, objective))
         return Verdict(None, nothing, minimum_effect, refused=(why,), outcomes=outcomes)
     row = runs[(runs["trial"] == best.trial)].iloc[0]
-    alone = _best(row, best.value, objective)
+    alone = _best(runs, row, best.value, objective)
     if judgement is None:
         return Verdict(
             alone,
@@ -85,7 +85,7 @@ def conclude(
     return found if found.references else replace(found, references=_untested(baseline, objective))
 
 
-def _best(row: pd.Series, value: float, objective: str) -> Best:
+def _best(runs: pd.DataFrame, row: pd.Series, value: float, objective: str) -> Best:
     """The best setting before any row has judged it."""
     given = {
         str(name): row[name]
@@ -96,6 +96,7 @@ def _best(row: pd.Series, value: float, objective: str) -> Best:
     return Best(
         trial=int(row["trial"]),
         params=params,
+        searched=tuple(name for name in params if runs[name].dropna().nunique() > 1),
         metric=metric_of(objective),
         value=None,
         interval=None,
