@@ -114,7 +114,7 @@ class Claim:
 
 @dataclass(frozen=True)
 class Tie:
-    """Methods of which none is shown to be worse than the leading one.
+    """The leading method, and those that no other is shown to be better than.
 
     Args:
         about: As in a claim.

@@ -85,14 +85,18 @@ class Judgement:
         )
 
     def ties(self, about: str) -> list[Tie]:
-        """The leading method with those that are not shown to be worse than it."""
+        """The leading method with those that no other is shown to be better than."""
         members = self.members[about]
         if len(members) < 2:
             return []
         sign = 1 if self.lower else -1
         order = sorted(members, key=lambda i: sign * self.estimates[i].value)
-        worse = {p.worse for p in self.compared.claims if (p.about, p.better) == (about, order[0])}
-        open_pairs = [t for t in self.compared.ties if t.about == about and t.a == order[0]]
+        worse = {pair.worse for pair in self.compared.claims if pair.about == about}
+        open_pairs = [
+            tie
+            for tie in self.compared.ties
+            if tie.about == about and tie.a == order[0] and tie.b not in worse
+        ]
         needed = [t.rows for t in open_pairs]
         known = [rows for rows in needed if rows is not None]
         return [

@@ -123,7 +123,7 @@ def _compared(verdict: Verdict, about: str) -> str:
 def _tied(tie: Tie, minimum: float) -> str:
     names = listing(tie.methods, MOST_NAMES)
     if len(tie.methods) == 1:
-        return f"{names} is best."
+        return f"{names} is best, the others are worse."
     text = f"{names} are tied: none is shown to be worse by more than {_share(minimum)}"
     if tie.visible is None:
         return f"{text}."
@@ -134,24 +134,20 @@ def _tied(tie: Tie, minimum: float) -> str:
 
 
 def _worse(claims: list[Claim], leading: tuple[str, ...], minimum: float) -> str:
-    """Who is worse, each against the leading one, or against another where that is all."""
+    """Who is worse, each against the leading method, or against another where that is all."""
     if not claims:
         return ""
     chosen: dict[str, Claim] = {}
     for claim in sorted(claims, key=lambda c: (c.better not in leading[:1], c.better)):
-        if claim.worse not in chosen:
-            chosen[claim.worse] = claim
-    first = leading[0] if leading else ""
-    each = []
-    for claim in chosen.values():
-        against = f" against {claim.better}" if claim.better != first else ""
-        by = f"{number(claim.difference, 2)} ({_between(claim.interval, 2)})"
-        each.append(f"{claim.worse} by {by}{against}")
+        chosen.setdefault(claim.worse, claim)
     name = metric_name(claims[0].metric)
+    each = [
+        f"{c.worse} by {number(c.difference, 2)} than {c.better} ({_between(c.interval, 2)})"
+        for c in chosen.values()
+    ]
     return (
-        f"Worse than {first} in {name}, by more than {_share(minimum)}: "
-        f"{listing(each, MOST_NAMES)}; intervals of {percent(claims[0].level)} for all pairs "
-        "together."
+        f"Worse in {name}, by more than {_share(minimum)}: {listing(each, MOST_NAMES)}; "
+        f"{percent(claims[0].level)} intervals for all pairs together."
     )
 
 
