@@ -29,7 +29,8 @@ def drawn(seed: int, rows: int, first: int = 0) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def plain() -> Problem:
-    return load_problem(make_spec({"name": "p", "train": {"dtype": "float64"}}))
+    data = {"source": "blobs", "test_sizes": [0, 0]}
+    return load_problem(make_spec({"name": "p", "data": data, "train": {"dtype": "float64"}}))
 
 
 @pytest.fixture(scope="module")
