@@ -67,7 +67,7 @@ def test_the_page_answers_first_and_then_shows_table_figures_runs_spec_and_facts
         "answer", "summary", "figures", "optimizers", "yardsticks", "runs", "spec", "facts",
     ]  # fmt: skip
     first = report.summary.iloc[0]
-    setting = f"{first['optimizer']} with loss {first['loss']}, lr {first['best_lr']:.4g}"
+    setting = f"{first['optimizer']} with loss {first['loss']}, lr {first['best_lr']:.3g}"
     assert f"Best setting: {setting}" in page.words
     assert f"Its log loss is {first['best']:#.4g} on the rows that chose it" in page.words
     lost = int((runs["outcome"] == "diverged").sum())
