@@ -203,6 +203,59 @@ def test_torch_stays_at_the_optimum_below_the_stable_lr_and_leaves_it_above(
     assert not ends(1.03 * found.stable_lr(beta)) < start
 
 
+@pytest.mark.parametrize("loss", ["bce_logits", "squared_hinge", "mse"])
+def test_a_safe_lr_is_gradient_descents_alone_where_the_loss_is_not_quadratic(loss: str) -> None:
+    """No lr of the heavy ball is known that holds on every smooth and strongly convex function."""
+    found = optimum_of(NOISY, objective(loss, 1e-2))
+    assert found.safe_lr() == 2 / found.bound
+    assert found.safe_lr() <= found.stable_lr()
+    assert math.isnan(found.safe_lr(0.9))
+    assert found.stable_lr(0.9) == pytest.approx(1.9 * found.stable_lr())
+
+
+@pytest.mark.parametrize("loss", ["bce_logits", "squared_hinge", "focal"])
+def test_below_the_safe_lr_gradient_descent_falls_at_every_step_from_any_start(loss: str) -> None:
+    wanted = objective(loss, 1e-2)
+    lr, value = 0.999 * optimum_of(NOISY, wanted).safe_lr(), function_of(NOISY, wanted)
+    w = torch.tensor([30.0, -40.0, 5.0], dtype=torch.float64).requires_grad_()
+    optimizer, before = torch.optim.SGD([w], lr=lr), math.inf
+    for _ in range(100):
+        optimizer.zero_grad()
+        now = value(w)
+        assert float(now.detach()) <= before
+        before = float(now.detach())
+        now.backward()
+        optimizer.step()
+
+
+@pytest.mark.parametrize("beta", [0.0, 0.5, 0.9])
+def test_on_a_quadratic_the_safe_lr_with_momentum_is_where_torch_begins_to_diverge(
+    beta: float,
+) -> None:
+    LOSSES.register(
+        Loss("square", lambda z, y: (z - 2 * y + 1) ** 2, formula="", when="", source="")
+    )
+    try:
+        wanted = objective("square", 0.0)
+        found, value = optimum_of(NOISY, wanted), function_of(NOISY, wanted)
+
+        def ends(lr: float) -> float:
+            w = torch.tensor([30.0, -40.0, 5.0], dtype=torch.float64).requires_grad_()
+            optimizer = torch.optim.SGD([w], lr=lr, momentum=beta)
+            for _ in range(1500):
+                optimizer.zero_grad()
+                value(w).backward()
+                optimizer.step()
+            return float(value(w).detach()) - found.value
+
+        assert found.quadratic
+        assert found.safe_lr(beta) == pytest.approx(found.stable_lr(beta))
+        assert ends(0.98 * found.safe_lr(beta)) < 1e-3
+        assert not ends(1.02 * found.safe_lr(beta)) < 1e3
+    finally:
+        LOSSES.unregister("square")
+
+
 # --- separability ------------------------------------------------------------------------------
 
 

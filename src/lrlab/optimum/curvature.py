@@ -26,18 +26,20 @@ class Shape:
         convex: Whether it is.
         falls: Whether it falls for ever, so that separable rows have no minimiser.
         steepest: Largest second derivative; inf for a kink.
+        quadratic: Whether the second derivative is one number everywhere.
     """
 
     convex: bool
     falls: bool
     steepest: float
+    quadratic: bool = False
 
 
 def shape_of(loss: Loss, params: Mapping[str, float]) -> Shape:
     """Look at a loss on a fine grid of logits."""
     z = torch.linspace(-FAR, FAR, PROBES, dtype=torch.float64)[None]
     given = {name: torch.tensor([[v]], dtype=torch.float64) for name, v in params.items()}
-    convex, falls, steepest = True, True, 0.0
+    convex, falls, steepest, flattest = True, True, 0.0, math.inf
     for label in (0.0, 1.0):
         y = torch.full((PROBES,), label, dtype=torch.float64)
         _, first, second = by_logit(loss, z, y, given)
@@ -46,9 +48,10 @@ def shape_of(loss: Loss, params: Mapping[str, float]) -> Shape:
         # a kink shows as a slope that jumps where the second derivative knows of nothing
         kinked = bool((change.abs() > 10 * curved + 1).any())
         steepest = max(steepest, math.inf if kinked else float(second.max()))
+        flattest = min(flattest, float(second.min()))
         convex = convex and bool((change >= -FLAT * float(change.max())).all())
         falls = falls and bool((first[0, -1] < 0) if label else (first[0, 0] > 0))
-    return Shape(convex, falls, steepest)
+    return Shape(convex, falls, steepest, flattest >= (1 - FLAT) * steepest > 0)
 
 
 def by_logit(

@@ -50,6 +50,7 @@ class Optimum:
         smallest: Smallest eigenvalue there, the local mu.
         iterations: Of the method that found it, over all its starts; 0 where there are none, or
             an early record does not say.
+        quadratic: Whether the Hessian is the same everywhere.
     """
 
     value: float
@@ -62,6 +63,7 @@ class Optimum:
     largest: float = math.nan
     smallest: float = math.nan
     iterations: int = 0
+    quadratic: bool = False
 
     @property
     def condition(self) -> float:
@@ -71,16 +73,23 @@ class Optimum:
         return self.largest / self.smallest if self.smallest > 0 else math.inf
 
     def stable_lr(self, beta: float = 0.0) -> float:
-        """Largest lr at which gradient descent with momentum beta stays at the minimum.
+        """Largest lr at which gradient descent with momentum beta can rest at the minimum.
 
         2 (1 + beta) / L, L the largest eigenvalue there (Polyak 1964; in torch's form
-        v <- beta v + g). NaN without a minimum, or where a kink has no L.
+        v <- beta v + g). It says nothing of a start far away. NaN without a minimum, or where a
+        kink has no L.
         """
         return 2 * (1 + beta) / self.largest if self.largest > 0 else math.nan
 
     def safe_lr(self, beta: float = 0.0) -> float:
-        """The lr below which gradient descent with momentum beta is stable wherever it is.
+        """The lr below which gradient descent with momentum beta is stable from any start.
 
-        2 (1 + beta) / L with the bound on L; NaN for a loss with a kink.
+        Without momentum 2 / L with the bound on L, by the descent lemma (Nesterov 2018, 1.2.3).
+        With it 2 (1 + beta) / L on quadratics only: on other functions, even smooth and strongly
+        convex ones, the heavy ball may cycle for ever at such an lr, also where it is tuned for
+        them (Lessard, Recht & Packard 2016; Goujaud, Taylor & Dieuleveut 2023,
+        arXiv:2307.11291). NaN where theory gives none: there, and for a loss with a kink.
         """
-        return 2 * (1 + beta) / self.bound if 0 < self.bound < math.inf else math.nan
+        if not 0 < self.bound < math.inf or (beta > 0 and not self.quadratic):
+            return math.nan
+        return 2 * (1 + beta) / self.bound

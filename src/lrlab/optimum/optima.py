@@ -95,9 +95,11 @@ class Solver:
         order = list(METHODS)
         for (method, _), members in sorted(groups.items(), key=lambda g: order.index(g[0][0])):
             for objective, optimum in METHODS[method](self, members):
-                bound = self._shape(objective).steepest * self.spread + objective.l2
+                shape = self._shape(objective)
+                bound = shape.steepest * self.spread + objective.l2
+                known = replace(optimum, bound=bound, quadratic=shape.quadratic)
                 for name in names[objective]:
-                    yield name, replace(optimum, bound=bound)
+                    yield name, known
 
     def _method(self, objective: Objective) -> str:
         shape = self._shape(objective)

@@ -11,7 +11,17 @@ from typing import Any
 from lrlab.optimum.objectives import Objective, Optimum
 from lrlab.optimum.separability import Separability
 
-KEPT = ("value", "kind", "gap", "gradient_norm", "bound", "largest", "smallest", "iterations")
+KEPT = (
+    "value",
+    "kind",
+    "gap",
+    "gradient_norm",
+    "bound",
+    "largest",
+    "smallest",
+    "iterations",
+    "quadratic",
+)
 
 
 @dataclass(frozen=True)

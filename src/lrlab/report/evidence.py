@@ -79,12 +79,12 @@ def stable_limits(
     largest lr at and below which no run oscillated or diverged, and the smallest above it.
 
     Returns:
-        loss, optimizer, safe (the same with the bound on L: below it any start is safe), limit,
-        holds, breaks (NaN if no lr tried is below, or above); only where all runs of a loss have
-        one objective and one beta, and batches are full.
+        loss, optimizer, beta, safe (below it any start is, by theory: see `Optimum.safe_lr`; NaN
+        where there is none), limit, holds, breaks (NaN if no lr tried is below, or above); only
+        where all runs of a loss have one objective and one beta, and batches are full.
     """
-    columns = ["loss", "optimizer", "safe", "limit", "holds", "breaks"]
-    found: list[tuple[str, str, float, float, float, float]] = []
+    columns = ["loss", "optimizer", "beta", "safe", "limit", "holds", "breaks"]
+    found: list[tuple[str, str, float, float, float, float, float]] = []
     if optima is None or optima.batch_rows < optima.n_rows:
         return pd.DataFrame(found, columns=columns)
     keys = pd.Series(objectives(runs), index=runs.index)
@@ -101,7 +101,7 @@ def stable_limits(
                 continue
             holds, breaks = _observed(own["lr"], wild[runs.index.get_indexer(own.index)])
             beta = float(betas[0])
-            ends = optimum.safe_lr(beta), optimum.stable_lr(beta)
+            ends = beta, optimum.safe_lr(beta), optimum.stable_lr(beta)
             found.append((str(loss), optimizer, *ends, holds, breaks))
     return pd.DataFrame(found, columns=columns)
 

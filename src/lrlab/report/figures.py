@@ -43,7 +43,8 @@ def draw_lr_sensitivity(
         look: What `style.styles` returns for all optimizers of the sweep.
         objective: Name of the objective.
         direction: `minimize` or `maximize`.
-        limits: What `evidence.stable_limits` returns: drawn as vertical lines.
+        limits: What `evidence.stable_limits` returns: vertical lines, `limit` dashed, `safe`
+            dotted where there is one.
     """
     losses = list(points["loss"].unique())
     figure = style.new_figure(panel_height(len(losses)))
@@ -76,9 +77,10 @@ def _draw_limits(ax: Any, limits: pd.DataFrame | None, loss: str, look: Look) ->
         return
     low, high = ax.get_xlim()
     for row in limits[limits["loss"] == loss].to_dict("records"):
-        if low < row["limit"] < high and row["optimizer"] in look:
-            colour = look[str(row["optimizer"])]["color"]
-            ax.axvline(row["limit"], color=colour, linewidth=1.1, linestyle=(0, (4, 2)))
+        for end, dashes in (("limit", (4, 2)), ("safe", (1, 2))):
+            if low < row[end] < high and row["optimizer"] in look:
+                colour = look[str(row["optimizer"])]["color"]
+                ax.axvline(row[end], color=colour, linewidth=1.1, linestyle=(0, dashes))
 
 
 def draw_convergence(

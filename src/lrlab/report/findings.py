@@ -225,6 +225,7 @@ def objectives_table(context: ReportContext) -> pd.DataFrame:
             "smallest_eigenvalue": optimum.smallest,
             "condition_number": optimum.condition,
             "stable_lr": optimum.stable_lr(),
+            "safe_lr": optimum.safe_lr(),
         }
         for fold, optima in enumerate(folds or (context.optima,))
         for objective, optimum in optima.found.items()

@@ -59,13 +59,16 @@ TITLES = {
     "objectives": (
         "Objectives, their optimum and curvature",
         "Optimum of loss + l2 on the training rows, in double precision. stable_lr: 2/L, the "
-        "largest learning rate at which gradient descent stays at the optimum.",
+        "largest learning rate at which gradient descent stays at the optimum; safe_lr: the same "
+        "with the largest L anywhere, below which it falls from any start.",
     ),
     "stable_lr": (
         "Largest stable learning rate, by theory and as observed",
-        "limit: 2(1 + beta)/L with L at the optimum, above which no run can rest there; safe: the "
-        "same with the largest L anywhere, below which every run must; holds: the largest lr up "
-        "to which no run oscillated or diverged; breaks: the smallest at which one did.",
+        "limit: 2(1 + beta)/L with L at the optimum, above which no run can rest there; safe: 2/L "
+        "with the largest L anywhere, below which gradient descent falls from any start; with "
+        "momentum only on a quadratic loss, as no such lr is known for others (Goujaud et al. "
+        "2023); holds: the largest lr up to which no run oscillated or diverged; breaks: the "
+        "smallest at which one did.",
     ),
     "columns": (
         "How your columns were read",

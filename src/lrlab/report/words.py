@@ -190,13 +190,13 @@ def stability_caption(limits: pd.DataFrame) -> str:
     """How the theory of the largest stable learning rate agrees with what was observed."""
     if limits.empty:
         return ""
-    text = (
-        " Vertical lines: the lr above which theory allows no rest at the optimum, 2(1 + beta)/L"
-    )
+    text = " Dashed: the lr above which theory allows no rest at the optimum, 2(1 + beta)/L"
+    if limits["safe"].notna().any():
+        text += "; dotted: that below which it lets any start come to rest, without momentum"
     if limits["breaks"].isna().all():
         return f"{text}; nothing tried went beyond it."
     held = (limits["holds"].isna()) | (limits["holds"] <= limits["limit"])
-    broke = (limits["breaks"].isna()) | (limits["breaks"] >= limits["safe"])
+    broke = ~(limits["breaks"] < limits["safe"])  # NaN: nothing broke, or theory says nothing
     row = limits[limits["breaks"].notna()].iloc[0]
     example = (
         f"{row['optimizer']} with {row['loss']}: {number(float(row['limit']), 3, pad=False)}; "
