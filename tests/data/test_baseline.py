@@ -10,9 +10,11 @@ import pytest
 import torch
 from sklearn import metrics
 from sklearn.dummy import DummyClassifier
+from sklearn.model_selection import PredefinedSplit, cross_val_score
 
-from lrlab.data import Baseline, Problem, baseline_of
+from lrlab.data import Baseline, Problem, baseline_of, load_problem
 from lrlab.data.preprocessing import unscaled
+from lrlab.spec import make_spec
 
 
 def problem_with(train: list[int], held_out: list[int]) -> Problem:
@@ -84,3 +86,15 @@ def test_the_record_is_plain_json():
     content = json.loads(baseline_of(problem_with([0, 1], [0, 1])).to_json())
     assert content["share_of_class_1"] == 0.5
     assert content["val_log_loss"] == pytest.approx(math.log(2))
+
+
+def test_with_folds_it_is_the_mean_over_what_each_fold_learns_and_judges() -> None:
+    """As scikit-learn's cross-validation of its dummy, which takes no notice of the columns."""
+    data = {"source": "sklearn", "dataset": "iris", "positive": "setosa", "folds": 4}
+    problem = load_problem(make_spec({"name": "t", "data": data}))
+    y = np.concatenate([fold.y_val.numpy() for fold in problem.folds]).astype(int)
+    folds = PredefinedSplit(np.repeat(range(4), [len(fold.y_val) for fold in problem.folds]))
+    dummy, x = DummyClassifier(strategy="prior"), np.zeros((len(y), 1))
+    expected = -cross_val_score(dummy, x, y, cv=folds, scoring="neg_log_loss").mean()
+    assert baseline_of(problem).metrics["val_log_loss"] == pytest.approx(expected, rel=1e-9)
+    assert baseline_of(problem).share == pytest.approx(1 / 3, abs=0.01)

@@ -12,7 +12,9 @@ import pandas as pd
 import pytest
 
 import lrlab
-from lrlab.track import connect, find_sweep, list_sweeps
+from lrlab.data import load_problem
+from lrlab.track import connect, find_sweep, list_sweeps, load_sweep_spec
+from lrlab.track.begun import find_begun, why_another
 
 FIXTURE = Path(__file__).parents[1] / "fixtures" / "store-0.1.0.tar.gz"
 
@@ -90,3 +92,33 @@ def test_it_shows_and_reports_as_before(old: Path, cli) -> None:
     best = runs.loc[runs["val_log_loss"].idxmin()]
     assert table.loc[table["val_log_loss"].idxmin(), "run_id"] == best["run_id"]
     assert table["val_log_loss"].min() == pytest.approx(best["val_log_loss"], rel=1e-6)
+
+
+def test_its_data_are_divided_as_they_were(old: Path) -> None:
+    """It had no test rows, and its record says nothing of them."""
+    for name in ("old", "old-killed"):
+        info = find_sweep(connect(uri(old)), name)
+        problem = load_problem(load_sweep_spec(connect(uri(old)), info))
+        assert problem.digest() == info.tags["lrlab.data_digest"]
+        assert len(problem.y_test) == len(problem.folds) == 0
+
+
+@pytest.mark.parametrize(
+    ("file", "keys"),
+    [
+        ("old.yaml", "data.val_fraction: 0.25 and data.test_fraction: 0"),
+        ("oldb.yaml", "data.test_sizes: [0, 0]"),
+    ],
+)
+def test_its_spec_begins_another_sweep_now_and_says_how_to_continue_the_old_one(
+    old: Path, file: str, keys: str
+) -> None:
+    store = connect(uri(old))
+    spec = lrlab.load_spec(file)
+    assert find_begun(store, spec) is None
+    why = why_another(store, spec)
+    assert why.endswith(f"so this is another sweep; {keys} would continue that one")
+    said = [key.replace(": ", "=") for key in keys.split(" and ")]
+    continued = find_begun(store, lrlab.load_spec(file, said))
+    assert continued is not None
+    assert continued.name == spec.name

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import fmean
 
 from lrlab.data.problem import Problem
 
@@ -49,7 +51,12 @@ class Baseline:
 
 
 def baseline_of(problem: Problem) -> Baseline:
-    """The base rate of a problem: learnt from its training rows, judged on the held-out ones."""
+    """The base rate of a problem: learnt from its training rows, judged on the validation rows.
+
+    With folds it is learnt and judged in each, and the mean is taken, as of a trial's objective.
+    """
+    if problem.folds:
+        return _mean([baseline_of(fold) for fold in problem.folds])
     p = problem.share_of_class_1
     held_out = float(problem.y_val.double().mean())
     found = {
@@ -61,6 +68,12 @@ def baseline_of(problem: Problem) -> Baseline:
         "train_accuracy": _accuracy(p, p),
     }
     return Baseline(p, {name: value for name, value in found.items() if math.isfinite(value)})
+
+
+def _mean(found: Sequence[Baseline]) -> Baseline:
+    names = [name for name in found[0].metrics if all(name in each.metrics for each in found)]
+    metrics = {name: fmean(each.metrics[name] for each in found) for name in names}
+    return Baseline(fmean(each.share for each in found), metrics)
 
 
 def _log_loss(p: float, share: float) -> float:

@@ -6,8 +6,9 @@ folder, is the same sweep; a changed file is another.
 
 from __future__ import annotations
 
-from lrlab.spec import SweepSpec
+from lrlab.spec import BlobsData, Data, SearchSpec, SweepSpec
 from lrlab.spec.digest import digest_by_path, settings_digest
+from lrlab.spec.model import usual_batch
 from lrlab.track import mlflow_schema as schema
 from lrlab.track.store import Store, explained
 from lrlab.track.sweeps import SweepInfo, list_sweeps, lost_sweeps
@@ -43,8 +44,39 @@ def why_another(store: Store, spec: SweepSpec, data: str | None = None) -> str:
     for info in _recorded_as(store, spec, schema.SETTINGS_DIGEST, settings_digest(spec)):
         if data is None or not _is_on(info, data):
             return _changed(info)
+    before, keys = _before_test_rows(spec)
+    if keys and (begun := sweeps_of(store, before)):
+        return (
+            f"the sweep {_called(begun[0])} divided its rows as lrlab did when it had no test "
+            f"rows, so this is another sweep; {keys} would continue that one"
+        )
     lost = lost_sweeps(store, f"tags.`{schema.SPEC_DIGEST}` = '{spec.digest()}'")
     return f"this sweep was begun as {lost[0]}, which is no sweep any more" if lost else ""
+
+
+def _before_test_rows(spec: SweepSpec) -> tuple[SweepSpec, str]:
+    """The same as lrlab 0.1.0 took it, and the keys that say so; none if they are said."""
+    data, search = spec.data, spec.search
+    if isinstance(data, BlobsData):
+        keys = "data.test_sizes: [0, 0]" if any(data.test_sizes) else ""
+        return _with(spec, data.model_copy(update={"test_sizes": (0, 0)}), search), keys
+    open_keys = spec.auto or ()
+    if not open_keys and (data.folds or not data.test_fraction):
+        return spec, ""
+    old = data.model_copy(update={"test_fraction": 0.0, "folds": None})
+    if not open_keys:
+        return _with(spec, old, search), "data.test_fraction: 0"
+    old = old.model_copy(update={"val_fraction": 0.25})
+    if "search.replicates" in open_keys:
+        search = search.model_copy(update={"replicates": 1})
+    if "search.batch" in open_keys:
+        batch = usual_batch(search.sampler, search.replicates)
+        search = search.model_copy(update={"batch": batch})
+    return _with(spec, old, search), "data.val_fraction: 0.25 and data.test_fraction: 0"
+
+
+def _with(spec: SweepSpec, data: Data, search: SearchSpec) -> SweepSpec:
+    return spec.model_copy(update={"data": data, "search": search, "auto": None})
 
 
 def sweeps_of(store: Store, spec: SweepSpec) -> list[SweepInfo]:
