@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from lrlab.optimum.separability import Separability
 from lrlab.report.answer import (
     Best,
     Claim,
@@ -48,7 +49,7 @@ TOLD = Verdict(
     ),
     references=(Reference("base rate", "log_loss", 0.66, "worse"),),
     outcomes={"converged": 280, "slow": 15, "diverged": 5},
-    separable="",
+    separability=Separability("quasi-complete", 35, 4366, ("age", "city=x"), 2),
     remarks=("A remark.",),
     race=Race(
         "bce",
@@ -75,6 +76,16 @@ def test_the_answer_is_a_setting_its_value_on_new_rows_and_what_was_removed() ->
     assert "1,070 rows, each judged out of fold by a setting chosen on the other folds" in first
     assert "The rows that chose it say 0.2945: 5 % too good." in first
     assert "base rate 0.6600 (worse)" in first
+
+
+def test_separability_is_told_in_the_first_paragraph_with_its_rows_and_columns() -> None:
+    first = TOLD.words.paragraphs[0]
+    assert "35 of 4,366 training rows can be fitted perfectly (along age and city=x and 2" in first
+    alone = Separability("complete", 50, 50, ("Today",), alone="Today")
+    said = replace(TOLD, separability=alone).words.paragraphs[0]
+    assert "Column Today alone separates the classes of the training rows completely" in said
+    overlap = replace(TOLD, separability=Separability("overlap", 0, 50))
+    assert "separa" not in overlap.words.paragraphs[0]
 
 
 def test_scores_that_are_no_probabilities_are_told_with_their_recalibrated_value() -> None:

@@ -139,6 +139,7 @@ def _problem(table: Usable, part: Parts, dtype: torch.dtype, drop_constant: bool
         frame, y_test = table.test
         (x_test,) = matrix(frame, (np.arange(len(y_test)),))
     features = table.frame[[*table.numeric, *table.categorical]]
+    by_class = table.test is None and table.rows.groups is None and table.rows.times is None
     return Problem(
         x_train=x_train,
         y_train=torch.from_numpy(y[part.train]).to(dtype),
@@ -151,8 +152,15 @@ def _problem(table: Usable, part: Parts, dtype: torch.dtype, drop_constant: bool
         description=Path(where).name,
         example=features.iloc[part.val[:EXAMPLE_ROWS]].reset_index(drop=True),
         val_rows=part.val.astype(np.int64),
-        shares_from=len(y),
+        shares_from=len(y) if by_class or not len(y_test) else len(y_test),
+        val_groups=_groups(table, part.val),
+        test_groups=_groups(table, part.test if table.test is None else part.test[:0]),
     )
+
+
+def _groups(table: Usable, rows: np.ndarray) -> np.ndarray:
+    groups = table.rows.groups
+    return np.empty(0, np.int64) if groups is None else groups[rows]
 
 
 def _tensors(

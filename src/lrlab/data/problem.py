@@ -58,8 +58,12 @@ class Problem:
             among those that are used; empty where there are no folds.
         folds: The problem of each replicate, by replicate and again from the first; empty where
             all replicates have this one.
-        shares_from: How many rows of the source the shares of the classes are known from; 0 where
-            they are part of how the data are made.
+        shares_from: How many rows the shares of the classes are known from: those of the source
+            where rows are divided by class, else those that judge; 0 where the shares are part of
+            how the data are made.
+        val_groups: Which validation rows belong together (`data.groups`), [m]; empty if each
+            stands for itself.
+        test_groups: The same of the test rows, [t].
     """
 
     x_train: Tensor
@@ -79,6 +83,8 @@ class Problem:
     val_rows: np.ndarray = field(default_factory=partial(np.empty, 0, np.int64), repr=False)
     folds: tuple[Problem, ...] = field(default=(), repr=False)
     shares_from: int = 0
+    val_groups: np.ndarray = field(default_factory=partial(np.empty, 0, np.int64), repr=False)
+    test_groups: np.ndarray = field(default_factory=partial(np.empty, 0, np.int64), repr=False)
 
     def of(self, replicate: int) -> Problem:
         """The problem that a replicate of a trial trains on."""

@@ -12,6 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, TypeVar
 
+from lrlab.optimum.separability import Separability
+
 VERDICT_FILE = "verdict.json"
 Interval = tuple[float, float]
 T = TypeVar("T")
@@ -218,7 +220,7 @@ class Verdict:
         refused: What is not said.
         references: Baselines.
         outcomes: Runs by how they ended.
-        separable: What the separability of the training rows means, a sentence; or empty.
+        separability: How far the training rows can be separated; None where that is not known.
         remarks: What limits the answer, a sentence each.
         race: How soon the optimizers come to the optimum; None where that is not known.
     """
@@ -231,7 +233,7 @@ class Verdict:
     refused: tuple[Refused, ...] = ()
     references: tuple[Reference, ...] = ()
     outcomes: Mapping[str, int] = field(default_factory=dict)
-    separable: str = ""
+    separability: Separability | None = None
     remarks: tuple[str, ...] = ()
     race: Race | None = None
 
@@ -268,7 +270,7 @@ class Verdict:
         """
         try:
             content = json.loads(text)
-            best = content["best"]
+            best, apart = content["best"], content["separability"]
             return cls(
                 best=None if best is None else _read(Best, best),
                 judged_on=_read(JudgedOn, content["judged_on"]),
@@ -278,7 +280,7 @@ class Verdict:
                 refused=_many(Refused, content["refused"]),
                 references=_many(Reference, content["references"]),
                 outcomes={str(name): int(count) for name, count in content["outcomes"].items()},
-                separable=str(content["separable"]),
+                separability=apart and Separability.of(apart),
                 remarks=tuple(map(str, content["remarks"])),
                 race=None if content["race"] is None else _race(content["race"]),
             )

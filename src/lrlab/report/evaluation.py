@@ -55,7 +55,8 @@ class Evaluation:
         values: The metric by row, [k, replicates or repeats, n rows].
         y: Labels of these rows, [n].
         shares_from: As `Problem.shares_from`.
-        how: `test` or `folds`.
+        groups: Which rows belong together, [n]; None if each stands for itself.
+        folds: How many folds judge in turn; 0 where test rows do.
         recalibrated: Values after Platt scaling of the best setting and of every loss, shaped as
             theirs in `values`; empty where every loss is proper or the metric does not see the
             difference.
@@ -65,7 +66,8 @@ class Evaluation:
     values: np.ndarray
     y: np.ndarray
     shares_from: int
-    how: str
+    groups: np.ndarray | None
+    folds: int
     recalibrated: np.ndarray
 
 
@@ -191,7 +193,13 @@ def evaluate(
     if _recalibrates(runs, objective) and not missing:
         scaled = np.stack([judge.rows(method, recalibrated=True) for method in losses])
     return Evaluation(
-        tuple(methods), values, judge.y, problem.shares_from, judged_by(problem), scaled
+        methods=tuple(methods),
+        values=values,
+        y=judge.y,
+        shares_from=problem.shares_from,
+        groups=judge.groups if len(judge.groups) else None,
+        folds=judge.k,
+        recalibrated=scaled,
     )
 
 
@@ -219,15 +227,17 @@ class _Judge:
     ) -> None:
         self.problem, self.metric, self.weights = problem, metric, weights
         self.by_folds = judged_by(problem) == "folds"
+        self.k = folds_of_repeat(problem) if self.by_folds else 0
         if self.by_folds:
-            self.k = folds_of_repeat(problem)
             parts = [problem.of(r) for r in range(self.k)]
             rows = np.concatenate([part.val_rows for part in parts])
             y = np.concatenate([_numbers(part.y_val) for part in parts])
-            self.rows_in_order = np.sort(rows)
-            self.y = y[np.argsort(rows)]
+            groups = np.concatenate([part.val_groups for part in parts])
+            order = np.argsort(rows)
+            self.rows_in_order, self.y = rows[order], y[order]
+            self.groups = groups[order] if len(groups) else groups
         else:
-            self.y = _numbers(problem.y_test)
+            self.y, self.groups = _numbers(problem.y_test), problem.test_groups
 
     def rows(self, method: Method, *, recalibrated: bool = False) -> np.ndarray:
         """The metric of every judging row, [replicates or repeats, n]."""

@@ -142,6 +142,7 @@ def _verdict(
         direction=context.direction,
         problem=context.problem,
         baseline=context.baseline,
+        separability=None if context.optima is None else context.optima.separability,
         minimum_effect=context.minimum_effect,
     )
     said = remarks(

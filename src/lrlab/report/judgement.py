@@ -32,8 +32,16 @@ class Judgement:
         self.found, self.metric, self.lower = found, metric, lower
         scaled = len(found.recalibrated) > 0
         values = np.concatenate([found.values, found.recalibrated]) if scaled else found.values
-        judged = judging.Judged(values, found.y, found.shares_from, lower_is_better=lower)
-        self.judged_on = JudgedOn(values.shape[2], found.how, values.shape[1])
+        judged = judging.Judged(
+            values,
+            found.y,
+            found.shares_from,
+            groups=found.groups,
+            lower_is_better=lower,
+            folds=found.folds,
+        )
+        how = "folds" if found.folds else "test"
+        self.judged_on = JudgedOn(values.shape[2], how, values.shape[1])
         self.refusals = judging.refusals(judged)
         self.names = [method.name for method in found.methods]
         self.members = {about: self._of(about) for about in (*FAMILIES, "baseline")}

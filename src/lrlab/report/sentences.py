@@ -37,7 +37,7 @@ def _first(verdict: Verdict) -> str:
         _optimism(best),
         _scores(best),
         *_references(verdict),
-        verdict.separable,
+        _separable(verdict),
     ]
     return " ".join(filter(None, parts))
 
@@ -100,6 +100,27 @@ def _references(verdict: Verdict) -> list[str]:
 def _against(part: Reference) -> str:
     words = {"worse": " (worse)", "tied": " (tied with it)", "better": " (better)"}
     return words.get(part.against_best, "")
+
+
+def _separable(verdict: Verdict) -> str:
+    """That the training rows are separable, which changes what everything else means."""
+    found, best = verdict.separability, verdict.best
+    if found is None or best is None or not found.fitted:
+        return ""
+    if found.alone:
+        text = f"Column {found.alone} alone separates the classes of the training rows completely"
+        return f"{text}: is it the answer in disguise? If so, list it under data.drop."
+    columns = listing(found.columns, len(found.columns))
+    if found.more_columns:
+        columns += f" and {found.more_columns:,} more"
+    if found.kind == "complete":
+        text = f"The training rows are linearly separable (along {columns})"
+    else:
+        text = f"{found.fitted:,} of {found.rows:,} training rows can be fitted perfectly"
+        text += f" (along {columns}; quasi-complete separation)"
+    if float(best.params.get("l2", 0.0)):
+        return f"{text}; l2 keeps the weights finite."
+    return f"{text}: without l2 the likelihood has no maximum, and weights grow with every step."
 
 
 # --- optimizers and losses -------------------------------------------------------------------

@@ -14,6 +14,7 @@ import pandas as pd
 
 from lrlab.data import Baseline, Problem
 from lrlab.measures import Direction
+from lrlab.optimum.separability import Separability
 from lrlab.report import judging
 from lrlab.report.answer import (
     Best,
@@ -46,6 +47,7 @@ def conclude(
     direction: Direction,
     problem: Problem | None = None,
     baseline: Baseline | None = None,
+    separability: Separability | None = None,
     minimum_effect: float = judging.MINIMUM_EFFECT,
 ) -> Verdict:
     """The verdict on best setting, optimizers and losses.
@@ -58,6 +60,7 @@ def conclude(
         problem: The data, if they are at hand; says why nothing is judged.
         baseline: The base rate on the rows that chose, which stands beside a best setting that
             nothing has judged.
+        separability: How far the training rows can be separated, if that is known.
         minimum_effect: The difference that counts, as a share of the better value.
     """
     if runs.empty:
@@ -80,8 +83,10 @@ def conclude(
             refused=_unjudged(problem, objective),
             references=_untested(baseline, objective),
             outcomes=outcomes,
+            separability=separability,
         )
     found = _judged(alone, judgement, minimum_effect, outcomes)
+    found = replace(found, separability=separability)
     return found if found.references else replace(found, references=_untested(baseline, objective))
 
 
