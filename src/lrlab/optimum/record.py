@@ -71,11 +71,6 @@ class Optima:
             f"because {reason}; their runs have no gap"
         )
 
-    def missing(self, wanted: Mapping[Objective, object] | set[Objective]) -> list[Objective]:
-        """Those wanted that are neither found nor left out, in order."""
-        known = {*self.found, *self.left_out}
-        return [objective for objective in wanted if objective not in known]
-
     def to_json(self) -> str:
         """All of it but the weights, as text; those of further folds stand below the first's."""
         return json.dumps(self._document(), indent=1)
