@@ -204,6 +204,12 @@ def test_groups_are_never_divided(spec_of: Any, how: dict[str, Any]) -> None:
         assert not groups[0] & groups[1] | groups[0] & groups[2] | groups[1] & groups[2]
         assert sum(map(len, groups)) == 37
         assert len(groups[2]) > 0 or how == {"folds": 4}
+    codes = pd.factorize(frame["patient"])[0]
+    for fold in problem.folds or (problem,):
+        assert fold.test_groups.tolist() == codes[parts(frame, fold)[2]].tolist()
+        assert fold.val_groups.tolist() == codes[parts(frame, fold)[1]].tolist()
+    assert problem.rows_used == N
+    assert problem.shares_from == (len(problem.y_test) or N)
     if problem.folds:
         seen = sorted(row for fold in problem.folds for row in fold.val_rows)
         assert len(seen) == len(set(seen)) == N - len(problem.y_test)
@@ -235,7 +241,7 @@ def test_folds_in_time_are_the_expanding_windows_of_scikit_learn(spec_of: Any) -
     split = TimeSeriesSplit(5).split(np.arange(N))
     for fold, (train, val) in zip(problem.folds, split, strict=True):
         assert parts(frame, fold) == (train.tolist(), val.tolist(), [])
-    assert problem.shares_from == N
+    assert (problem.rows_used, problem.shares_from) == (N, 200)
 
 
 def test_rows_of_one_time_stay_together(spec_of: Any) -> None:
@@ -266,6 +272,18 @@ def test_a_file_of_its_own_judges_and_changes_nothing_else(spec_of: Any, tmp_pat
         if not problem.folds:
             assert torch.equal(problem.x_train, without.x_train)
             assert torch.equal(problem.x_val, without.x_val)
+
+
+def test_groups_of_a_test_file_are_its_own_if_it_has_their_column(
+    spec_of: Any, tmp_path: Path
+) -> None:
+    frame = table().assign(patient=np.arange(N) // 4)
+    frame.head(20).to_csv(tmp_path / "later.csv", index=False)
+    frame.drop(columns="patient").head(20).to_csv(tmp_path / "without.csv", index=False)
+    for name, groups in (("later.csv", [i // 4 for i in range(20)]), ("without.csv", [])):
+        problem = load_problem(spec_of(frame, groups="patient", test=str(tmp_path / name)))
+        assert problem.test_groups.tolist() == groups
+        assert len(problem.y_test) == 20
 
 
 def test_a_column_that_varies_in_one_fold_only_is_left_out_of_the_others(spec_of: Any) -> None:
@@ -358,7 +376,7 @@ def test_rows_without_a_group_can_be_left_out(spec_of: Any) -> None:
     frame = table(100).assign(gap=[None, None, *[i % 9 for i in range(98)]])
     problem = load_problem(spec_of(frame, groups="gap", missing="drop", folds=3))
     assert problem.rows_left_out == {"gap": 2}
-    assert problem.shares_from == 98
+    assert problem.rows_used == 98
 
 
 @pytest.mark.parametrize(

@@ -113,6 +113,21 @@ def test_with_folds_every_row_is_judged_by_what_the_other_folds_chose(folded: Pr
         )
 
 
+def test_rows_that_belong_together_are_known_as_such(tested: Problem, folded: Problem) -> None:
+    runs, weights = made(tested, 1)
+    groups = np.arange(60) // 3
+    found = evaluate(runs, replace(tested, test_groups=groups), weights, {}, **AIM)
+    assert found is not None
+    assert found.groups is not None
+    assert found.groups.tolist() == groups.tolist()
+    folds = tuple(replace(fold, val_groups=fold.val_rows // 5) for fold in folded.folds)
+    runs, weights = made(folded, 2 * K)
+    found = evaluate(runs, replace(folded, folds=folds), weights, {}, **AIM)
+    assert found is not None
+    assert found.groups is not None
+    assert found.groups.tolist() == (np.arange(100) // 5).tolist()
+
+
 def test_a_trial_of_which_a_run_diverged_stands_for_nobody(tested: Problem) -> None:
     runs, _ = made(tested, 3)
     best = runs.groupby("trial")["val_log_loss"].mean().idxmin()

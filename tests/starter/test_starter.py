@@ -60,7 +60,7 @@ def test_missing_values_are_counted_and_imputed_and_rows_without_a_target_left_o
     assert "# missing values: age 3;" in text
     assert data["missing_target"] == "drop"
     assert "# 2 rows have no target" in text
-    assert len(problem.y_train) + len(problem.y_val) == problem.shares_from == N - 2
+    assert len(problem.y_train) + len(problem.y_val) == problem.rows_used == N - 2
 
 
 @pytest.mark.parametrize(

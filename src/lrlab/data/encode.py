@@ -34,6 +34,22 @@ LARGEST = float(np.finfo(np.float32).max)
 
 
 @dataclass(frozen=True)
+class Further:
+    """Rows of another file, which only judge.
+
+    Args:
+        frame: Numeric and categorical columns, [t].
+        y: Labels 0 and 1, [t].
+        groups: A number for each row, [t], alike for rows that belong together; None if each
+            stands for itself.
+    """
+
+    frame: pd.DataFrame
+    y: np.ndarray
+    groups: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
 class Usable:
     """The rows of a table that are used, not yet divided.
 
@@ -44,8 +60,7 @@ class Usable:
         numeric: Names of the numeric columns.
         categorical: Names of the categorical ones.
         impute: Whether missing values are filled in; else there are none.
-        test: Further rows, of a file of their own, that only judge: their columns, [t], and
-            labels, [t]; None if there are none.
+        test: Further rows, of a file of their own, that only judge; None if there are none.
         reading: As `Problem` has it.
         rows_left_out: As `Problem` has it.
         cells: As `Problem` has it.
@@ -57,7 +72,7 @@ class Usable:
     numeric: list[str]
     categorical: list[str]
     impute: bool = False
-    test: tuple[pd.DataFrame, np.ndarray] | None = None
+    test: Further | None = None
     reading: tuple[ColumnReading, ...] = ()
     rows_left_out: Mapping[str, int] = field(default_factory=dict)
     cells: Mapping[str, Any] = field(default_factory=dict)
@@ -77,8 +92,9 @@ def encoded(table: Usable, spec: SweepSpec, dtype: torch.dtype) -> Problem:
     data, replicates = spec.data, spec.search.replicates
     assert not isinstance(data, BlobsData)
     where = table.rows.where
-    for frame in (table.frame, *(table.test or ())[:1]):
-        _check_finite(frame, table.numeric, where)
+    _check_finite(table.frame, table.numeric, where)
+    if table.test is not None:
+        _check_finite(table.test.frame, table.numeric, str(getattr(data, "test", where)))
     parts = parts_of(data, replicates, table.rows, spec.data_seed)
     for name in table.categorical:
         refuse_many_categories(table.frame[name], where)
@@ -90,6 +106,8 @@ def encoded(table: Usable, spec: SweepSpec, dtype: torch.dtype) -> Problem:
         drop_constant = True
     problems = [_problem(table, part, dtype, drop_constant) for part in parts]
     division = in_words(data.folds, parts, len(problems[0].y_test))
+    shares_from = _shares_from(table, parts, len(problems[0].y_test))
+    problems = [replace(problem, shares_from=shares_from) for problem in problems]
     about = replace(
         problems[0],
         description=f"{Path(where).name}: {len(table.rows.y):,} rows x {problems[0].n_features} "
@@ -101,6 +119,13 @@ def encoded(table: Usable, spec: SweepSpec, dtype: torch.dtype) -> Problem:
     if not data.folds:
         return replace(about, val_rows=np.empty(0, np.int64))
     return replace(about, folds=(replace(about), *problems[1:]))
+
+
+def _shares_from(table: Usable, parts: list[Parts], n_test: int) -> int:
+    """From how many rows the judging rows have their shares of the classes."""
+    if table.test is None and table.rows.kind == "classes":
+        return len(table.rows.y)
+    return n_test or len(np.unique(np.concatenate([part.val for part in parts])))
 
 
 def _refuse_too_much(table: Usable, replicates: int) -> None:
@@ -134,12 +159,12 @@ def _problem(table: Usable, part: Parts, dtype: torch.dtype, drop_constant: bool
     )
     matrix = partial(_tensors, preprocessing, dtype=dtype, where=where)
     x_train, x_val, x_test = matrix(table.frame, (part.train, part.val, part.test))
-    y_test = y[part.test]
+    y_test, groups = y[part.test], table.rows.groups
+    test_groups = None if groups is None else groups[part.test]
     if table.test is not None:
-        frame, y_test = table.test
-        (x_test,) = matrix(frame, (np.arange(len(y_test)),))
+        y_test, test_groups = table.test.y, table.test.groups
+        (x_test,) = matrix(table.test.frame, (np.arange(len(y_test)),))
     features = table.frame[[*table.numeric, *table.categorical]]
-    by_class = table.test is None and table.rows.groups is None and table.rows.times is None
     return Problem(
         x_train=x_train,
         y_train=torch.from_numpy(y[part.train]).to(dtype),
@@ -152,15 +177,14 @@ def _problem(table: Usable, part: Parts, dtype: torch.dtype, drop_constant: bool
         description=Path(where).name,
         example=features.iloc[part.val[:EXAMPLE_ROWS]].reset_index(drop=True),
         val_rows=part.val.astype(np.int64),
-        shares_from=len(y) if by_class or not len(y_test) else len(y_test),
-        val_groups=_groups(table, part.val),
-        test_groups=_groups(table, part.test if table.test is None else part.test[:0]),
+        val_groups=_numbers(None if groups is None else groups[part.val]),
+        test_groups=_numbers(test_groups),
+        rows_used=len(y),
     )
 
 
-def _groups(table: Usable, rows: np.ndarray) -> np.ndarray:
-    groups = table.rows.groups
-    return np.empty(0, np.int64) if groups is None else groups[rows]
+def _numbers(groups: np.ndarray | None) -> np.ndarray:
+    return np.empty(0, np.int64) if groups is None else groups.astype(np.int64)
 
 
 def _tensors(

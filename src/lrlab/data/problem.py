@@ -64,6 +64,8 @@ class Problem:
         val_groups: Which validation rows belong together (`data.groups`), [m]; empty if each
             stands for itself.
         test_groups: The same of the test rows, [t].
+        rows_used: How many rows of the source's table are used, in whichever part; 0 where the
+            data come from none.
     """
 
     x_train: Tensor
@@ -85,6 +87,7 @@ class Problem:
     shares_from: int = 0
     val_groups: np.ndarray = field(default_factory=partial(np.empty, 0, np.int64), repr=False)
     test_groups: np.ndarray = field(default_factory=partial(np.empty, 0, np.int64), repr=False)
+    rows_used: int = 0
 
     def of(self, replicate: int) -> Problem:
         """The problem that a replicate of a trial trains on."""

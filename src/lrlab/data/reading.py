@@ -35,7 +35,7 @@ class TableReading:
     @staticmethod
     def of(problem: Problem) -> TableReading:
         """Of a problem; without columns where its data come from no file."""
-        rows = problem.shares_from or len(problem.y_train) + len(problem.y_val)
+        rows = problem.rows_used or len(problem.y_train) + len(problem.y_val)
         return TableReading(problem.reading, rows, dict(problem.rows_left_out))
 
     def to_json(self) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from lrlab.data.columns import Choice, choose_columns, dividing_column, how_read, with_notes
-from lrlab.data.encode import Usable
+from lrlab.data.encode import Further, Usable
 from lrlab.data.groups import dividing_numbers
 from lrlab.data.missing import refuse_missing, usable_rows
 from lrlab.data.preprocessing import Label
@@ -60,8 +60,10 @@ def usable_table(data: CsvData | ParquetData) -> Usable:
 
 def _test_rows(
     data: CsvData | ParquetData, choice: Choice, labels: tuple[Label, Label]
-) -> tuple[pd.DataFrame, np.ndarray]:
-    """The rows of the file that only judges, read as the table is: columns and labels.
+) -> Further:
+    """The rows of the file that only judges, read as the table is.
+
+    They need no column of groups; without one each stands for itself.
 
     Raises:
         UserError: If the file lacks a column or holds another class, or as for the table itself.
@@ -75,9 +77,14 @@ def _test_rows(
     except UserError as error:
         raise UserError(str(error).replace("(data.path)", "(data.test)")) from error
     choose_columns(frame, own, where)
+    whole = frame
     frame = frame[[*choice.numeric, *choice.categorical, data.target]]
     rows, _ = usable_rows(frame, own, partial(missing_signs, own))
-    return rows, encode_as(as_classes(rows[data.target]), labels, where)
+    groups = None
+    if data.groups in whole.columns:
+        refuse_missing(whole[data.groups], data, where)
+        groups = pd.factorize(whole[data.groups].loc[rows.index])[0]
+    return Further(rows, encode_as(as_classes(rows[data.target]), labels, where), groups)
 
 
 def _with_missing_text(frame: pd.DataFrame) -> list[str]:

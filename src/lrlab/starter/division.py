@@ -36,7 +36,7 @@ def division_keys(spec: SweepSpec, problem: Problem) -> Iterator[Key]:
     """
     folds = getattr(spec.data, "folds", None)
     if folds:
-        rows = f"{problem.shares_from:,} rows are few"
+        rows = f"{problem.rows_used:,} rows are few"
         yield Key("folds", folds, f"{rows}: each is validated by a model without it")
         return
     for name, part, use in (
