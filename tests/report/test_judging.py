@@ -4,7 +4,15 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from lrlab.report.judging import Judged, Refusal, compare, estimates, optimism, refusals
+from lrlab.report.judging import (
+    Judged,
+    Refusal,
+    compare,
+    estimates,
+    metric_refusals,
+    optimism,
+    refusals,
+)
 from lrlab.report.spread import Spread
 
 RNG = np.random.default_rng(0)
@@ -163,6 +171,39 @@ def test_what_cannot_be_judged_is_refused() -> None:
     assert [r.reason for r in refusals(judged(two(), labels=rare))] == ["few_of_a_class"]
     assert [r.reason for r in refusals(judged(two(), groups=np.arange(N) % 10))] == ["few_groups"]
     assert refusals(judged(two() * np.nan)) == (Refusal("not_finite"),)
+
+
+def test_out_of_fold_it_takes_more_rows() -> None:
+    given = two(n=150)
+    assert refusals(judged(given, labels=np.arange(150) % 2)) == ()
+    found = refusals(judged(given, labels=np.arange(150) % 2, folds=5))
+    assert found == (Refusal("few_rows", 150, 200),)
+
+
+def test_differences_out_of_fold_are_as_wide_as_the_corrected_resampled_t_says() -> None:
+    """Nadeau & Bengio 2003: the variance 1/K of a mean over K folds becomes 1/K + 1/(K - 1)."""
+    values, families = two(), {"loss": [0, 1]}
+    plain = compare(judged(values), families).pairs[0]
+    wider = compare(judged(values, folds=5), families).pairs[0]
+    factor = np.sqrt((1 / 5 + 1 / 4) / (1 / 5))
+    assert wider.high - wider.low == pytest.approx(factor * (plain.high - plain.low), rel=1e-3)
+    assert estimates(judged(values, folds=5)) == estimates(judged(values))
+
+
+def test_a_claims_interval_does_not_contradict_it() -> None:
+    """Pairs far from a claim make it easier; its interval knows that too."""
+    same = RNG.normal(3, 1, N)
+    values = np.stack([same + RNG.normal(0, 1e-6, N) for _ in range(8)] + [same])[:, None]
+    for shift in np.linspace(0.1, 0.4, 20):
+        values[-1, 0] = same + shift + RNG.normal(0, 1, N)
+        for claim in compare(judged(values), {"loss": range(9)}).claims:
+            assert claim.low > 0
+
+
+@pytest.mark.parametrize("metric", ["val_ece", "train_objective", "train_accuracy"])
+def test_a_metric_that_rows_have_no_part_in_is_refused(metric: str) -> None:
+    assert metric_refusals(metric) == (Refusal("no_row_values"),)
+    assert metric_refusals("val_auc") == ()
 
 
 def test_optimism_is_what_looked_better_than_it_is() -> None:

@@ -26,6 +26,7 @@ import numpy as np
 from scipy import stats
 
 from lrlab.report.judged import Comparison, Estimate, Judged, Pair, Refusal, Tie
+from lrlab.report.row_values import ROW_VALUES
 from lrlab.report.spread import Contrasts, Spread
 
 __all__ = [
@@ -37,6 +38,7 @@ __all__ = [
     "Tie",
     "compare",
     "estimates",
+    "metric_refusals",
     "optimism",
     "refusals",
 ]
@@ -46,7 +48,8 @@ MINIMUM_EFFECT = 0.01  # of the better value: a claim must be of more
 POWER = 0.9  # with which a difference that is called detectable is detected
 WORTH_SEEING = 0.05  # of the better value: how many rows would do is said of this difference
 BESIDES = 0.005  # of the 5 %: what it costs to learn which pairs are far from a claim
-LEAST_ROWS = 100  # judging rows (or groups) below which nothing is tested
+LEAST_ROWS = 100  # test rows (or groups) below which nothing is tested
+LEAST_OUT_OF_FOLD = 200  # the same of rows that are judged out of fold
 LEAST_OF_A_CLASS = 20  # judging rows of the rarer class
 
 
@@ -56,17 +59,27 @@ def refusals(judged: Judged) -> tuple[Refusal, ...]:
     The limits are where the simulation in `benchmarks/verdict.py` begins to miss its level.
     """
     found = []
+    least = LEAST_OUT_OF_FOLD if judged.folds else LEAST_ROWS
     n = judged.values.shape[-1]
-    if n < LEAST_ROWS:
-        found.append(Refusal("few_rows", n, LEAST_ROWS))
-    if judged.groups is not None and (many := len(np.unique(judged.groups))) < LEAST_ROWS:
-        found.append(Refusal("few_groups", many, LEAST_ROWS))
+    if n < least:
+        found.append(Refusal("few_rows", n, least))
+    if judged.groups is not None and (many := len(np.unique(judged.groups))) < least:
+        found.append(Refusal("few_groups", many, least))
     rarer = int(min((judged.labels > 0.5).sum(), (judged.labels <= 0.5).sum()))
     if rarer < LEAST_OF_A_CLASS:
         found.append(Refusal("few_of_a_class", rarer, LEAST_OF_A_CLASS))
     if not np.isfinite(judged.values).all():
         found.append(Refusal("not_finite"))
     return tuple(found)
+
+
+def metric_refusals(metric: str) -> tuple[Refusal, ...]:
+    """Why no rows can judge by a metric; empty if they can.
+
+    A metric of the training rows says nothing of new ones; the calibration error is no mean of
+    anything that rows have by themselves.
+    """
+    return () if metric in ROW_VALUES else (Refusal("no_row_values"),)
 
 
 def estimates(judged: Judged) -> tuple[Estimate, ...]:
