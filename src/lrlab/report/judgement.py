@@ -11,7 +11,9 @@ from lrlab.report import judging
 from lrlab.report.answer import Best, Claim, JudgedOn, Reference, Tie
 from lrlab.report.evaluation import BEST, Evaluation
 
-FAMILIES = ("optimizer", "loss")
+RECALIBRATED = "recalibrated"
+# Methods that are compared with each other, and the name of each family in a verdict.
+FAMILIES = {"optimizer": "optimizer", "loss": "loss", RECALIBRATED: "loss"}
 
 
 class Judgement:
@@ -44,16 +46,14 @@ class Judgement:
         self.judged_on = JudgedOn(values.shape[2], how, values.shape[1])
         self.refusals = judging.refusals(judged)
         self.names = [method.name for method in found.methods]
-        self.members = {about: self._of(about) for about in (*FAMILIES, "baseline")}
-        self.scores = dict.fromkeys(FAMILIES, "raw")
-        if len(found.recalibrated):  # of the best setting, then of the losses
+        self.members = {about: self._of(about) for about in ("optimizer", "loss", "baseline")}
+        if scaled:  # of the best setting, then of the losses
             first = len(self.names) + 1
             self.names += ["", *(self.names[i] for i in self.members["loss"])]
-            self.members["loss"] = list(range(first, len(self.names)))
-            self.scores["loss"] = "recalibrated"
+            self.members[RECALIBRATED] = list(range(first, len(self.names)))
         if not self.refusals:
             self.estimates = judging.estimates(judged)
-            families = {about: self.members[about] for about in FAMILIES}
+            families = {name: who for name, who in self.members.items() if name in FAMILIES}
             families |= {f"baseline {i}": [0, i] for i in self.members["baseline"]}
             # all pairs that the verdict speaks of, at once
             self.compared = judging.compare(judged, families, minimum_effect=minimum)
@@ -79,22 +79,26 @@ class Judgement:
         """Every pair of optimizers, or of losses, of which one is worse."""
         return tuple(
             Claim(
-                about=pair.about,
+                about=FAMILIES[pair.about],
                 better=self.names[pair.better],
                 worse=self.names[pair.worse],
                 metric=self.metric,
                 difference=abs(pair.difference),
                 interval=(pair.low, pair.high) if self.lower else (-pair.high, -pair.low),
                 level=judging.LEVEL,
-                scores=self.scores[pair.about],
+                scores=_scores(pair.about),
             )
             for pair in self.compared.claims
             if pair.about in FAMILIES
         )
 
-    def ties(self, about: str) -> list[Tie]:
-        """The leading method with those that no other is shown to be better than."""
-        members = self.members[about]
+    def ties(self) -> tuple[Tie, ...]:
+        """Of each family the leading method, with those that no other is shown to be better
+        than."""
+        return tuple(tie for about in FAMILIES for tie in self._tied(about))
+
+    def _tied(self, about: str) -> list[Tie]:
+        members = self.members.get(about, [])
         if len(members) < 2:
             return []
         sign = 1 if self.lower else -1
@@ -109,12 +113,12 @@ class Judgement:
         known = [rows for rows in needed if rows is not None]
         return [
             Tie(
-                about=about,
+                about=FAMILIES[about],
                 methods=tuple(self.names[i] for i in order if i not in worse),
                 metric=self.metric,
                 visible=max((t.detectable for t in open_pairs), default=None),
                 rows=max(known) if known and len(known) == len(needed) else None,
-                scores=self.scores[about],
+                scores=_scores(about),
             )
         ]
 
@@ -144,13 +148,14 @@ class Judgement:
         return pd.DataFrame(rows, columns=columns)
 
     def pairs_frame(self) -> pd.DataFrame:
-        """Every ordered pair that was tested: about, worse, better, difference and its interval,
-        p and whether it is claimed."""
+        """Every ordered pair that was tested: about, scores, worse, better, difference with its
+        interval, p and whether it is claimed."""
         if self.refusals:
             return pd.DataFrame()
         rows = [
             {
-                "about": pair.about.split()[0],
+                "about": FAMILIES.get(pair.about, "baseline"),
+                "scores": _scores(pair.about),
                 "worse": self.names[pair.worse] or BEST,
                 "better": self.names[pair.better] or BEST,
                 "difference": pair.difference,
@@ -167,4 +172,8 @@ class Judgement:
         methods = self.found.methods
         if i < len(methods):
             return methods[i].about, "raw"
-        return (BEST if i == len(methods) else "loss"), "recalibrated"
+        return (BEST if i == len(methods) else "loss"), RECALIBRATED
+
+
+def _scores(family: str) -> str:
+    return RECALIBRATED if family == RECALIBRATED else "raw"

@@ -15,7 +15,8 @@ KINDS = {"optimizer": "Optimizer", "loss": "Loss", "speed": "Speed"}
 def in_words(verdict: Verdict) -> Words:
     """The verdict as paragraphs, counts and remarks."""
     found = [_first(verdict)]
-    found += [_compared(verdict, about) for about in ("optimizer", "loss")]
+    found.append(_compared(verdict, "optimizer", "raw"))
+    found += [_compared(verdict, "loss", scores) for scores in ("raw", "recalibrated")]
     found += [_speed(verdict), *_refusals(verdict)]
     return Words(tuple(filter(None, found)), _counts(verdict), verdict.remarks)
 
@@ -126,17 +127,18 @@ def _separable(verdict: Verdict) -> str:
 # --- optimizers and losses -------------------------------------------------------------------
 
 
-def _compared(verdict: Verdict, about: str) -> str:
-    """One paragraph on the optimizers, or on the losses."""
-    claims = [claim for claim in verdict.claims if claim.about == about]
-    ties = [tie for tie in verdict.ties if tie.about == about]
+def _compared(verdict: Verdict, about: str, scores: str) -> str:
+    """One paragraph on the optimizers, or on the losses by their raw or recalibrated scores."""
+    claims = [c for c in verdict.claims if (c.about, c.scores) == (about, scores)]
+    ties = [tie for tie in verdict.ties if (tie.about, tie.scores) == (about, scores)]
     if not claims and not ties:
         return ""
     leading = ties[0].methods if ties else ()
     parts = [_tied(tie, verdict.minimum_effect) for tie in ties]
     parts.append(_worse(claims, leading, verdict.minimum_effect))
-    scores = {claim.scores for claim in claims} | {tie.scores for tie in ties}
-    how = ", scores recalibrated by Platt scaling" if "recalibrated" in scores else ""
+    how = {"recalibrated": ", scores recalibrated by Platt scaling"}.get(scores, "")
+    if not how and any(tie.scores == "recalibrated" for tie in verdict.ties if tie.about == about):
+        how = ", raw scores"
     told = " ".join(filter(None, parts))
     return f"{KINDS[about]} (each at its best setting{how}): {told}"
 
@@ -144,7 +146,7 @@ def _compared(verdict: Verdict, about: str) -> str:
 def _tied(tie: Tie, minimum: float) -> str:
     names = listing(tie.methods, MOST_NAMES)
     if len(tie.methods) == 1:
-        return f"{names} is best, the others are worse."
+        return ""
     text = f"{names} are tied: none is shown to be worse by more than {_share(minimum)}"
     if tie.visible is None:
         return f"{text}."
@@ -162,14 +164,19 @@ def _worse(claims: list[Claim], leading: tuple[str, ...], minimum: float) -> str
     for claim in sorted(claims, key=lambda c: (c.better not in leading[:1], c.better)):
         chosen.setdefault(claim.worse, claim)
     name = metric_name(claims[0].metric)
-    each = [
-        f"{c.worse} by {number(c.difference, 2)} than {c.better} ({_between(c.interval, 2)})"
-        for c in chosen.values()
-    ]
-    return (
-        f"Worse in {name}, by more than {_share(minimum)}: {listing(each, MOST_NAMES)}; "
-        f"{percent(claims[0].level)} intervals for all pairs together."
-    )
+    told = []
+    for better in dict.fromkeys(claim.better for claim in chosen.values()):
+        each = [
+            f"{claim.worse} (by {number(claim.difference, 2)}, {_between(claim.interval, 2)})"
+            for claim in chosen.values()
+            if claim.better == better
+        ]
+        told.append(
+            f"{better} is better in {name}, by more than {_share(minimum)}, than "
+            f"{listing(each, MOST_NAMES)}."
+        )
+    level = percent(claims[0].level)
+    return f"{' '.join(told)} The intervals are {level} for all pairs together."
 
 
 # --- speed -----------------------------------------------------------------------------------

@@ -28,7 +28,7 @@ from lrlab.report.answer import (
     Verdict,
 )
 from lrlab.report.evaluation import BEST, is_proper, judged_by
-from lrlab.report.judgement import FAMILIES, Judgement
+from lrlab.report.judgement import Judgement
 from lrlab.report.methods import SPEED
 from lrlab.report.row_values import ROW_VALUES
 from lrlab.report.speed import Speed
@@ -160,14 +160,16 @@ def _judged(
     on = judgement.judged_on
     whys = tuple(_why(refusal) for refusal in judgement.refusals)
     if whys:
-        refused = tuple(Refused(a, why) for a in (BEST, *FAMILIES) for why in whys)
+        refused = tuple(
+            Refused(about, why) for about in (BEST, "optimizer", "loss") for why in whys
+        )
         return Verdict(alone, on, minimum, refused=refused, outcomes=outcomes)
     return Verdict(
         best=judgement.best(alone),
         judged_on=on,
         minimum_effect=minimum,
         claims=judgement.claims(),
-        ties=tuple(tie for about in FAMILIES for tie in judgement.ties(about)),
+        ties=judgement.ties(),
         references=judgement.references(),
         outcomes=outcomes,
     )
@@ -196,7 +198,7 @@ def loss_to_take(verdict: Verdict) -> str:
         return ""
     own = str(verdict.best.params["loss"])
     leading = [tie.methods for tie in verdict.ties if tie.about == "loss"]
-    tied = leading[0] if leading else (own,)
+    tied = leading[-1] if leading else (own,)  # of the recalibrated scores, if there are any
     proper = [loss for loss in tied if is_proper(loss)]
     if own in tied and (is_proper(own) or not proper):
         return own
