@@ -111,7 +111,9 @@ def test_nothing_is_written_to_the_old_place_and_the_message_says_how_to_go_on(
 ) -> None:
     monkeypatch.chdir(copy)
     before = content(original)
-    store, spec = connect(uri_of(copy)), load_spec("oldb.yaml")  # its sweep was killed at its end
+    before_test_rows = ["data.test_sizes=[0, 0]"]
+    spec = load_spec("oldb.yaml", before_test_rows)  # its sweep was killed at its end
+    store = connect(uri_of(copy))
     info, runs = find_sweep(store, "old-killed"), content(copy / "mlruns")
     for new in (False, True):
         with (
