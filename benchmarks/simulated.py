@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
+from scipy import special
 from sklearn.linear_model import LogisticRegression
 
-from lrlab.report.row_values import log_loss
+from lrlab.report.row_values import ROW_VALUES, row_values
 
 KINDS = ("blobs", "heavy-tailed", "mislabelled", "ill-conditioned", "imbalanced")
 LOSSES = ("bce", "mse", "smoothed")
@@ -48,13 +49,26 @@ class Population:
         noise = rng.standard_normal((n, FEATURES)) @ self.root.T
         return self.means[of] + self.scales[of, None] * noise, self.labels[of].astype(float)
 
-    def expected_log_loss(self, weights: np.ndarray) -> np.ndarray:
-        """Of models with weights [..., d + 1], the bias last."""
+    def expected(self, metric: str, weights: np.ndarray) -> np.ndarray:
+        """Expected metric on new rows of models with weights [..., d + 1], the bias last."""
         w, b = weights[..., :-1], weights[..., -1:]
         centre = w @ self.means.T + b
         spread = np.linalg.norm(w @ self.root, axis=-1, keepdims=True) * self.scales
-        away = (1 - 2 * self.labels)[:, None] * (centre[..., None] + spread[..., None] * GRID)
-        return np.asarray(np.logaddexp(0, away) @ NORMAL @ self.shares)
+        if metric == "val_accuracy":
+            return np.asarray(special.ndtr((2 * self.labels - 1) * centre / spread) @ self.shares)
+        if metric == "val_auc":
+            return self._area(centre, spread)
+        z = centre[..., None] + spread[..., None] * GRID
+        y = np.broadcast_to(self.labels[:, None], z.shape[-2:])
+        return np.asarray(ROW_VALUES[metric](z, y) @ NORMAL @ self.shares)
+
+    def _area(self, centre: np.ndarray, spread: np.ndarray) -> np.ndarray:
+        """Probability that a row of class 1 has the larger logit than one of class 0."""
+        one, zero = self.labels == 1, self.labels == 0
+        apart = centre[..., one, None] - centre[..., None, zero]
+        wide = np.sqrt(spread[..., one, None] ** 2 + spread[..., None, zero] ** 2)
+        weights = np.outer(self.shares[one], self.shares[zero])
+        return np.asarray((special.ndtr(apart / wide) * weights).sum((-2, -1)) / weights.sum())
 
 
 def population(kind: str) -> Population:
@@ -84,8 +98,8 @@ def population(kind: str) -> Population:
 
 
 @cache
-def reference(kind: str) -> tuple[np.ndarray, float]:
-    """A model fitted to a large draw of its own, [d + 1], and its expected log loss.
+def reference(kind: str) -> np.ndarray:
+    """A model fitted to a large draw of its own, [d + 1].
 
     By how much its mean loss on judging rows is off is known, and most of what any model's is.
     """
@@ -94,8 +108,7 @@ def reference(kind: str) -> tuple[np.ndarray, float]:
     centre, size = x.mean(axis=0), x.std(axis=0)
     w = LogisticRegression(C=1e3, max_iter=500).fit((x - centre) / size, y)
     weights = w.coef_[0] / size
-    model = np.append(weights, w.intercept_[0] - weights @ centre)
-    return model, float(given.expected_log_loss(model))
+    return np.append(weights, w.intercept_[0] - weights @ centre)
 
 
 @dataclass(frozen=True)
@@ -109,7 +122,8 @@ class Setting:
         trials: Least and most; drawn for each sweep.
         methods: Least and most optimizers.
         same: Whether the methods are one under several names.
-        apart: By which part of the best value one method is made worse; 0 for not at all.
+        apart: By which part of the best log loss one method is made worse; 0 for not at all.
+        metric: By which trials are chosen and judged.
     """
 
     kind: str
@@ -119,6 +133,7 @@ class Setting:
     methods: tuple[int, int] = (2, 12)
     same: bool = False
     apart: float = 0.0
+    metric: str = "val_log_loss"
 
 
 @dataclass(frozen=True)
@@ -246,7 +261,7 @@ def sweep(setting: Setting, rng: np.random.Generator) -> Swept:
     return Swept(np.stack(weights, axis=1), x, y, tables, trials)
 
 
-def losses_on(swept: Swept, weights: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """Log loss [..., m] of models [..., d + 1] on rows."""
+def values_on(metric: str, swept: Swept, weights: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Row values [..., m] of models [..., d + 1] on rows."""
     z = weights[..., :-1] @ swept.x[rows].T + weights[..., -1:]
-    return log_loss(z, swept.y[rows])
+    return row_values(metric, z, swept.y[rows])

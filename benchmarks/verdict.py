@@ -2,7 +2,7 @@
 
     python benchmarks/verdict.py                  # all cells: about 15 minutes on one core
     python benchmarks/verdict.py --sweeps 20      # a glance
-    python benchmarks/verdict.py --others         # beside BBC-CV and the corrected resampled t
+    python benchmarks/verdict.py --metric val_auc # by another metric than log loss
     python benchmarks/verdict.py --cost           # time and memory of the statistics alone
 
 Every sweep draws a table, divides it, trains trials, chooses each method's best and judges it by
@@ -17,6 +17,7 @@ import resource
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -27,33 +28,40 @@ from simulated import (
     LOSSES,
     Setting,
     Swept,
-    losses_on,
     population,
     reference,
     sweep,
+    values_on,
 )
 
 from lrlab.report.choice import cross_fitted, plain
 from lrlab.report.judging import Judged, compare, estimates, optimism, refusals
+from lrlab.report.row_values import ROW_VALUES
 
 ROWS = (100, 200, 1000, 5000)
-RESAMPLES = 200  # of BBC-CV
 
 
-def on_choosing_rows(swept: Swept) -> np.ndarray:
-    """Log loss of every trial's models on the rows that choose, [t, R]."""
+def lower_is_better(metric: str) -> bool:
+    return metric in ("val_log_loss", "val_brier")
+
+
+def on_choosing_rows(metric: str, swept: Swept) -> np.ndarray:
+    """Metric of every trial's models on the rows that choose, [t, R]."""
     tables, replicates = swept.tables, swept.weights.shape[1]
     found = [
-        losses_on(swept, swept.weights[:, r], tables[r % len(tables)].val).mean(axis=-1)
+        values_on(metric, swept, swept.weights[:, r], tables[r % len(tables)].val).mean(axis=-1)
         for r in range(replicates)
     ]
     return np.stack(found, axis=1)
 
 
-def chosen_models(swept: Swept, named: Sequence[Sequence[str]]) -> tuple[np.ndarray, np.ndarray]:
+def chosen_models(
+    metric: str, swept: Swept, named: Sequence[Sequence[str]]
+) -> tuple[np.ndarray, np.ndarray]:
     """The models that are judged, and how they looked to the rows that chose.
 
     Args:
+        metric: By which they are chosen.
         swept: All models.
         named: Namings of the trials; each gives as many methods as it has names.
 
@@ -61,15 +69,15 @@ def chosen_models(swept: Swept, named: Sequence[Sequence[str]]) -> tuple[np.ndar
         Weights [k, R, d + 1] (R is the fold where there are folds) and values [k] of the plain
         choices, k over the methods of all namings.
     """
-    values = on_choosing_rows(swept)
+    values, lower = on_choosing_rows(metric, swept), lower_is_better(metric)
     models, looked = [], []
     for names in named:
-        best = plain(values, names).trials
+        best = plain(values, names, lower_is_better=lower).trials
         looked.append(values[best].mean(axis=1))
         if len(swept.tables) == 1:
             models.append(swept.weights[best])
         else:
-            taken = cross_fitted(values[:, None], names).trials[:, 0]
+            taken = cross_fitted(values[:, None], names, lower_is_better=lower).trials[:, 0]
             models.append(swept.weights[taken, np.arange(FOLDS)])
     return np.concatenate(models), np.concatenate(looked)
 
@@ -100,15 +108,16 @@ def judging_rows(swept: Swept) -> np.ndarray:
     return swept.tables[0].judge if len(swept.tables) == 1 else np.arange(len(swept.y))
 
 
-def judged_values(swept: Swept, models: np.ndarray) -> Judged:
-    """Losses of models [k, R, d + 1] on the judging rows."""
-    rows = judging_rows(swept)
+def judged_values(metric: str, swept: Swept, models: np.ndarray) -> Judged:
+    """Values of models [k, R, d + 1] on the judging rows."""
+    rows, lower = judging_rows(swept), lower_is_better(metric)
+    n, y = len(swept.y), swept.y[rows]
     if len(swept.tables) == 1:
-        return Judged(losses_on(swept, models, rows), swept.y[rows], len(swept.y))
-    values = np.empty((len(models), 1, len(rows)))
+        return Judged(values_on(metric, swept, models, rows), y, n, lower_is_better=lower)
+    values = np.empty((len(models), 1, n))
     for fold, table in enumerate(swept.tables):
-        values[:, 0, table.judge] = losses_on(swept, models[:, fold], table.judge)
-    return Judged(values, swept.y, len(swept.y), folds=FOLDS)
+        values[:, 0, table.judge] = values_on(metric, swept, models[:, fold], table.judge)
+    return Judged(values, y, n, lower_is_better=lower, folds=FOLDS)
 
 
 def single_test(judged: Judged, worse: int, better: int) -> bool:
@@ -120,87 +129,51 @@ def single_test(judged: Judged, worse: int, better: int) -> bool:
 
 def one(setting: Setting, seed: int) -> dict[str, float]:
     """One sweep, from the draw of its table to what was said of it, beside the truth."""
-    rng = np.random.default_rng([seed, 7])
-    swept = sweep(setting, rng)
-    truth = population(setting.kind).expected_log_loss
+    rng, metric = np.random.default_rng([seed, 7]), setting.metric
+    swept, lower = sweep(setting, rng), lower_is_better(setting.metric)
+    truth = partial(population(setting.kind).expected, metric)
     methods = [f"{m:02d}" for m in swept.trials.method]
     losses = [LOSSES[i] for i in swept.trials.loss]
-    models, looked = chosen_models(swept, (["all"] * len(methods), methods, losses))
+    models, looked = chosen_models(metric, swept, (["all"] * len(methods), methods, losses))
     k, k_losses = len(set(methods)), len(set(losses))
     families = {"optimizer": range(1, k + 1), "loss": range(k + 1, k + 1 + k_losses)}
     worst = int(rng.integers(1, k + 1))
+    others = [i for i in families["optimizer"] if i != worst]
     if setting.apart:
-        others = [i for i in families["optimizer"] if i != worst]
         models = made_worse(models, worst, others, 1 + setting.apart, truth)
-    judged, true = judged_values(swept, models), truth(models).mean(axis=1)
+    judged, true = judged_values(metric, swept, models), truth(models).mean(axis=1)
     found, best = compare(judged, families), estimates(judged)[0]
-    beyond = {(p.worse, p.better): true[p.worse] / true[p.better] > 1.01 for p in found.pairs}
-    model, expected = reference(setting.kind)
-    luck = expected - losses_on(swept, model, judging_rows(swept)).mean()
+    beyond = {
+        (p.worse, p.better): true[p.worse] > 1.01 * true[p.better]
+        if lower
+        else true[p.worse] < 0.99 * true[p.better]
+        for p in found.pairs
+    }
+    unbiased = best.value + luck(metric, setting.kind, swept)
     return {
         "refused": bool(refusals(judged)),
-        "rarer": float(min(judged.labels.sum(), (1 - judged.labels).sum())),
         "wrong": not all(beyond[c.worse, c.better] for c in found.claims),
         "any": bool(found.claims),
         "none_apart": not any(beyond.values()),
         "found": any(c.worse == worst and c.about == "optimizer" for c in found.claims),
-        "single": single_test(judged, worst, min(families["optimizer"], key=lambda i: true[i])),
+        "single": single_test(judged, worst, min(others, key=lambda i: true[i])),
         "covers": best.low <= true[0] <= best.high,
-        "below": true[0] < best.low,
         "all_cover": all(
             p.low - 1e-12 <= true[p.worse] - true[p.better] <= p.high + 1e-12 for p in found.pairs
         ),
-        "removed": optimism(looked[0], best.value) / true[0],
-        "left": (optimism(best.value, true[0]) - luck) / true[0],
-        "truth": true[0],
+        "removed": optimism(looked[0], best.value, lower_is_better=lower) / true[0],
+        "left": optimism(unbiased, true[0], lower_is_better=lower) / true[0],
     }
 
 
-# --- beside other ways ---------------------------------------------------------------------------
+def luck(metric: str, kind: str, swept: Swept) -> float:
+    """By how much the judging rows make a fixed model look worse or better than it is.
 
-
-def beside(setting: Setting, seed: int) -> dict[str, float]:
-    """The best value of one sweep with folds, in three ways."""
-    rng = np.random.default_rng([seed, 7])
-    swept = sweep(setting, rng)
-    truth = population(setting.kind).expected_log_loss
-    names = ["all"] * len(swept.weights)
-    models, looked = chosen_models(swept, (names,))
-    best, true = estimates(judged_values(swept, models))[0], truth(models).mean()
-    taken = plain(on_choosing_rows(swept), names).trials[0]
-    of_plain = truth(swept.weights[taken]).mean()
-    low, high, value = bbc(judged_values(swept, swept.weights).values[:, 0], rng)
-    each = on_choosing_rows(swept)[taken]
-    reach = stats.t.ppf(0.975, FOLDS - 1) * each.std(ddof=1) * np.sqrt(1 / FOLDS + 1 / (FOLDS - 1))
-    model, expected = reference(setting.kind)
-    luck = expected - losses_on(swept, model, judging_rows(swept)).mean()
-    return {
-        "cross-fitted covers": best.low <= true <= best.high,
-        "cross-fitted covers the plain choice": best.low <= of_plain <= best.high,
-        "BBC-CV covers": low <= of_plain <= high,
-        "corrected t covers": abs(each.mean() - of_plain) <= reach,
-        "cross-fitted off": (true - best.value - luck) / true,
-        "BBC-CV off": (of_plain - value - luck) / of_plain,
-        "plain off": (of_plain - looked[0] - luck) / of_plain,
-        "cross-fitted width": (best.high - best.low) / true,
-        "BBC-CV width": (high - low) / true,
-        "corrected t width": 2 * reach / true,
-    }
-
-
-def bbc(losses: np.ndarray, rng: np.random.Generator) -> tuple[float, float, float]:
-    """Bootstrap bias corrected cross-validation of out-of-fold losses [t, n].
-
-    Interval and value: the trial that is best on resampled rows is judged by the rows that were
-    not drawn (Tsamardinos, Greasidou & Borboudakis 2018).
+    Added to an estimate it is a control variate: the mean stays, most of its noise goes.
     """
-    n = losses.shape[1]
-    drawn = rng.multinomial(n, np.full(n, 1 / n), RESAMPLES).astype(float)
-    best = (losses @ drawn.T).argmin(axis=0)
-    left = drawn == 0
-    found = (losses[best] * left).sum(axis=1) / left.sum(axis=1)
-    low, high = np.quantile(found, [0.025, 0.975])
-    return float(low), float(high), float(found.mean())
+    model, rows = reference(kind), judging_rows(swept)
+    expected = float(population(kind).expected(metric, model))
+    return expected - float(values_on(metric, swept, model, rows).mean())
 
 
 # --- cells ---------------------------------------------------------------------------------------
@@ -208,13 +181,15 @@ def bbc(losses: np.ndarray, rng: np.random.Generator) -> tuple[float, float, flo
 AS_IT_COMES, SAME, AT_THE_EDGE = "as it comes", "one method under many names", "one 0.99 % worse"
 
 
-def cells() -> list[tuple[str, Setting]]:
-    """What is simulated, under a heading each."""
+def cells(metric: str) -> list[tuple[str, Setting]]:
+    """What is simulated, under a heading each; by other metrics than log loss the first only."""
     both = [(kind, folds) for kind in KINDS for folds in (False, True)]
     found = []
     for kind, folds in both:
         rows = (400, *ROWS[2:]) if kind == "imbalanced" else ROWS
-        found += [(AS_IT_COMES, Setting(kind, folds, n)) for n in rows]
+        found += [(AS_IT_COMES, Setting(kind, folds, n, metric=metric)) for n in rows]
+    if metric != "val_log_loss":
+        return found
     for n in (200, 1000):
         tried = [Setting(*given, n) for given in both if n > 200 or given[0] != "imbalanced"]
         found += [(SAME, replace(setting, same=True)) for setting in tried]
@@ -249,10 +224,10 @@ def summary(name: str, rows: pd.DataFrame) -> dict[str, str]:
     }
 
 
-def simulate(sweeps: int) -> pd.DataFrame:
+def simulate(sweeps: int, metric: str) -> pd.DataFrame:
     """All cells, printed as they are done; one row a sweep."""
     found, heading = [], ""
-    for name, setting in cells():
+    for name, setting in cells(metric):
         rows = pd.DataFrame([one(setting, seed) for seed in range(sweeps)])
         line = {
             "data": setting.kind,
@@ -265,20 +240,6 @@ def simulate(sweeps: int) -> pd.DataFrame:
         print(f"| {' | '.join(line.values())} |", flush=True)
         found.append(rows.assign(cell=name, **{k: line[k] for k in ("data", "judged by", "rows")}))
     return pd.concat(found)
-
-
-def others(sweeps: int) -> None:
-    """The best value with folds, beside BBC-CV and the corrected resampled t."""
-    for kind in KINDS:
-        for rows in (200, 1000):
-            setting = Setting(kind, True, rows)
-            found = pd.DataFrame([beside(setting, seed) for seed in range(sweeps)])
-            line = {"data": kind, "rows": f"{rows:,}"}
-            for name in found:
-                line[name] = f"{found[name].mean():.1%}"
-            if (kind, rows) == (KINDS[0], 200):
-                print(f"| {' | '.join(line)} |\n|{' --- |' * len(line)}")
-            print(f"| {' | '.join(line.values())} |", flush=True)
 
 
 def cost(trials: int = 10_000, rows: int = 10_000) -> None:
@@ -304,16 +265,14 @@ def cost(trials: int = 10_000, rows: int = 10_000) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--sweeps", type=int, default=100, help="a cell")
-    parser.add_argument("--others", action="store_true")
+    parser.add_argument("--metric", choices=ROW_VALUES, default="val_log_loss")
     parser.add_argument("--cost", action="store_true")
     parser.add_argument("--keep", help="file to write one row a sweep to (Parquet)")
     given = parser.parse_args()
     if given.cost:
         return cost()
-    if given.others:
-        return others(given.sweeps)
     began = time.process_time()
-    found = simulate(given.sweeps)
+    found = simulate(given.sweeps, given.metric)
     if given.keep:
         found.to_parquet(given.keep)
     print(f"\n{len(found):,} sweeps in {time.process_time() - began:.0f} s of CPU")
