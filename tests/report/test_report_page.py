@@ -244,12 +244,14 @@ def test_a_best_learning_rate_at_the_end_of_the_range_is_pointed_out(runs_of, co
         assert f"at the {end} end of those tried (0.01 to 10)" in words
 
 
-def test_a_sweep_of_several_seeds_names_the_replicate_of_its_best_runs(runs_of, context_of):
+def test_a_sweep_of_several_seeds_lists_its_trials_with_their_means(runs_of, context_of):
     rows = [("sgd", "bce", 0.1, 0.2), ("sgd", "bce", 0.1, 0.24)]
     rows += [("adam", "bce", 0.1, 0.22), ("adam", "bce", 0.1, 0.26)]
     runs = runs_of(rows, trial=[0, 0, 1, 1], replicate=[0, 1, 0, 1])
     page = Page(build_report(runs, NO_CURVES, context_of()).html)
-    assert any("replicate" in row for row in page.rows)
+    listed = [row for row in page.rows if "run0" in row or "run2" in row]
+    assert ["0.2200" in row for row in listed] == [True, False]
+    assert ["0.2400" in row for row in listed] == [False, True]
 
 
 def test_without_rows_that_judge_the_page_compares_nothing(runs_of, context_of):

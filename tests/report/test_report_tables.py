@@ -11,8 +11,8 @@ import pandas as pd
 import pytest
 
 from lrlab.errors import LrlabError, UserError
-from lrlab.report import best_run, rank_runs, summary_table, threshold
-from lrlab.report.tables import seed_range
+from lrlab.report import best_curves, best_run, history, rank_runs, summary_table, threshold
+from lrlab.report.tables import rank_trials, seed_range
 
 NAN = math.nan
 LOW = {"objective": "val_log_loss", "direction": "minimize"}
@@ -50,8 +50,32 @@ def test_ties_go_to_the_lowest_trial_and_then_to_the_lowest_replicate(runs_of):
 
 def test_asking_for_the_best_of_runs_that_all_diverged_is_an_error_that_says_so(runs_of):
     runs = runs_of([("sgd", "bce", 9.0, NAN)])
-    with pytest.raises(LrlabError, match="none of the 1 runs"):
+    with pytest.raises(LrlabError, match="none of the 1 trials"):
         best_run(runs, **LOW)
+
+
+def replicated(runs_of):
+    """Trial 0 has the best run, trial 1 the best mean, trial 2 a run that diverged."""
+    values = [0.1, 0.9, 0.4, 0.3, 0.5, 0.4, 0.05, NAN, 0.05]
+    runs = runs_of([("sgd", "bce", 0.1 * (1 + i // 3), value) for i, value in enumerate(values)])
+    return runs.assign(trial=[i // 3 for i in range(9)], replicate=[0, 1, 2] * 3)
+
+
+def test_with_replicates_the_best_is_the_best_mean_of_a_trial_everywhere(runs_of, curves_of):
+    runs = replicated(runs_of)
+    assert best_run(runs, **LOW)["run_id"] == "run5"
+    assert threshold(runs, **LOW) == pytest.approx(0.4 * 1.05)
+    [pair] = summary_table(runs, NO_CURVES, **LOW).to_dict("records")
+    assert (pair["best"], pair["best_lr"]) == (pytest.approx(0.4), pytest.approx(0.2))
+    top = rank_trials(runs, **LOW)
+    assert top["run_id"].tolist() == ["run5", "run2"]
+    assert top["val_log_loss"].tolist() == pytest.approx([0.4, 1.4 / 3])
+    assert top["val_accuracy"].tolist() == pytest.approx([0.6, 1 - 1.4 / 3])
+    so_far = history(runs, **LOW)["best_so_far"]
+    expected = [NAN, NAN, 1.4 / 3, 1.4 / 3, 1.4 / 3, 0.4, 0.4, 0.4, 0.4]
+    assert so_far.tolist() == pytest.approx(expected, nan_ok=True)
+    curves = curves_of({name: [(1, 0.7)] for name in runs["run_id"]}, "val_log_loss")
+    assert best_curves(runs, curves, "val_log_loss", **LOW)["run_id"].tolist() == ["run5"]
 
 
 def test_an_unknown_objective_is_an_error_that_names_the_nearest_column(runs_of):

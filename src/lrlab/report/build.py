@@ -15,7 +15,7 @@ from lrlab.report.findings import find
 from lrlab.report.html import TOP_RUNS, Picture, render_page
 from lrlab.report.markdown import render_markdown
 from lrlab.report.model import Report, ReportContext
-from lrlab.report.tables import rank_runs
+from lrlab.report.tables import rank_trials
 
 FORMATS = ("html", "csv", "md", "parquet", "json")
 USUAL = ("html", "csv")
@@ -36,7 +36,7 @@ def build_report(runs: pd.DataFrame, curves: pd.DataFrame, context: ReportContex
         UserError: If the objective is no column of `runs` or the direction is unknown.
     """
     found = find(runs, curves, context)
-    top = rank_runs(runs, **context.aim).head(TOP_RUNS)
+    top = rank_trials(runs, **context.aim).head(TOP_RUNS)
     drawn = drawings(found, context)
     words = found.verdict.words
     return finished_report(context, words, found.tables(context), top, drawn, found.verdict)
@@ -56,7 +56,7 @@ def finished_report(
         context: Title and so on.
         words: The answer at the top.
         tables: Frames by name.
-        top: The runs to list, best first.
+        top: The trials to list, best first.
         drawn: The figures.
         verdict: The same as an object, of a single sweep.
     """

@@ -7,7 +7,7 @@ from itertools import product
 import numpy as np
 import pandas as pd
 
-from lrlab.report.tables import PAIR, minimizes, prepare, ranked
+from lrlab.report.tables import PAIR, minimizes, order_of_trials, prepare
 
 MOST_GRID_VALUES = 24  # with more learning rates than this a line through each is no help
 BINS_PER_DECADE = 2
@@ -63,13 +63,13 @@ def lr_medians(points: pd.DataFrame) -> pd.DataFrame:
 def best_curves(
     runs: pd.DataFrame, curves: pd.DataFrame, metric: str, *, objective: str, direction: str
 ) -> pd.DataFrame:
-    """Curves of the best run of each optimizer x loss.
+    """Curves of the run that stands for the best trial of each optimizer x loss.
 
     Args:
         runs: The runs frame.
         curves: The curves frame.
         metric: Which curve.
-        objective: Name of the final measure that says which run is best.
+        objective: Name of the final measure that says which trial is best.
         direction: `minimize` or `maximize`.
 
     Returns:
@@ -87,7 +87,7 @@ def convergence_band(
 ) -> pd.DataFrame:
     """Median and quartiles, over step, of the runs that `best_curves` does not show.
 
-    Those are the competing runs of each loss other than the best of each optimizer. Between
+    Those are the other competing runs of each loss. Between
     recorded steps and after its last one a run keeps its value, so that a run that stopped
     early because it had converged does not drop out of the band.
 
@@ -95,14 +95,16 @@ def convergence_band(
         runs: The runs frame.
         curves: The curves frame.
         metric: Which curve.
-        objective: Name of the final measure that says which run is best.
+        objective: Name of the final measure that says which trial is best.
         direction: `minimize` or `maximize`.
 
     Returns:
         loss, step, low, median, high (quartiles) and n_runs.
     """
-    order = ranked(prepare(runs, objective, direction), direction)
-    rest = order[order.duplicated(PAIR)][["run_id", "loss"]]
+    competing = prepare(runs, objective, direction)
+    competing = competing[competing["value"].notna()]
+    shown = _best_of_pairs(runs, objective, direction)["run_id"]
+    rest = competing.loc[~competing["run_id"].isin(shown), ["run_id", "loss"]]
     points = _curve(curves, metric, rest["run_id"]).merge(rest, on="run_id")
     bands = [_band(part).assign(loss=loss) for loss, part in points.groupby("loss", sort=True)]
     columns = ["loss", "step", "low", "median", "high", "n_runs"]
@@ -138,19 +140,24 @@ def history(runs: pd.DataFrame, *, objective: str, direction: str) -> pd.DataFra
         direction: `minimize` or `maximize`.
 
     Returns:
-        trial, replicate, optimizer, loss, value, diverged, best_so_far (NaN before the first
-        competing run), in the order of trial and replicate.
+        trial, replicate, optimizer, loss, value, diverged, best_so_far (the best trial's, of
+        those that are whole; NaN before the first), in the order of trial and replicate.
     """
     frame = prepare(runs, objective, direction)
     frame = frame.sort_values(["trial", "replicate", "run_id"], ignore_index=True)
-    value = frame["value"]
+    means = {best.trial: best.value for best in order_of_trials(frame, direction)}
+    whole = ~frame.duplicated("trial", keep="last")
+    value = frame["trial"].map(means).astype(float).where(whole)
     frame["best_so_far"] = (value.cummin() if minimizes(direction) else value.cummax()).ffill()
     return frame[["trial", "replicate", "optimizer", "loss", "value", "diverged", "best_so_far"]]
 
 
 def _best_of_pairs(runs: pd.DataFrame, objective: str, direction: str) -> pd.DataFrame:
-    order = ranked(prepare(runs, objective, direction), direction)
-    return order.drop_duplicates(PAIR)[["run_id", *PAIR]]
+    frame = prepare(runs, objective, direction)
+    order = order_of_trials(frame, direction)
+    keys = frame.set_index(["trial", "replicate"])
+    chosen = keys.loc[[(best.trial, best.replicate) for best in order]]
+    return chosen.drop_duplicates(PAIR)[["run_id", *PAIR]]
 
 
 def _curve(curves: pd.DataFrame, metric: str, run_ids: pd.Series) -> pd.DataFrame:

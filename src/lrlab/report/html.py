@@ -235,7 +235,7 @@ def frame_rows(label: str, frame: pd.DataFrame) -> Table:
 
 
 def top_rows(top: pd.DataFrame, context: ReportContext) -> Table:
-    """The best runs as they are shown; a column is left out where it says nothing."""
+    """The best trials as they are shown; a column is left out where it says nothing."""
     measures = [
         name
         for name in dict.fromkeys((context.objective, *MEASURES))
@@ -244,19 +244,15 @@ def top_rows(top: pd.DataFrame, context: ReportContext) -> Table:
     own = [name for name in map(str, top.columns) if "." in name and top[name].notna().any()]
     order = "ascending" if minimizes(context.direction) else "descending"
     columns = [Column("run", False), Column("trial", True)]
-    replicates = "replicate" in top.columns and bool((top["replicate"] > 0).any())
-    if replicates:
-        columns.append(Column("replicate", True))
     columns += [Column("optimizer", False), Column("loss", False), Column("lr", True)]
     columns += [Column(name, True, None if i else order) for i, name in enumerate(measures)]
     columns += [Column("steps", True), Column("outcome", False)]
     if own:
         columns.append(Column("hyperparameters", False))
     rows = tuple(
-        _top_row(row, context.run_links or {}, measures, own, replicates)
-        for row in top.to_dict("records")
+        _top_row(row, context.run_links or {}, measures, own) for row in top.to_dict("records")
     )
-    return Table("Best runs", tuple(columns), rows)
+    return Table("Best trials", tuple(columns), rows)
 
 
 def _top_row(
@@ -264,13 +260,10 @@ def _top_row(
     links: Mapping[str, str | None],
     measures: list[str],
     own: list[str],
-    replicates: bool,
 ) -> tuple[Cell, ...]:
     run_id = str(row["run_id"])
     cells = [Cell(run_id[-8:], run_id, safe_link(links.get(run_id)), run_id)]
     cells.append(_count(row["trial"]))
-    if replicates:
-        cells.append(_count(row["replicate"]))
     cells += [_text(row["optimizer"]), _text(row["loss"]), _number(row["lr"], pad=False)]
     cells += [_number(row[name]) for name in measures]
     cells += [_count(row.get("steps", math.nan)), _text(row["outcome"])]

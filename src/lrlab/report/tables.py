@@ -14,6 +14,8 @@ import pandas as pd
 
 from lrlab.catalogue import did_you_mean
 from lrlab.errors import LrlabError, UserError
+from lrlab.measures import MEASURES
+from lrlab.search import Best, Score, best_trials
 
 PAIR = ["optimizer", "loss"]
 NEEDED = ("run_id", "trial", "replicate", "optimizer", "loss", "lr", "outcome")
@@ -94,6 +96,49 @@ def ranked(frame: pd.DataFrame, direction: str) -> pd.DataFrame:
     )
 
 
+def order_of_trials(frame: pd.DataFrame, direction: str) -> list[Best]:
+    """The trials of a prepared frame that have an objective, best first.
+
+    A trial is whole if it has as many runs as any.
+
+    Args:
+        frame: What `prepare` returns.
+        direction: `minimize` or `maximize`.
+    """
+    columns = (frame[name].tolist() for name in ("trial", "replicate", "value"))
+    scores = [
+        Score(trial, replicate, None if math.isnan(value) else value)
+        for trial, replicate, value in zip(*columns, strict=True)
+    ]
+    replicates = int(frame["trial"].value_counts().max()) if len(frame) else 1
+    return best_trials(scores, replicates, "minimize" if minimizes(direction) else "maximize")
+
+
+def rank_trials(runs: pd.DataFrame, *, objective: str, direction: str) -> pd.DataFrame:
+    """The trials that have an objective, best first, each by the run that stands for it.
+
+    Args:
+        runs: The runs frame.
+        objective: Name of a final measure.
+        direction: `minimize` or `maximize`.
+
+    Returns:
+        Rows of `runs` without `replicate` (see `lrlab.search.Best`), in which final measures are
+        the means over the trial's replicates.
+    """
+    order = order_of_trials(prepare(runs, objective, direction), direction)
+    if not order:
+        return runs.iloc[:0]
+    numbers = zip(runs["trial"].tolist(), runs["replicate"].tolist(), strict=True)
+    where = {key: i for i, key in enumerate(numbers)}
+    chosen = runs.iloc[[where[best.trial, best.replicate] for best in order]]
+    names = [name for name in dict.fromkeys((objective, *MEASURES)) if name in runs]
+    means = runs.groupby("trial")[names].mean().loc[chosen["trial"]]
+    return chosen.assign(**{name: means[name].to_numpy() for name in names}).drop(
+        columns="replicate"
+    )
+
+
 def rank_runs(runs: pd.DataFrame, *, objective: str, direction: str) -> pd.DataFrame:
     """The rows of `runs` that compete, best first.
 
@@ -111,7 +156,7 @@ def rank_runs(runs: pd.DataFrame, *, objective: str, direction: str) -> pd.DataF
 
 
 def best_run(runs: pd.DataFrame, *, objective: str, direction: str) -> pd.Series:
-    """The best run of the sweep, as a row of `runs`.
+    """The run that stands for the best trial (`lrlab.search.Best`), as a row of `runs`.
 
     Args:
         runs: The runs frame.
@@ -119,15 +164,16 @@ def best_run(runs: pd.DataFrame, *, objective: str, direction: str) -> pd.Series
         direction: `minimize` or `maximize`.
 
     Raises:
-        LrlabError: If every run diverged or has no finite objective.
+        LrlabError: If in every trial a run diverged or has no finite objective.
     """
-    order = rank_runs(runs, objective=objective, direction=direction)
-    if order.empty:
+    order = order_of_trials(prepare(runs, objective, direction), direction)
+    if not order:
         raise LrlabError(
-            f"there is no best run: none of the {len(runs)} runs finished with a finite "
-            f"{objective}; try smaller learning rates"
+            f"there is no best trial: none of the {runs['trial'].nunique()} trials has a finite "
+            f"{objective} in all its runs; try smaller learning rates"
         )
-    return order.iloc[0]
+    own = (runs["trial"] == order[0].trial) & (runs["replicate"] == order[0].replicate)
+    return runs[own].iloc[0]
 
 
 def threshold(
@@ -135,7 +181,7 @@ def threshold(
 ) -> float:
     """The value that counts as nearly as good as the best of the sweep.
 
-    It is the best final value b made worse by `tolerance` x |b|, whatever the sign of b. Where
+    It is the best trial's value b made worse by `tolerance` x |b|, whatever the sign of b. Where
     b is 0 a share of it says nothing: the median distance of the runs from b takes its place.
 
     Args:
@@ -145,14 +191,14 @@ def threshold(
         tolerance: Share by which a value may be worse than the best.
 
     Returns:
-        The threshold in units of the objective; NaN if no run competes.
+        The threshold in units of the objective; NaN if no trial competes.
     """
     frame = prepare(runs, objective, direction)
-    value = ranked(frame, direction)["value"]
-    if value.empty:
+    order = order_of_trials(frame, direction)
+    if not order:
         return math.nan
-    best = float(value.iloc[0])
-    scale = abs(best) or float((value - best).abs().median())
+    best = order[0].value
+    scale = abs(best) or float((frame["value"] - best).abs().median())
     return best + tolerance * scale * (1 if minimizes(direction) else -1)
 
 
@@ -219,13 +265,14 @@ def summary_table(
         direction: `minimize` or `maximize`.
 
     Returns:
-        optimizer, loss; n_runs, all runs of the pair; best, its best objective, and best_lr,
-        the learning rate of that run; median; spread, the interquartile range of the objective
-        over the runs of the pair, that is over what the sweep varied within it, above all lr
-        (NaN for fewer than two); steps_to_threshold, the fewest steps after which one of its runs
-        is as good as the threshold, see `steps_to_reach`; diverged, the share of its runs
-        that diverged. best, best_lr, median and spread are over the competing runs only, so
-        read them together with diverged; what cannot be had is NaN.
+        optimizer, loss; n_runs, all runs of the pair; best, the objective of its best trial (the
+        mean over replicates), and best_lr, the learning rate of that; median; spread, the
+        interquartile range of the objective over the runs of the pair, that is over what the
+        sweep varied within it, above all lr (NaN for fewer than two); steps_to_threshold, the
+        fewest steps after which one of its runs is as good as the threshold, see
+        `steps_to_reach`; diverged, the share of its runs that diverged. best, best_lr,
+        median and spread are over the competing runs only, so read them together with diverged;
+        what cannot be had is NaN.
     """
     frame = prepare(runs, objective, direction)
     if frame.empty:
@@ -241,7 +288,10 @@ def summary_table(
     )
     spread = groups["value"].quantile(0.75) - groups["value"].quantile(0.25)
     table["spread"] = spread.where(groups["value"].count() > 1)
-    best = ranked(frame, direction).drop_duplicates(PAIR).set_index(PAIR)
+    order = order_of_trials(frame, direction)
+    first = frame.drop_duplicates("trial").set_index("trial").loc[[best.trial for best in order]]
+    first["value"] = [best.value for best in order]
+    best = first.drop_duplicates(PAIR).set_index(PAIR)
     table["best"] = best["value"]
     table["best_lr"] = best["lr"]
     table = table.reset_index()[list(SUMMARY_COLUMNS)]

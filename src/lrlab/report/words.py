@@ -98,7 +98,7 @@ def convergence_caption(
 ) -> str:
     """What to see in a figure of curves; with a threshold, who reaches it first."""
     count = plural(lines["run_id"].nunique(), "run")
-    text = f"{metric} of the best run of each optimizer, by loss ({count})"
+    text = f"{metric} of the best trial of each optimizer, by loss ({count})"
     if not band.empty:
         text += "; grey is the median and the quartiles of the other runs that did not diverge"
     text += "."
