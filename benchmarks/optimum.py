@@ -30,7 +30,7 @@ import pandas as pd
 FIXED, SEARCHED = 1.2, 1.5  # times none, times fixed
 SPEC = """\
 name: {name}
-data: {{source: csv, path: table.csv, target: y}}
+data: {{source: csv, path: table.csv, target: y, val_fraction: 0.25, test_fraction: 0}}
 train: {{steps: 1000, l2: {fixed}}}
 search:
   trials: {trials}

@@ -46,7 +46,13 @@ def spec_of(sampler: str, trials: int, seed: int, batch: int = BATCH) -> SweepSp
     return make_spec(
         {
             "name": "benchmark",
-            "data": {"source": "sklearn", "dataset": "breast_cancer", "seed": 1},
+            "data": {
+                "source": "sklearn",
+                "dataset": "breast_cancer",
+                "val_fraction": 0.25,
+                "test_fraction": 0,
+                "seed": 1,
+            },
             "train": {"steps": 200},
             "search": {"sampler": sampler, "trials": trials, "batch": batch, "space": SPACE},
             "seed": seed,

@@ -146,6 +146,7 @@ def test_a_dry_run_shows_what_became_of_a_table(tmp_path: Path, monkeypatch, cli
     told = json.loads(cli("sweep", "tiny.yaml", "--dry-run", "--json").out)["data"]
     assert told["columns"] == ["age", "visits", "plan_a", "plan_b", "plan_c"]
     assert (told["rows"], told["held_out_rows"], told["classes"]) == (64, 16, ["no", "yes"])
+    assert (told["test_rows"], told["folds"]) == (0, 5)
     three = ("--set", "data.val_fraction=0.2")
     told = cli("sweep", "tiny.yaml", "--dry-run", *three).out
     assert "80 rows x 5 columns (48 training, 16 validation, 16 test)" in told

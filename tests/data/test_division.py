@@ -122,7 +122,7 @@ def test_fewer_folds_are_taken_where_a_class_has_few_rows_and_it_is_said(spec_of
     spec, problem = load_divided(given)
     assert (spec.data.folds, spec.search.replicates) == (3, 3)
     assert why_other_folds(given, spec) == (
-        "the rarer class has too few rows for 5 folds, so there are 3"
+        "5 folds would leave one without rows of both classes, so there are 3"
     )
     assert all(fold.y_val.sum() == 1 for fold in problem.folds)
 
@@ -147,6 +147,12 @@ def test_folds_are_those_of_scikit_learn_and_every_row_is_validated_once_a_repea
     assert problem.shares_from == N
     assert [problem.of(r) is problem.folds[r % 10] for r in range(20)] == [True] * 20
     assert torch.equal(problem.x_val, problem.folds[0].x_val)
+    assert problem.description == (
+        "t.csv: 240 rows x 2 columns (5 folds in 2 repeats), class 1 is yes"
+    )
+    for fold in problem.folds:  # a model of any of them is logged with how the table is read
+        assert (fold.cells, fold.reading) == (problem.cells, problem.reading)
+        assert "(192 training, 48 validation)" in fold.description
 
 
 def test_each_fold_is_scaled_by_its_own_training_rows(spec_of: Any) -> None:
@@ -217,6 +223,7 @@ def test_groups_are_never_divided(spec_of: Any, how: dict[str, Any]) -> None:
 
 TIMES = {
     "numbers": lambda n: np.arange(n) * 1.5,
+    "nanoseconds": lambda n: 1_700_000_000_000_000_000 + np.arange(n),
     "dates": lambda n: pd.date_range("2020-01-30", periods=n).astype(str),
     "times of day": lambda n: pd.date_range("2020-01-30", periods=n, freq="7h").strftime("%FT%TZ"),
 }
@@ -288,6 +295,10 @@ def test_groups_of_a_test_file_are_its_own_if_it_has_their_column(
 
 def test_a_column_that_varies_in_one_fold_only_is_left_out_of_the_others(spec_of: Any) -> None:
     frame = table().assign(rare=[1.0] + [0.0] * (N - 1))
+    frame = frame.assign(late=[0.0] * (N - 1) + [1.0], at=range(N))
+    problem = load_problem(spec_of(frame, folds=4, split={"by": "at"}, drop=["rare"]))
+    assert [fold.n_features for fold in problem.folds] == [2, 2, 2, 2]
+    frame = frame.drop(columns=["late", "at"])
     problem = load_problem(spec_of(frame, folds=4))
     assert sorted(fold.n_features for fold in problem.folds) == [2, 3, 3, 3]
     assert "column 'flat' is constant" in refused(spec_of(frame.assign(flat=2), folds=4))

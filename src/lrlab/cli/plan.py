@@ -43,7 +43,7 @@ def show_plan(spec: SweepSpec, documents: list[dict[str, Any]] | None) -> None:
                     "rows": len(problem.y_train),
                     "held_out_rows": len(problem.y_val),
                     "test_rows": len(problem.y_test),
-                    "folds": len(problem.folds) or None,
+                    "folds": getattr(spec.data, "folds", None) or None,
                     "columns": problem.feature_names,
                     "classes": problem.classes,
                     "read": reading.records(),

@@ -104,7 +104,7 @@ def train(
     if as_json:
         print_json(_as_dict(config, trajectory))
         return 0
-    click.echo(f"{problem.description}\n{_line(config)}, seed {spec.seed}\n")
+    click.echo(f"{problem.of(0).description}\n{_line(config)}, seed {spec.seed}\n")
     click.echo(_curve(trajectory))
     click.echo(f"\n{_ending(trajectory, spec.train.steps)}")
     for name, value in trajectory.final.items():

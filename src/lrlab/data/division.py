@@ -63,7 +63,7 @@ def why_other_folds(given: SweepSpec, used: SweepSpec) -> str:
         return ""
     if "search.replicates" not in (given.auto or ()) and given.search.replicates == folds:
         return ""
-    return f"the rarer class has too few rows for {FOLDS} folds, so there are {folds}"
+    return f"{FOLDS} folds would leave one without rows of both classes, so there are {folds}"
 
 
 def parts_of(

@@ -89,36 +89,36 @@ def encoded(table: Usable, spec: SweepSpec, dtype: torch.dtype) -> Problem:
     Raises:
         UserError: If a column cannot be used, or the rows are too few to divide.
     """
-    data, replicates = spec.data, spec.search.replicates
+    data, where = spec.data, table.rows.where
     assert not isinstance(data, BlobsData)
-    where = table.rows.where
     _check_finite(table.frame, table.numeric, where)
     if table.test is not None:
         _check_finite(table.test.frame, table.numeric, str(getattr(data, "test", where)))
-    parts = parts_of(data, replicates, table.rows, spec.data_seed)
+    parts = parts_of(data, spec.search.replicates, table.rows, spec.data_seed)
     for name in table.categorical:
         refuse_many_categories(table.frame[name], where)
     drop_constant = data.constant == "drop"
     if data.folds:
-        _refuse_too_much(table, replicates)
+        _refuse_too_much(table, len(parts))
         # A column that varies may still be constant without one fold; there it is left out.
-        _learnt(table, np.concatenate([parts[0].train, parts[0].val]), drop_constant)
+        _learnt(table, np.setdiff1d(np.arange(len(table.rows.y)), parts[0].test), drop_constant)
         drop_constant = True
     problems = [_problem(table, part, dtype, drop_constant) for part in parts]
-    division = in_words(data.folds, parts, len(problems[0].y_test))
-    shares_from = _shares_from(table, parts, len(problems[0].y_test))
+    n_test = len(problems[0].y_test)
+    shares_from = _shares_from(table, parts, n_test)
     problems = [replace(problem, shares_from=shares_from) for problem in problems]
-    about = replace(
-        problems[0],
-        description=f"{Path(where).name}: {len(table.rows.y):,} rows x {problems[0].n_features} "
-        f"columns ({division}), class 1 is {printable(table.labels[1])}",
-        reading=table.reading,
-        rows_left_out=table.rows_left_out,
-        cells=table.cells,
+    about = _described(table, problems[0].n_features, data.folds, parts, n_test)
+    first = replace(problems[0], description=about)
+    if data.folds:
+        return replace(first, folds=tuple(problems))
+    return replace(first, val_rows=np.empty(0, np.int64))
+
+
+def _described(table: Usable, d: int, folds: int | None, parts: list[Parts], n_test: int) -> str:
+    return (
+        f"{Path(table.rows.where).name}: {len(table.rows.y):,} rows x {d} columns "
+        f"({in_words(folds, parts, n_test)}), class 1 is {printable(table.labels[1])}"
     )
-    if not data.folds:
-        return replace(about, val_rows=np.empty(0, np.int64))
-    return replace(about, folds=(replace(about), *problems[1:]))
 
 
 def _shares_from(table: Usable, parts: list[Parts], n_test: int) -> int:
@@ -151,12 +151,9 @@ def _learnt(table: Usable, train: np.ndarray, drop_constant: bool) -> Preprocess
 
 
 def _problem(table: Usable, part: Parts, dtype: torch.dtype, drop_constant: bool) -> Problem:
-    """The problem of one division, without what is said of the whole table."""
-    preprocessing, where, y = (
-        _learnt(table, part.train, drop_constant),
-        table.rows.where,
-        table.rows.y,
-    )
+    """The problem of one division."""
+    preprocessing = _learnt(table, part.train, drop_constant)
+    where, y = table.rows.where, table.rows.y
     matrix = partial(_tensors, preprocessing, dtype=dtype, where=where)
     x_train, x_val, x_test = matrix(table.frame, (part.train, part.val, part.test))
     y_test, groups = y[part.test], table.rows.groups
@@ -174,12 +171,15 @@ def _problem(table: Usable, part: Parts, dtype: torch.dtype, drop_constant: bool
         y_test=torch.from_numpy(y_test).to(dtype),
         preprocessing=preprocessing,
         labels=table.labels,
-        description=Path(where).name,
+        description=_described(table, x_train.shape[1], None, [part], len(y_test)),
         example=features.iloc[part.val[:EXAMPLE_ROWS]].reset_index(drop=True),
         val_rows=part.val.astype(np.int64),
         val_groups=_numbers(None if groups is None else groups[part.val]),
         test_groups=_numbers(test_groups),
         rows_used=len(y),
+        reading=table.reading,
+        rows_left_out=table.rows_left_out,
+        cells=table.cells,
     )
 
 

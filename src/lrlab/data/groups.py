@@ -49,7 +49,7 @@ def _groups(column: pd.Series, where: str) -> np.ndarray:
 def _times(column: pd.Series, where: str) -> np.ndarray:
     """Times as numbers that are in the same order."""
     if pd.api.types.is_numeric_dtype(column):
-        return column.to_numpy(np.float64)
+        return column.rank(method="dense").to_numpy(np.float64)  # nanoseconds are no floats
     found = _dates(column)
     wrong = np.flatnonzero(found.isna())
     if len(wrong):

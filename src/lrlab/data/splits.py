@@ -111,7 +111,7 @@ def in_folds(
     refused = "each fold needs rows of both classes"
     try:
         rest, test = _without_test_rows(rows, n_test, seed)
-        if rows.kind == "classes" and fewest(rows.y[rest]) < folds:
+        if rows.kind != "times" and fewest(rows.y[rest]) < folds:
             raise ValueError
         for repeat in range(replicates // folds):
             drawn = seed if repeat == 0 else stream(seed, f"repeat {repeat}")
