@@ -20,8 +20,8 @@ import pandas as pd
 import lrlab
 from lrlab import track
 from lrlab.report import across_report, compare_sweeps
-from lrlab.report.methods import compare_speed
 from lrlab.report.recorded import report_input
+from lrlab.report.speed import compare_speed
 
 DOCS = Path(__file__).resolve().parent
 SUITE = DOCS.parent / "sweeps" / "optimizers.yaml"
@@ -82,11 +82,11 @@ def best(table: pd.DataFrame, by: str) -> pd.DataFrame:
     """Held-out log loss at the best setting, marked where it is behind for certain."""
 
     def shown(row: dict[str, object]) -> str:
-        text = f"{row['median']:.4f}"
-        if row["verdict"] == "leads":
+        value = row["value"] if pd.isna(row["expected"]) else row["expected"]
+        text = f"{value:.4f}"
+        if row["verdict"] == "best":
             return f"**{text}**"
-        behind = row["verdict"] == "behind"
-        return f"{text} {'▼' if row['rows_low'] > 0 else '▽'}" if behind else text  # type: ignore[operator]
+        return f"{text} ▼" if row["verdict"] == "worse" else text
 
     texts = table.assign(text=[shown(row) for row in table.to_dict("records")])
     wide = texts.pivot(index=by, columns="sweep", values="text")
@@ -98,10 +98,11 @@ def speed(found: object) -> pd.DataFrame:
     """Steps to a relative gap of 1e-3 on one loss, each at its fastest lr."""
     columns = {}
     for name, findings in found.findings.items():  # type: ignore[attr-defined]
-        compared = compare_speed(findings.runs, findings.converged, YARDSTICK)
-        if compared is not None:
+        aim = {"objective": "val_log_loss", "direction": "minimize"}
+        compared = compare_speed(findings.runs, findings.converged, YARDSTICK, **aim)
+        if compared.leader is not None:
             table = compared.table.set_index("optimizer")
-            columns[name] = [table["median"], table["lr"]]
+            columns[name] = [table["steps"].replace(float("inf"), float("nan")), table["lr"]]
     names = found.optimizers["optimizer"].unique()  # type: ignore[attr-defined]
     wide = pd.DataFrame({n: s[0] for n, s in columns.items()}).reindex(names)
     rates = pd.DataFrame({n: s[1] for n, s in columns.items()}).reindex(names)
@@ -138,7 +139,7 @@ def yardsticks(found: object) -> pd.DataFrame:
     """Accuracy and calibration error of every loss on every data set."""
     parts = []
     for name, findings in found.findings.items():  # type: ignore[attr-defined]
-        own = findings.yardsticks.set_index("loss")[["val_accuracy", "val_ece"]]
+        own = findings.held_out.set_index("loss")[["val_accuracy", "val_ece"]]
         parts.append(own.set_axis([f"{name}: accuracy", "calibration error"], axis=1))
     table = pd.concat(parts, axis=1)
     order = found.losses.groupby("loss")["ratio"].mean().sort_values().index  # type: ignore[attr-defined]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -35,15 +36,17 @@ def tournament(levels: dict[str, float], lrs: tuple[float, ...] = (0.1,), seed: 
     return frame
 
 
-def said(runs: pd.DataFrame, sampler: str = "random") -> tuple[str, ...]:
-    comparisons = [compare(runs, by, sampler=sampler, **AIM) for by in ("optimizer", "loss")]
+def said(
+    runs: pd.DataFrame, sampler: str = "random", random: int | None = None
+) -> tuple[str, ...]:
+    comparisons = [compare(runs, by, random=random, **AIM) for by in ("optimizer", "loss")]
     return remarks(runs, comparisons, None, 0.1, sampler=sampler, **AIM)
 
 
-def test_a_trial_counts_with_the_median_of_its_replicates() -> None:
+def test_a_trial_counts_with_the_mean_of_its_replicates() -> None:
     runs = tournament({"a": 0.3})
     trials = trial_frame(runs, **AIM)
-    assert trials["value"].tolist() == [pytest.approx(runs["val_log_loss"].median())]
+    assert trials["value"].tolist() == [pytest.approx(runs["val_log_loss"].mean())]
 
 
 def test_a_trial_of_which_one_replicate_diverged_has_no_value() -> None:
@@ -55,22 +58,42 @@ def test_a_trial_of_which_one_replicate_diverged_has_no_value() -> None:
 
 
 def test_every_method_is_compared_at_its_best_trial() -> None:
-    found = compare(
-        tournament({"a": 0.3, "b": 0.4}, (0.1, 1.0)), "optimizer", sampler="grid", **AIM
-    )
+    found = compare(tournament({"a": 0.3, "b": 0.4}, (0.1, 1.0)), "optimizer", **AIM)
     assert found.table["optimizer"].tolist() == ["a", "b"]
     assert found.table["lr"].tolist() == [0.1, 0.1]
-    assert (found.table["low"] <= found.table["median"]).all()
+    assert (found.table["lowest"] < found.table["value"]).all()
+    assert (found.table["value"] < found.table["highest"]).all()
+    assert found.table["replicates"].tolist() == [SEEDS, SEEDS]
     assert found.table["trials"].tolist() == [2, 2]
 
 
 def test_trials_that_are_no_random_sample_tell_nothing_of_budgets() -> None:
     runs = tournament({"a": 0.3, "b": 0.4}, (0.1, 1.0))
-    fair, unfair = (" ".join(said(runs, sampler)) for sampler in ("grid", "tpe"))
+    fair, unfair = (" ".join(said(runs, *given)) for given in (("grid",), ("tpe", 3)))
     assert "By the expected best val_log_loss of random trials, take a for 1 trial" in fair
-    assert "cannot be said: tpe's trials are no random sample" in unfair
-    table = compare(runs, "optimizer", sampler="tpe", **AIM).table
-    assert table["expected_best_1"].isna().all()
+    assert "cannot be said: tpe's trials are no random sample but for the first 3" in unfair
+
+
+def test_of_a_sampler_that_learns_the_trials_before_it_learnt_tell_of_budgets() -> None:
+    lrs = tuple(float(lr) for lr in np.geomspace(0.1, 10, 12))
+    runs = tournament({"a": 0.3, "b": 0.4}, lrs)
+    first = runs["trial"].isin(np.random.default_rng(0).permutation(24)[:20])
+    order = {
+        trial: i
+        for i, trial in enumerate(
+            [*runs.loc[first, "trial"].unique(), *runs.loc[~first, "trial"].unique()]
+        )
+    }
+    runs["trial"] = runs["trial"].map(order)
+    found = compare(runs, "optimizer", random=20, **AIM)
+    alone = compare(runs[runs["trial"] < 20], "optimizer", **AIM)
+    assert found.drawn == 20
+    assert found.table["random_trials"].sum() == 20
+    assert found.table["trials"].tolist() == [12, 12]
+    columns = ["optimizer", "expected_best_1", "expected_best_10"]
+    pd.testing.assert_frame_equal(found.table[columns], alone.table[columns])
+    table = tunability(runs, "optimizer", random=20, **AIM)
+    assert table["trials"].max() == found.table["random_trials"].max()
 
 
 def test_a_method_of_few_trials_may_have_missed_its_best_setting() -> None:
@@ -84,7 +107,7 @@ def test_a_trial_that_diverged_counts_as_untrained() -> None:
     runs = tournament({"a": 0.3}, (0.1, 1.0))
     runs.loc[runs["lr"] == 1.0, ["val_log_loss", "outcome"]] = [np.nan, "diverged"]
     table = tunability(runs, "optimizer", **AIM)
-    best = runs["val_log_loss"].median()
+    best = runs.loc[runs["lr"] == 0.1, "val_log_loss"].mean()
     assert table["trials"].tolist() == [1, 2]
     assert table["value"].tolist() == pytest.approx([(best + np.log(2)) / 2, best])
 
@@ -108,10 +131,34 @@ def test_the_setting_that_decides_is_the_important_one() -> None:
     )
     for size in (60, n):  # fANOVA, PED-ANOVA
         found = importances(runs.head(size), **AIM)
-        assert found.index[0] == "lr"
-        assert found.iloc[0] > 0.8
-        assert found.sum() == pytest.approx(1)
-    assert importances(runs.head(10), **AIM).empty
+        assert found.shares.index[0] == "lr"
+        assert found.shares.iloc[0] > 0.8
+        assert found.shares.sum() == pytest.approx(1)
+        assert (found.trials, found.drawn) == (size, True)
+    assert importances(runs.head(10), **AIM).shares.empty
+
+
+def test_the_important_setting_is_so_whichever_direction_is_better(
+    sweep_of: Callable[..., Any],
+) -> None:
+    runs, _ = sweep_of(300)
+    up = importances(runs, objective="val_accuracy", direction="maximize")
+    down = importances(runs, **AIM)
+    assert up.shares.index[0] == down.shares.index[0] == "lr"
+    pd.testing.assert_series_equal(up.shares, down.shares)
+
+
+def test_importance_rests_on_the_random_trials_where_there_are_enough(
+    sweep_of: Callable[..., Any],
+) -> None:
+    runs, _ = sweep_of(100)
+    found = importances(runs, random=64, **AIM)
+    alone = importances(runs.head(64), **AIM)
+    pd.testing.assert_series_equal(found.shares, alone.shares)
+    assert found.drawn
+    assert found.trials == int(runs.head(64)["val_log_loss"].notna().sum())
+    few = importances(runs, random=10, **AIM)
+    assert (few.drawn, few.trials) == (False, int(runs["val_log_loss"].notna().sum()))
 
 
 # --- evidence ---------------------------------------------------------------------------------

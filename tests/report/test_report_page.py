@@ -64,7 +64,7 @@ def test_the_page_answers_first_and_then_shows_table_figures_runs_spec_and_facts
     page = Page(report.html)
     sections = [attrs["id"] for tag, attrs in page.tags if tag == "section"]
     assert sections == [
-        "answer", "summary", "figures", "optimizers", "yardsticks", "runs", "spec", "facts",
+        "answer", "summary", "figures", "optimizers", "held_out", "runs", "spec", "facts",
     ]  # fmt: skip
     first = report.summary.iloc[0]
     setting = f"{first['optimizer']} with loss {first['loss']}, lr {first['best_lr']:.3g}"
@@ -82,6 +82,7 @@ def test_every_figure_has_a_caption_an_alternative_text_and_its_size(report):
     assert list(report.figures) == [
         "lr_sensitivity",
         "heat_map",
+        "tunability",
         "convergence_val_log_loss",
         "convergence_train_objective",
         "importance",
@@ -224,7 +225,7 @@ def test_a_report_can_be_made_of_any_number_of_optimizers_and_losses(
     runs, curves = sweep_of(200, optimizers, losses, 6)
     report = build_report(runs, curves, context_of())
     assert set(report.summary["optimizer"]) == set(optimizers)
-    assert len(report.figures) == 7
+    assert len(report.figures) == 8
 
 
 def test_a_sweep_of_one_learning_rate_makes_no_claim_about_it(runs_of, context_of):
@@ -265,7 +266,7 @@ def test_a_report_without_curves_has_the_other_figures(sweep, context_of):
     runs, _ = sweep
     report = build_report(runs, NO_CURVES, context_of())
     assert list(report.figures) == [
-        "lr_sensitivity", "heat_map", "importance", "parallel", "history",
+        "lr_sensitivity", "heat_map", "tunability", "importance", "parallel", "history",
     ]  # fmt: skip
 
 

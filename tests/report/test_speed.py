@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from lrlab.report.speed import Counted, Speed, compare_speed, slower
+from lrlab.report.speed import Speed, compare_speed
+from lrlab.report.speed_claims import Counted, slower
 
 AIM = {"objective": "val_log_loss", "direction": "minimize"}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,15 +11,15 @@ import pandas as pd
 
 from lrlab.errors import UserError
 from lrlab.report import evidence
-from lrlab.report.answer import Words
+from lrlab.report.answer import Verdict, Words
 from lrlab.report.build import finished_report
 from lrlab.report.drawings import Drawing
 from lrlab.report.evidence import RATIOS
 from lrlab.report.findings import Findings, find
-from lrlab.report.methods import Comparison
 from lrlab.report.model import Report, ReportContext
 from lrlab.report.remarks import BUDGET
 from lrlab.report.statistics import performance_profile
+from lrlab.report.tables import minimizes
 from lrlab.report.words import listing, number, percent, plural
 
 Input = tuple[pd.DataFrame, pd.DataFrame, ReportContext]
@@ -33,8 +34,11 @@ class Across:
         costs: Steps to a relative gap of 1e-3: rows are (sweep, loss, replicate), those that any
             optimizer solves, columns the optimizers that every sweep tried.
         profile: Share of these problems that each optimizer solves within a factor.
-        optimizers: One row an optimizer x sweep: median, ratio to the sweep's best, verdict
-            (`leads`, `level`, `behind` or `untested`), lr_width, expected_best_1 and _10.
+        optimizers: One row an optimizer x sweep: value (the objective of its best trial, on the
+            rows that chose it), expected (on new rows; NaN where nothing judged), ratio (the
+            latter's, or else the former's, to the sweep's best: 1 is best, more is worse in either
+            direction), verdict (`best`, `tied`, `worse` or `untested`), lr_width,
+            expected_best_1 and _10.
         losses: The same for losses.
     """
 
@@ -52,10 +56,11 @@ def compare_sweeps(inputs: Mapping[str, Input]) -> Across:
         inputs: What `report_input` returns, by name of the sweep.
     """
     findings = {name: find(*given) for name, given in inputs.items()}
+    directions = {name: context.direction for name, (_, _, context) in inputs.items()}
     parts = {
         name: evidence.costs(found.runs, found.converged, found.fastest)
         for name, found in findings.items()
-        if not found.fastest.empty
+        if not found.fastest.empty and found.fastest["shared"].any()
     }
     costs = pd.concat(parts, names=["sweep"], join="inner") if parts else pd.DataFrame()
     costs = costs.dropna(how="all")
@@ -64,28 +69,62 @@ def compare_sweeps(inputs: Mapping[str, Input]) -> Across:
         findings=findings,
         costs=costs,
         profile=profile,
-        optimizers=_stack({n: f.optimizers for n, f in findings.items()}),
-        losses=_stack({n: f.losses for n, f in findings.items()}),
+        optimizers=_stack(findings, "optimizer", directions),
+        losses=_stack(findings, "loss", directions),
     )
 
 
-def _stack(comparisons: Mapping[str, Comparison]) -> pd.DataFrame:
+def _stack(
+    findings: Mapping[str, Findings], by: str, directions: Mapping[str, str]
+) -> pd.DataFrame:
     parts = []
-    for name, comparison in comparisons.items():
-        found, by = comparison.standing, comparison.by
-        said = dict.fromkeys(found.behind, "behind")
-        said |= dict.fromkeys(found.level, "level" if found.tested else "untested")
-        if found.leader is not None:
-            said[found.leader] = "leads"
-        table = comparison.table
-        columns = [by, "lr", "median", "low", "high", "lr_width", "diverged"]
-        columns += ["expected_best_1", "expected_best_10"]
-        columns += [name for name in ("rows_low", "rows_high") if name in table]
-        part = table[columns].assign(sweep=name, verdict=table[by].map(said).fillna("untested"))
-        part.insert(1, "ratio", part["median"] / part["median"].iloc[0] if len(part) else 0.0)
+    for name, found in findings.items():
+        table = (found.optimizers if by == "optimizer" else found.losses).table
+        columns = [
+            by,
+            "lr",
+            "value",
+            "lr_width",
+            "diverged",
+            "expected_best_1",
+            "expected_best_10",
+        ]
+        part = table[columns].assign(sweep=name, verdict=table[by].map(_said(found.verdict, by)))
+        part["verdict"] = part["verdict"].fillna("untested")
+        part["expected"] = _expected(found, by, table[by])
+        judged = part["expected"] if part["expected"].notna().all() else part["value"]
+        part.insert(1, "ratio", ratio_to_best(judged, directions[name]))
         first = [by, "sweep", "verdict"]
         parts.append(part[[*first, *part.columns.difference(first, sort=False)]])
     return pd.concat(parts, ignore_index=True)
+
+
+def _said(verdict: Verdict, by: str) -> dict[str, str]:
+    """What the verdict says of each method, by its name."""
+    tie = next((tie.methods for tie in verdict.ties if tie.about == by), ())
+    said = {
+        claim.worse: "worse"
+        for claim in verdict.claims
+        if claim.about == by and claim.better in tie[:1]
+    }
+    return said | dict.fromkeys(tie[1:], "tied") | dict.fromkeys(tie[:1], "best")
+
+
+def _expected(found: Findings, by: str, names: pd.Series) -> pd.Series:
+    """What new rows are expected to give each method; of losses recalibrated, where that is."""
+    if found.judgement is None:
+        return pd.Series(math.nan, names.index)
+    estimates = found.judgement.estimates_frame()
+    if estimates.empty:
+        return pd.Series(math.nan, names.index)
+    own = estimates[estimates["about"] == by].drop_duplicates("method", keep="last")
+    return names.map(own.set_index("method")["value"])
+
+
+def ratio_to_best(values: pd.Series, direction: str) -> pd.Series:
+    """How many times worse than the best: 1 for the best, more for the others."""
+    best = float(values.min() if minimizes(direction) else values.max())
+    return pd.Series(values / best if minimizes(direction) else best / values)
 
 
 def across_report(inputs: Mapping[str, Input]) -> Report:
@@ -120,17 +159,19 @@ def across_report(inputs: Mapping[str, Input]) -> Report:
     runs = [f.runs.assign(sweep=name) for name, f in found.findings.items()]
     tables["runs"] = pd.concat(runs, ignore_index=True)
     drawn = _drawings(found, context)
-    return finished_report(context, _words(found), tables, tables["runs"].head(0), drawn)
+    return finished_report(
+        context, _words(found, context.direction), tables, tables["runs"].head(0), drawn
+    )
 
 
-def _words(found: Across) -> Words:
+def _words(found: Across, direction: str) -> Words:
     how = pd.concat([f.converged["how"] for f in found.findings.values() if len(f.converged)])
     sentences = [
-        _never_behind(found.optimizers, "optimizer", len(found.findings)),
+        _never_worse(found.optimizers, "optimizer", len(found.findings)),
         _fastest(found),
-        _never_behind(found.losses, "loss", len(found.findings)),
+        _never_worse(found.losses, "loss", len(found.findings)),
     ]
-    remarks = [_robust(found.optimizers, len(found.findings))]
+    remarks = [_robust(found.optimizers, len(found.findings), direction)]
     for name, f in found.findings.items():
         told = f.verdict.words
         remarks += [f"{name}: {text}" for text in (*told.paragraphs, *told.remarks)]
@@ -143,22 +184,26 @@ def _words(found: Across) -> Words:
     )
 
 
-def _never_behind(table: pd.DataFrame, by: str, sweeps: int) -> str:
+def _never_worse(table: pd.DataFrame, by: str, sweeps: int) -> str:
     """Which methods are never worse than the best, and which always are."""
     counts = table.pivot_table(index=by, columns="verdict", aggfunc="size", fill_value=0)
     counts = counts[counts.sum(axis=1) == sweeps]  # what some sweep did not try is left out
-    tested = table["verdict"].ne("untested").any() and len(counts) > 1
     kind = {"optimizer": "Optimizers", "loss": "Losses"}[by]
-    if not tested:
+    tested = set(table.loc[table["verdict"] != "untested", "sweep"])
+    untested = [name for name in dict.fromkeys(table["sweep"]) if name not in tested]
+    if not tested or len(counts) < 2:
         return ""
-    behind = counts.get("behind", pd.Series(0, index=counts.index))
-    never = [str(n) for n in counts.index[behind == 0]]
-    always = [str(n) for n in counts.index[behind == sweeps]]
-    first = f"{listing(never, 12)} {'is' if len(never) == 1 else 'are'} never behind by the seeds"
+    blank = pd.Series(0, index=counts.index)
+    worse, unsaid = counts.get("worse", blank), counts.get("untested", blank)
+    never = [str(n) for n in counts.index[(worse == 0) & (unsaid == 0)]]
+    always = [str(n) for n in counts.index[worse == sweeps]]
+    first = f"{listing(never, 12)} {'is' if len(never) == 1 else 'are'} never shown to be worse"
     if not never:
-        first = "none is level with the best everywhere"
+        first = "none is shown to be best or tied with the best everywhere"
     text = f"{kind} that all {sweeps} sweeps tried, each at its best setting there: {first}"
-    return f"{text}; {listing(always, 12)} always." if always else f"{text}."
+    if always:
+        text += f"; {listing(always, 12)} always"
+    return f"{text}; nothing is tested of {listing(untested)}." if untested else f"{text}."
 
 
 def _fastest(found: Across) -> str:
@@ -174,15 +219,16 @@ def _fastest(found: Across) -> str:
     if near != first:
         then = f", {near} is most often within a factor of 4 ({nearly})"
     return (
-        f"Speed to a relative gap of 1e-3, over {plural(len(found.costs), 'problem')} (data set, "
-        f"loss and seed{rest}): {first} is fastest most often ({often}){then}."
+        f"Speed to stay below a gap of 1e-3, over {plural(len(found.costs), 'problem')} (data "
+        f"set, loss and seed{rest}): {first} is fastest most often ({often}){then}."
     )
 
 
-def _robust(table: pd.DataFrame, sweeps: int) -> str:
+def _robust(table: pd.DataFrame, sweeps: int, direction: str) -> str:
     """The choice for someone who cannot tune: one random trial, and the widest range."""
     table = table.groupby("optimizer").filter(lambda own: len(own) == sweeps)
-    one = table["expected_best_1"] / table.groupby("sweep")["expected_best_1"].transform("min")
+    given = table.groupby("sweep")["expected_best_1"]
+    one = given.transform(lambda own: ratio_to_best(own, direction))
     if one.isna().any() or table["optimizer"].nunique() < 2:
         return ""
     loss = one.groupby(table["optimizer"]).mean().sort_values()
@@ -210,11 +256,11 @@ def _drawings(found: Across, context: ReportContext) -> list[Drawing]:
     for by, table in (("optimizer", found.optimizers), ("loss", found.losses)):
         wide = _grid(table, by)
         caption = (
-            f"Best {context.objective} of each {by} on each data set, as a multiple of the best "
-            "there; the darker, the better."
+            f"How many times worse than the best of the data set each {by} is in "
+            f"{context.objective}, at its best setting; the darker, the better."
         )
         alt = f"Heat map, {by} by data set. {caption}"
-        figure = draw_heat_map(wide, direction=context.direction, x="data set", y=by)
+        figure = draw_heat_map(wide, direction="minimize", x="data set", y=by)
         title = f"Every {by} on every data set"
         drawn.append(Drawing(f"{by}_by_sweep", title, caption, alt, figure))
     if not found.profile.empty:

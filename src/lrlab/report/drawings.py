@@ -11,7 +11,7 @@ import pandas as pd
 
 from lrlab.report import evidence, figure_data, words
 from lrlab.report.findings import Findings
-from lrlab.report.methods import UNBIASED, tunability
+from lrlab.report.methods import tunability
 from lrlab.report.model import ReportContext
 from lrlab.report.statistics import performance_profile
 from lrlab.report.tables import FALLBACK_CURVE, stepped_curve, threshold
@@ -60,6 +60,7 @@ def _gaps(found: Findings, look: Look, context: ReportContext) -> Iterator[Drawi
     if bands.empty:
         return
     caption = words.gap_caption(found.fastest, int(found.runs["replicate"].nunique()))
+    caption += words.gap_basis(found.gaps)
     alt = f"Line plots of the relative gap against step on log axes, one a loss. {caption}"
     figure = draw_gaps(bands, look)
     yield Drawing("gaps", "Gap to the exact optimum", caption, alt, figure)
@@ -101,14 +102,16 @@ def _heat_map(found: Findings, look: Look, context: ReportContext) -> Iterator[D
 def _tunability(found: Findings, look: Look, context: ReportContext) -> Iterator[Drawing]:
     from lrlab.report.evidence_figures import draw_tunability
 
-    if context.sampler not in UNBIASED or found.runs["trial"].nunique() < 2:
-        return
-    table = tunability(
-        found.runs, "optimizer", objective=context.objective, direction=context.direction
-    ).dropna()
+    random = context.random_trials
+    table = tunability(found.runs, "optimizer", random=random, **context.aim).dropna()
     if table.empty or table["trials"].max() < 2:
         return
-    caption = words.tunability_caption(table, context.objective)
+    caption = words.tunability_caption(table, **context.aim)
+    if random is not None and found.optimizers.drawn < found.runs["trial"].nunique():
+        caption += (
+            f" Of the first {plural(found.optimizers.drawn, 'trial')} only: {context.sampler} "
+            "drew these at random, before it learnt."
+        )
     alt = f"Expected best {context.objective} by number of random trials. {caption}"
     figure = draw_tunability(table, look, objective=context.objective)
     yield Drawing("tunability", "What k random trials give", caption, alt, figure)
@@ -120,10 +123,11 @@ def _profile(found: Findings, look: Look, context: ReportContext) -> Iterator[Dr
     if found.fastest["optimizer"].nunique() < 2 or found.fastest["steps"].isna().all():
         return
     costs = evidence.costs(found.runs, found.converged, found.fastest)
-    table = performance_profile(costs, evidence.RATIOS)
-    if table.empty:
+    if costs.empty:
         return
-    caption = words.profile_caption(table, len(costs))
+    table = performance_profile(costs, evidence.RATIOS)
+    tried = found.optimizers.table.set_index("optimizer")["trials"].reindex(table.columns)
+    caption = words.profile_caption(table, len(costs), tried.dropna().astype(int))
     alt = f"Performance profile of {plural(table.shape[1], 'optimizer')}. {caption}"
     yield Drawing("profile", "Performance profile", caption, alt, draw_profile(table, look))
 
@@ -196,17 +200,17 @@ def _calibration(found: Findings, look: Look, context: ReportContext) -> Iterato
 def _importance(found: Findings, look: Look, context: ReportContext) -> Iterator[Drawing]:
     from lrlab.report.evidence_figures import draw_importance
 
-    if found.importance.empty:
+    importance = found.importance
+    if importance.shares.empty:
         return
-    top = str(found.importance.index[0])
+    top = str(importance.shares.index[0])
     caption = (
         f"{top} matters most for {context.objective} in this space "
-        f"({words.percent(float(found.importance.iloc[0]))})."
+        f"({words.percent(float(importance.shares.iloc[0]))}), by "
     )
-    if context.sampler not in UNBIASED:
-        caption += f" {context.sampler} looked more at good settings, which blurs the shares."
+    caption += words.importance_basis(importance, found.runs["trial"].nunique(), context.sampler)
     alt = f"Bars: share of each setting in the variation of {context.objective}. {caption}"
-    figure = draw_importance(found.importance)
+    figure = draw_importance(importance.shares)
     yield Drawing("importance", "Which setting matters", caption, alt, figure)
 
 

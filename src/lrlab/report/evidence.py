@@ -13,7 +13,8 @@ from lrlab.data import Problem
 from lrlab.optimum.record import Optima
 from lrlab.report.converged import Gaps, objectives
 from lrlab.report.methods import SPEED, best_trials, trial_frame
-from lrlab.report.tables import prepare, ranked
+from lrlab.report.speed import same_objective
+from lrlab.report.tables import minimizes, prepare, ranked
 
 MOST_PANELS = 6
 RATIOS = np.unique(np.concatenate([[1.0], np.geomspace(1, 100, 60)]))
@@ -23,23 +24,50 @@ MOMENTUM = {"sgd": None, "momentum": "momentum.beta"}  # optimizers whose stable
 UNSTABLE = ("oscillating", "above its start", "diverged")  # details of runs whose lr was too large
 
 
-def fastest_trials(runs: pd.DataFrame, converged: pd.DataFrame) -> pd.DataFrame:
-    """The trial of every optimizer x loss that came closest to the optimum, soonest.
+FASTEST = ["optimizer", "loss", "lr", "gap", "steps", "shared"]
+
+
+def fastest_trials(
+    runs: pd.DataFrame, converged: pd.DataFrame, *, objective: str, direction: str
+) -> pd.DataFrame:
+    """The trial of every optimizer x loss that came to the optimum soonest, soonest first.
+
+    Of each loss on the objective of its best trial. Where its l2 or hyperparameters were searched,
+    so that no two optimizers share an objective, each optimizer's best trial by the sweep's.
+
+    Args:
+        runs: The runs frame.
+        converged: What `converged.convergence_frame` returns.
+        objective: Name of the final metric by which the sweep chooses.
+        direction: `minimize` or `maximize`.
 
     Returns:
-        Indexed by trial: optimizer, loss, lr, gap, steps (median over replicates to 1e-3; NaN if
-        it is not reached).
+        Indexed by trial: optimizer, loss, lr, gap at the end (mean over replicates), steps
+        until it stays below 1e-3 (geometric mean over replicates; NaN unless all do), and shared:
+        whether the steps of the loss compare. Empty where no gap is known.
     """
-    columns = ["run_id", "gap", *([SPEED] if SPEED in converged else [])]
-    own = runs.merge(converged[columns], on="run_id")
-    aim = {"direction": "minimize"}
-    trials = trial_frame(own, objective="gap", **aim).rename(columns={"value": "gap"})
-    trials["steps"] = trial_frame(own, objective=SPEED, **aim)["value"]
-    trials = trials[trials["gap"].notna()]
-    order = trials.sort_values(["steps", "gap"], kind="stable", na_position="last")
-    return order.drop_duplicates(["optimizer", "loss"])[
-        ["optimizer", "loss", "lr", "gap", "steps"]
-    ]
+    if SPEED not in converged or converged["gap"].isna().all():
+        return pd.DataFrame(columns=pd.Index(FASTEST))
+    known = runs.merge(converged[["run_id", "gap", SPEED]], on="run_id")
+    known = known[known["gap"].notna()]
+    aim: dict[str, str] = {"objective": objective, "direction": direction}
+    parts = []
+    for loss, tried in known.groupby("loss", sort=False):
+        same, _ = same_objective(tried, str(loss), **aim)
+        shared = not same.empty
+        own = (same if shared else tried).assign(log_steps=lambda f: np.log(f[SPEED]))
+        down = {"direction": "minimize"}
+        trials = trial_frame(own, objective="gap", **down).rename(columns={"value": "gap"})
+        trials["steps"] = np.exp(trial_frame(own, objective="log_steps", **down)["value"])
+        trials["value"] = trial_frame(own, **aim)["value"]
+        order = ["steps", "gap"] if shared else ["value"]
+        up = [True] * len(order) if shared else [minimizes(direction)]
+        trials = trials[trials["gap"].notna()].sort_values(
+            order, ascending=up, kind="stable", na_position="last"
+        )
+        parts.append(trials.drop_duplicates("optimizer").assign(shared=shared))
+    found = pd.concat(parts).sort_values(["steps", "gap"], kind="stable", na_position="last")
+    return found[FASTEST]
 
 
 def gap_bands(runs: pd.DataFrame, gaps: Gaps, fastest: pd.DataFrame) -> pd.DataFrame:
@@ -115,12 +143,16 @@ def _observed(lr: pd.Series, wild: np.ndarray) -> tuple[float, float]:
 
 
 def costs(runs: pd.DataFrame, converged: pd.DataFrame, fastest: pd.DataFrame) -> pd.DataFrame:
-    """Steps to a relative gap of 1e-3: rows are problems, (loss, replicate), columns optimizers.
+    """Steps until the gap stays below 1e-3: rows are problems, (loss, replicate), columns
+    optimizers.
 
-    Each optimizer is taken at its fastest setting for the loss.
+    Each optimizer is taken at its fastest setting for the loss; losses whose optimizers share no
+    objective are left out.
     """
+    if fastest.empty or not fastest["shared"].any():
+        return pd.DataFrame()
     own = runs.merge(converged[["run_id", SPEED]], on="run_id")
-    own = own[own["trial"].isin(fastest.index)]
+    own = own[own["trial"].isin(fastest.index[fastest["shared"]])]
     return own.pivot_table(
         index=["loss", "replicate"], columns="optimizer", values=SPEED, dropna=False
     ).dropna(how="all", axis=0)
@@ -169,12 +201,13 @@ def parallel(runs: pd.DataFrame, *, objective: str, direction: str) -> pd.DataFr
     return chosen[[*names, *own]].assign(value=chosen[objective]).iloc[::-1]
 
 
-def yardsticks(runs: pd.DataFrame, *, objective: str, direction: str) -> pd.DataFrame:
-    """Every loss by the common yardsticks, each at its best trial by the objective.
+def held_out_metrics(runs: pd.DataFrame, *, objective: str, direction: str) -> pd.DataFrame:
+    """Every loss by the metrics common to all, each at its best trial by the objective.
 
     Returns:
-        loss, optimises (its formula), optimizer, lr, and the held-out measures as medians over
-        the seeds, best first.
+        loss, optimises (its formula), scores (whether its raw scores are probabilities: of others
+        log loss, Brier score and ECE say little before they are recalibrated), optimizer, lr, and
+        the held-out metrics as means over the replicates, best first.
     """
     from lrlab.losses import LOSSES
     from lrlab.measures import HELD_OUT
@@ -182,11 +215,13 @@ def yardsticks(runs: pd.DataFrame, *, objective: str, direction: str) -> pd.Data
     best = best_trials(
         trial_frame(runs, objective=objective, direction=direction), "loss", direction
     )
-    measures = [name for name in HELD_OUT if name in runs]
-    medians = runs[runs["trial"].isin(best.index)].groupby("trial")[measures].median()
-    table = best[["loss", "optimizer", "lr"]].join(medians)
+    metrics = [name for name in HELD_OUT if name in runs]
+    means = runs[runs["trial"].isin(best.index)].groupby("trial")[metrics].mean()
+    table = best[["loss", "optimizer", "lr"]].join(means)
     known = set(LOSSES.names())
     table.insert(1, "optimises", [LOSSES[n].formula if n in known else "" for n in table["loss"]])
+    said = ["probabilities" if n in known and LOSSES[n].proper else "raw" for n in table["loss"]]
+    table.insert(2, "scores", said)
     return table.reset_index(drop=True)
 
 

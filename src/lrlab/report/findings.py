@@ -15,13 +15,12 @@ from lrlab.report.base_rate import base_rate_table
 from lrlab.report.converged import Gaps, convergence_frame, gaps
 from lrlab.report.convergence import Arrival
 from lrlab.report.evaluation import Weights, evaluate
-from lrlab.report.importance import importances
+from lrlab.report.importance import Importance, importances
 from lrlab.report.judgement import Judgement
-from lrlab.report.methods import SPEED, Comparison, compare
+from lrlab.report.methods import Comparison, compare
 from lrlab.report.model import ReportContext
 from lrlab.report.remarks import remarks
 from lrlab.report.speed import Speed, compare_speed
-from lrlab.report.statistics import standing
 from lrlab.report.tables import summary_table
 from lrlab.report.verdict import conclude, loss_to_take, metric_of, with_speed
 
@@ -39,10 +38,10 @@ class Findings:
         fastest: The fastest trial of each optimizer x loss; empty without an optimum.
         optimizers: The optimizers compared by the objective.
         losses: The losses compared by the objective.
-        yardsticks: The losses by every held-out measure.
+        held_out: The losses by every held-out metric.
         speed: The optimizers compared by steps, on the loss that one would take.
         limits: Largest stable learning rates, by theory and as observed.
-        importance: Share of each setting.
+        importance: Share of each setting, and which trials it rests on.
         judgement: What rows that chose nothing say; None where there are none.
         verdict: The answer.
     """
@@ -55,10 +54,10 @@ class Findings:
     fastest: pd.DataFrame
     optimizers: Comparison
     losses: Comparison
-    yardsticks: pd.DataFrame
+    held_out: pd.DataFrame
     speed: Speed | None
     limits: pd.DataFrame
-    importance: pd.Series
+    importance: Importance
     judgement: Judgement | None
     verdict: Verdict
 
@@ -72,11 +71,12 @@ class Findings:
             "expected": self.judgement.estimates_frame() if self.judgement else pd.DataFrame(),
             "pairs": self.judgement.pairs_frame() if self.judgement else pd.DataFrame(),
             "speed": self.speed.table if self.speed else pd.DataFrame(),
-            "yardsticks": self.yardsticks,
+            "speed_claims": self.speed.claims_frame() if self.speed else pd.DataFrame(),
+            "held_out": self.held_out,
             "convergence": self.converged,
             "objectives": objectives_table(context),
             "stable_lr": self.limits,
-            "importance": self.importance.rename_axis("setting").reset_index(),
+            "importance": self.importance.shares.rename_axis("setting").reset_index(),
             "base_rate": base_rate_table(context.baseline),
             "columns": context.reading.frame() if context.reading else pd.DataFrame(),
         }
@@ -97,19 +97,24 @@ def find(runs: pd.DataFrame, curves: pd.DataFrame, context: ReportContext) -> Fi
         return _nothing(runs, curves, summary, context)
     if curves.empty:
         curves = pd.DataFrame(columns=["run_id", "step", "metric", "value"])
-    measured = gaps(runs, curves, context.optima)
+    measured = gaps(runs, curves, context.optima, context.per_step)
     converged = convergence_frame(runs, measured, context.optima)
-    fastest = pd.DataFrame(columns=["optimizer", "loss", "lr", "gap", "steps"])
-    if SPEED in converged and converged["gap"].notna().any():
-        fastest = evidence.fastest_trials(runs, converged)
+    fastest = evidence.fastest_trials(runs, converged, **context.aim)
     comparisons = [
-        compare(runs, by, sampler=context.sampler, **context.aim) for by in ("optimizer", "loss")
+        compare(runs, by, random=context.random_trials, **context.aim)
+        for by in ("optimizer", "loss")
     ]
     judgement = _judgement(runs, context)
     found = _verdict(runs, comparisons, judgement, context)
     speed = None
     if found.best is not None and not converged.empty:
-        speed = compare_speed(runs, converged, loss_to_take(found), **context.aim)
+        speed = compare_speed(
+            runs,
+            converged,
+            loss_to_take(found),
+            minimum_effect=context.minimum_effect,
+            **context.aim,
+        )
         found = with_speed(found, speed)
     return Findings(
         runs=runs,
@@ -120,10 +125,10 @@ def find(runs: pd.DataFrame, curves: pd.DataFrame, context: ReportContext) -> Fi
         fastest=fastest,
         optimizers=comparisons[0],
         losses=comparisons[1],
-        yardsticks=evidence.yardsticks(runs, **context.aim),
+        held_out=evidence.held_out_metrics(runs, **context.aim),
         speed=speed,
         limits=evidence.stable_limits(runs, converged, context.optima),
-        importance=importances(runs, **context.aim),
+        importance=importances(runs, random=context.random_trials, **context.aim),
         judgement=judgement,
         verdict=found,
     )
@@ -182,7 +187,7 @@ def _nothing(
 ) -> Findings:
     """The findings of a sweep without runs."""
     blank = pd.DataFrame()
-    nobody = Comparison("optimizer", context.objective, blank, standing(blank))
+    nobody = Comparison("optimizer", context.objective, blank)
     none = np.empty((0, 0))
     return Findings(
         runs=runs,
@@ -193,10 +198,10 @@ def _nothing(
         fastest=blank,
         optimizers=nobody,
         losses=replace(nobody, by="loss"),
-        yardsticks=blank,
+        held_out=blank,
         speed=None,
         limits=blank,
-        importance=pd.Series(dtype=float, name="importance"),
+        importance=Importance.none(),
         judgement=None,
         verdict=conclude(runs, None, objective=context.objective, direction=context.direction),
     )

@@ -27,34 +27,36 @@ TITLES = {
     "summary": ("Optimizer by loss", ""),
     "optimizers": (
         "Optimizers compared",
-        "Each at its best trial: the median over the seeds with its 95 % bootstrap interval; "
+        "Each at its best trial, by the rows that chose it: value (mean over the replicates), "
+        "lowest and highest; what new rows are expected to give is the table of expected values. "
         "lr_width: decades of learning rate within 10 % of its best; diverged: share of all its "
-        "runs; expected_best_k: of k random trials; rows_low to rows_high: how far it would lie "
-        "from the first on another draw of held-out rows (paired t, 95 % for all together).",
+        "runs; expected_best_k: of k of its random_trials.",
     ),
-    "yardsticks": (
-        "Losses by the common yardsticks",
-        "Each at its best trial by the objective of the sweep. What a loss optimises itself is "
-        "not what it is judged by.",
+    "held_out": (
+        "Losses by the metrics common to all",
+        "Each at its best trial by the objective of the sweep, by the rows that chose it. What a "
+        "loss optimises itself is not what it is judged by: where scores are raw, log loss, Brier "
+        "score and ECE say little before they are recalibrated.",
     ),
     "across_optimizers": (
         "Optimizers on every data set",
-        "Each at its best trial: ratio to the best of the data set, and what a paired test over "
-        "the seeds says (leads, level, behind); lr_width: decades of learning rate within 10 % of "
-        "its best; expected_best_k: of k random trials.",
+        "Each at its best trial: ratio to the best of the data set (more is worse), expected "
+        "value on new rows, and what these say (best, tied, worse); lr_width: decades of learning "
+        "rate within 10 % of its best; expected_best_k: of k random trials.",
     ),
     "across_losses": ("Losses on every data set", "As above, each loss at its best trial."),
     "speed": (
         "Steps to a relative gap of 1e-3",
-        "With one loss: the best by the objective whose optimum is known and reached by at least "
-        "half of the optimizers. Each optimizer at the learning rate that gets there soonest; "
-        "those that never do are left out.",
+        "On one objective: that of the best trial (its loss, hyperparameters and l2). Each "
+        "optimizer at the setting that needs the fewest steps until the gap stays so small: "
+        "geometric mean over the seeds (infinite if it misses on one), fewest and most; reached: "
+        "on how many seeds; runs_reached: of how many runs of all its trials; value: the sweep's "
+        "objective at that setting.",
     ),
-    "tests": (
-        "Pairs tested",
-        "Paired permutation tests over the seeds, b minus a. p_adjusted holds for all pairs "
-        "together (step-down max-t), p_holm by Holm's method. effect: matched-pairs rank-biserial "
-        "correlation.",
+    "speed_claims": (
+        "Who needs more steps",
+        "Steps of the worse as a multiple of those of the better, over seeds that did not choose "
+        "the better's setting; intervals are 95 % for all pairs together.",
     ),
     "objectives": (
         "Objectives, their optimum and curvature",

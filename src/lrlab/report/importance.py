@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import optuna
 import pandas as pd
@@ -13,14 +15,37 @@ from optuna.importance import (
     get_param_importances,
 )
 
-from lrlab.report.methods import trial_frame
+from lrlab.report.methods import drawn_at_random, trial_frame
 
 FOREST = 1000  # trials times optimizers and losses, up to which fANOVA's forest is quick
 LEAST_TRIALS = 20
 SETTINGS = ("optimizer", "loss", "lr", "l2")
 
 
-def importances(runs: pd.DataFrame, *, objective: str, direction: str) -> pd.Series:
+@dataclass(frozen=True)
+class Importance:
+    """How much each setting matters.
+
+    Args:
+        shares: By setting, summing to 1, largest first; empty if that cannot be told.
+        trials: How many trials with a value it rests on.
+        drawn: Whether these are all drawn at random, so that the shares are those of the space;
+            else a sampler that learns has looked more at good settings, which blurs them.
+    """
+
+    shares: pd.Series
+    trials: int = 0
+    drawn: bool = True
+
+    @classmethod
+    def none(cls) -> Importance:
+        """Nothing can be told."""
+        return cls(pd.Series(dtype=float, name="importance"))
+
+
+def importances(
+    runs: pd.DataFrame, *, objective: str, direction: str, random: int | None = None
+) -> Importance:
     """Importance of optimizer, loss, lr and l2, of those that vary.
 
     fANOVA (Hutter, Hoos & Leyton-Brown 2014) for a small sweep, PED-ANOVA (Watanabe et al. 2023,
@@ -31,20 +56,24 @@ def importances(runs: pd.DataFrame, *, objective: str, direction: str) -> pd.Ser
         runs: The runs frame.
         objective: Name of a final measure.
         direction: `minimize` or `maximize`.
+        random: The first trials that were drawn at random; None: all. They alone count, where
+            there are 20 with a value; else all.
 
     Returns:
-        Shares by setting, summing to 1, largest first; empty if there are fewer than 20 trials
-        with a value, or fewer than two settings vary.
+        No shares if there are fewer than 20 trials with a value, or fewer than two settings vary.
     """
     trials = trial_frame(runs, objective=objective, direction=direction)
     if "l2" in runs:
         trials["l2"] = runs.groupby("trial")["l2"].first()
     trials = trials[trials["value"].notna()]
+    fair = drawn_at_random(trials, random)
+    drawn = len(fair) >= LEAST_TRIALS or len(fair) == len(trials)
+    trials = fair if drawn else trials
     names = [
         n for n in ("optimizer", "loss", "lr", "l2") if n in trials and trials[n].nunique() > 1
     ]
     if len(trials) < LEAST_TRIALS or len(names) < 2 or trials["value"].nunique() < 2:
-        return pd.Series(dtype=float, name="importance")
+        return Importance.none()
     distributions = {name: _distribution(trials[name]) for name in names}
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     study = optuna.create_study(direction=direction)
@@ -63,7 +92,7 @@ def importances(runs: pd.DataFrame, *, objective: str, direction: str) -> pd.Ser
         evaluator = FanovaImportanceEvaluator(seed=0)
     found = get_param_importances(study, evaluator=evaluator)
     shares = pd.Series({name: float(found[name]) for name in names}, name="importance")
-    return shares.sort_values(ascending=False)
+    return Importance(shares.sort_values(ascending=False), len(trials), drawn)
 
 
 def _distribution(values: pd.Series) -> BaseDistribution:

@@ -1,8 +1,8 @@
 """Methods compared: optimizers, or losses, each at its best setting and over all settings.
 
-A trial counts with the median of its replicates. What a method reaches at its best setting, how
-wide the range of good learning rates is, and what it gives to someone who can afford k trials
-are three questions, with an answer each.
+A trial counts with the mean of its replicates, as in the search. What a method reaches at its best
+setting, how wide the range of good learning rates is, and what it gives to someone who can afford
+k trials are three questions, with an answer each.
 """
 
 from __future__ import annotations
@@ -15,38 +15,31 @@ import numpy as np
 import pandas as pd
 
 from lrlab.measures import MEASURES
-from lrlab.report.statistics import (
-    Standing,
-    bootstrap_median,
-    expected_best,
-    lr_width,
-    standing,
-)
+from lrlab.report.statistics import expected_best, lr_width
 from lrlab.report.tables import minimizes, prepare
 
 BUDGETS = (1, 10, 100)
-UNBIASED = ("random", "qmc", "grid")  # samplers whose trials are a fair sample of the space
 SPEED = "steps_to_1e-3"
 BINS_PER_DECADE = 4  # of learning rates that are no grid
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Methods of one kind compared by one measure.
+    """Methods of one kind by the objective, as the rows that chose have it.
 
     Args:
         by: `optimizer` or `loss`.
         measure: What is compared.
-        table: One row a method, best first: the setting of its best trial, median over the seeds
-            with its interval low..high; of the objective also lr_width, trials, diverged and
-            expected_best_k.
-        standing: Who leads, and who is behind for certain.
+        table: One row a method, best first: the setting of its best trial, value (mean over its
+            replicates) with the lowest and highest of them, replicates; lr_width, trials,
+            random_trials, diverged and expected_best_k, which rests on the random trials.
+        drawn: How many trials were drawn at random.
     """
 
     by: str
     measure: str
     table: pd.DataFrame
-    standing: Standing
+    drawn: int = 0
 
 
 def trial_frame(runs: pd.DataFrame, *, objective: str, direction: str) -> pd.DataFrame:
@@ -58,8 +51,8 @@ def trial_frame(runs: pd.DataFrame, *, objective: str, direction: str) -> pd.Dat
         direction: `minimize` or `maximize`.
 
     Returns:
-        Indexed by trial; value is the median over replicates, NaN unless all have one; diverged
-        the share of replicates that did.
+        Indexed by trial; value is the mean over replicates, as the search is told it
+        (`lrlab.search.best`), NaN unless all have one; diverged the share of replicates that did.
     """
     frame = prepare(runs, objective, direction)
     groups = frame.groupby("trial", sort=True)
@@ -68,7 +61,7 @@ def trial_frame(runs: pd.DataFrame, *, objective: str, direction: str) -> pd.Dat
         loss=("loss", "first"),
         lr=("lr", "first"),
         replicates=("run_id", "size"),
-        value=("value", "median"),
+        value=("value", "mean"),
         finite=("value", "count"),
         diverged=("diverged", "mean"),
     )
@@ -85,21 +78,20 @@ def best_trials(trials: pd.DataFrame, by: str, direction: str) -> pd.DataFrame:
 
 
 def compare(
-    runs: pd.DataFrame, by: str, *, objective: str, direction: str, sampler: str
+    runs: pd.DataFrame, by: str, *, objective: str, direction: str, random: int | None = None
 ) -> Comparison:
-    """Compare optimizers or losses by the objective, each at its best trial.
+    """Optimizers or losses by the objective, each at its best trial.
 
     Args:
         runs: The runs frame.
         by: `optimizer` or `loss`.
         objective: Name of a final measure.
         direction: `minimize` or `maximize`.
-        sampler: The sweep's: says whether its trials are a fair sample.
+        random: The first trials that were drawn at random, a fair sample of the space; None: all.
     """
     trials = trial_frame(runs, objective=objective, direction=direction)
     best = best_trials(trials, by, direction)
-    values = _seeds(prepare(runs, objective, direction), best, by)
-    table = _with_interval(best, values, by)
+    table = _at_best(prepare(runs, objective, direction), best, by)
     table["lr_width"] = [
         _width(trials[(trials[[by]] == name).all(axis=1)], row, by, direction)
         for name, row in zip(table[by], best.to_dict("records"), strict=True)
@@ -107,41 +99,26 @@ def compare(
     own = trials.groupby(by)
     table["trials"] = table[by].map(own.size())
     table["diverged"] = table[by].map(own["diverged"].mean())
-    for budget, column in zip(BUDGETS, _affordable(trials, table[by], by, objective), strict=True):
-        table[f"expected_best_{budget}"] = column if sampler in UNBIASED else np.nan
-    return Comparison(by, objective, table, standing(values, minimize=minimizes(direction)))
+    fair = drawn_at_random(trials, random)
+    table["random_trials"] = table[by].map(fair.groupby(by).size()).fillna(0).astype("int64")
+    for budget, column in zip(BUDGETS, _affordable(fair, table[by], by, objective), strict=True):
+        table[f"expected_best_{budget}"] = column
+    return Comparison(by, objective, table, len(fair))
 
 
-def compare_speed(runs: pd.DataFrame, converged: pd.DataFrame, loss: str) -> Comparison | None:
-    """Compare optimizers by the steps to a relative gap of 1e-3 on one loss.
-
-    Each at the trial with the fewest; those that never get there are left out. If l2 varies, the
-    table has it: a gap is to the optimum of the trial's own l2.
-
-    Args:
-        runs: The runs frame.
-        converged: What `convergence_frame` returns.
-        loss: Name of the loss.
-    """
-    if SPEED not in converged:
-        return None
-    own = runs.merge(converged[["run_id", SPEED]], on="run_id")
-    own = own[own["loss"] == loss]
-    if own.empty:
-        return None
-    trials = trial_frame(own, objective=SPEED, direction="minimize")
-    best = best_trials(trials, "optimizer", "minimize")
-    if best.empty:
-        return None
-    values = _seeds(prepare(own, SPEED, "minimize"), best, "optimizer")
-    table = _with_interval(best, values, "optimizer")
-    if own["l2"].nunique() > 1:  # each l2 has an optimum of its own, and a large one is near
-        table.insert(3, "l2", table["trial"].map(own.groupby("trial")["l2"].first()))
-    return Comparison("optimizer", SPEED, table, standing(values))
+def drawn_at_random(trials: pd.DataFrame, random: int | None) -> pd.DataFrame:
+    """The trials that are a fair sample of the space: those with a number below `random`."""
+    return trials if random is None else trials[trials.index < random]
 
 
 def tunability(
-    runs: pd.DataFrame, by: str, *, objective: str, direction: str, most: int = 100
+    runs: pd.DataFrame,
+    by: str,
+    *,
+    objective: str,
+    direction: str,
+    random: int | None = None,
+    most: int = 100,
 ) -> pd.DataFrame:
     """Expected best objective after k random trials (Dodge et al. 2019; Sivaprasad et al. 2020).
 
@@ -149,16 +126,18 @@ def tunability(
     objective has such a value, else as the worst of the sweep.
 
     Args:
-        runs: The runs frame of a sweep whose trials are a fair sample of its space.
+        runs: The runs frame.
         by: `optimizer` or `loss`.
         objective: Name of a final measure.
         direction: `minimize` or `maximize`.
+        random: The first trials that were drawn at random, which alone count; None: all.
         most: Largest budget.
 
     Returns:
         The method, trials (k, about 30 of them up to `most` or as many as the method has), value.
     """
     trials = trial_frame(runs, objective=objective, direction=direction)
+    trials = drawn_at_random(trials, random)
     sign = 1 if minimizes(direction) else -1
     failed = _failed(trials, objective, sign)
     parts = []
@@ -195,20 +174,13 @@ def _capped(trials: pd.DataFrame, sign: int, failed: float) -> np.ndarray:
     return capped
 
 
-def _seeds(frame: pd.DataFrame, best: pd.DataFrame, by: str) -> pd.DataFrame:
-    """Values of the best trials: rows are replicates, columns methods, best first."""
-    chosen = frame[frame["trial"].isin(best.index)]
-    wide = chosen.pivot_table(index="replicate", columns=by, values="value")
-    return wide.reindex(columns=[str(name) for name in best[by]])
-
-
-def _with_interval(best: pd.DataFrame, values: pd.DataFrame, by: str) -> pd.DataFrame:
-    """Method, the setting of its best trial, median over seeds and its interval."""
-    intervals = [bootstrap_median(values[name].to_numpy()) for name in values.columns]
+def _at_best(frame: pd.DataFrame, best: pd.DataFrame, by: str) -> pd.DataFrame:
+    """Method, the setting of its best trial, its value and the range over its replicates."""
     other = "loss" if by == "optimizer" else "optimizer"
-    table = best.reset_index()[[by, other, "lr", "trial"]].copy()
-    table[["median", "low", "high"]] = np.array(intervals).reshape(-1, 3)
-    table["seeds"] = values.notna().sum().to_numpy()
+    table = best.reset_index()[[by, other, "lr", "trial", "value"]].copy()
+    own = frame.groupby("trial")["value"]
+    table["lowest"], table["highest"] = (table["trial"].map(own.agg(f)) for f in ("min", "max"))
+    table["replicates"] = table["trial"].map(own.count())
     return table
 
 

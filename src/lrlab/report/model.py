@@ -35,7 +35,9 @@ class ReportContext:
         spec_yaml: The sweep's spec, as text.
         facts: Further facts, such as versions and the store, in the order shown.
         run_links: Address of each run's page by run_id (None where it has none), or None.
-        sampler: The sweep's: says whether its trials are a fair sample of the space.
+        sampler: The sweep's.
+        random_trials: The first trials that were drawn at random, a fair sample of the space;
+            None: all.
         optima: Optimum and curvature of the objectives, if they are known.
         problem: The data, if they can be had.
         best_weights: Weights [d] and bias of the best run, if they can be had.
@@ -43,6 +45,8 @@ class ReportContext:
         minimum_effect: The difference that counts, as a share of the better value.
         baseline: The base rate, if it is recorded.
         reading: How the columns of the table were read, if that is recorded.
+        per_step: Objective of each run after 0, 1, 2, ... updates, [r, s + 1] in the order of the
+            runs frame, of full-batch runs.
     """
 
     title: str
@@ -53,7 +57,8 @@ class ReportContext:
     spec_yaml: str
     facts: Mapping[str, str]
     run_links: Mapping[str, str | None] | None = None
-    sampler: str = "tpe"
+    sampler: str = "random"
+    random_trials: int | None = None
     optima: Optima | None = None
     problem: Problem | None = None
     best_weights: tuple[np.ndarray, float] | None = None
@@ -61,6 +66,7 @@ class ReportContext:
     baseline: Baseline | None = None
     reading: TableReading | None = None
     minimum_effect: float = 0.01
+    per_step: np.ndarray | None = field(default=None, repr=False)
 
     @property
     def aim(self) -> Aim:
@@ -77,7 +83,7 @@ class Report:
         markdown: Verdict and tables as text; figures are named as files beside it.
         words: The answer at the top.
         tables: Frames by name: `runs`, `summary` (optimizer x loss), `optimizers`, `losses`,
-            `tests` (of one method against another), `speed`, `yardsticks`, `convergence`
+            `tests` (of one method against another), `speed`, `held_out`, `convergence`
             (one row a run), `objectives` (optimum and curvature), `base_rate`, `columns` (how
             they were read).
         figures: matplotlib figures by name.

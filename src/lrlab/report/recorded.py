@@ -24,7 +24,7 @@ from lrlab.report.evaluation import runs_to_judge
 from lrlab.report.markdown import escape
 from lrlab.report.model import ReportContext
 from lrlab.scratch import scratch_folder
-from lrlab.search import best_trials, scores_of
+from lrlab.search import best_trials, random_trials, scores_of
 from lrlab.spec import SweepSpec, dump_spec
 from lrlab.track import (
     RecordedRun,
@@ -38,6 +38,7 @@ from lrlab.track import (
 )
 from lrlab.track import mlflow_schema as schema
 from lrlab.track.artifacts import DamagedArtifact
+from lrlab.track.every_step import objective_per_step
 from lrlab.track.read import read_optima, read_text
 from lrlab.track.store import explained
 from lrlab.track.writers import wire
@@ -79,6 +80,7 @@ def report_input(
         optima=optima or _optima(store, info, spec, runs, problem),
         reading=_reading(store, info),
     )
+    context = replace(context, per_step=_per_step(store, info, recorded, context.optima))
     best = best_of(runs, spec)
     best_id = None if best is None else str(best["run_id"])
     chosen = {*runs_to_judge(runs, problem, **context.aim), *filter(None, [best_id])}
@@ -125,6 +127,16 @@ def _optima(
         return known
     rows = batch_rows(len(problem.y_train), spec.train)
     return compute_optima(problem, objectives(runs), rows, known)
+
+
+def _per_step(
+    store: Store, info: SweepInfo, recorded: Sequence[RecordedRun], optima: Optima | None
+) -> np.ndarray | None:
+    """The objective after every step of full-batch runs, where it can be told from an optimum."""
+    if optima is None or not optima.found:
+        return None
+    rows = max(fold.n_rows for fold in optima.folds or (optima,))
+    return objective_per_step(store, info, recorded, rows)
 
 
 def _reading(store: Store, info: SweepInfo) -> TableReading | None:
@@ -227,6 +239,7 @@ def _context(store: Store, info: SweepInfo, spec: SweepSpec, runs: pd.DataFrame)
         spec_yaml=dump_spec(spec),
         facts=_facts(store, info, spec, len(runs)),
         sampler=spec.search.sampler,
+        random_trials=random_trials(spec),
         baseline=info.baseline,
         minimum_effect=spec.report.minimum_effect,
         run_links={

@@ -10,7 +10,7 @@ import pandas as pd
 from lrlab.data import Baseline, TableReading
 from lrlab.optimum.record import Optima
 from lrlab.report.base_rate import no_better
-from lrlab.report.methods import BUDGETS, UNBIASED, Comparison
+from lrlab.report.methods import BUDGETS, Comparison
 from lrlab.report.tables import minimizes
 from lrlab.report.words import listing, number, plural
 
@@ -63,13 +63,16 @@ def _affordable(comparison: Comparison, sampler: str, better_small: bool) -> str
     table = comparison.table
     if len(table) < 2:
         return ""
-    if sampler not in UNBIASED:
+    everything = bool((table["random_trials"] == table["trials"]).all())
+    if sampler != "grid" and (table["random_trials"] < FEW_TRIALS).any():
+        if everything:
+            return ""  # too few to be taken for what a trial gives
         return (
             f"What one gets for 1, 10 or 100 random trials cannot be said: {sampler}'s trials are "
-            "no random sample. Run with search.sampler: random to know."
+            f"no random sample but for the first {comparison.drawn}, which are too few. Run with "
+            "search.sampler: random to know."
         )
-    if sampler != "grid" and (table["trials"] < FEW_TRIALS).any():
-        return ""  # too few to be taken for what a trial gives
+    which = "" if everything else f" (the first {comparison.drawn}, before {sampler} learns)"
     choices: list[str] = []
     for budget in BUDGETS:
         column = table[f"expected_best_{budget}"].dropna()
@@ -80,7 +83,7 @@ def _affordable(comparison: Comparison, sampler: str, better_small: bool) -> str
             choices.append(f"{name} for {plural(budget, 'trial')} ({value})")
     if not choices:
         return ""
-    return f"{BUDGET} {comparison.measure} of random trials, take " + (f"{listing(choices)}.")
+    return f"{BUDGET} {comparison.measure} of random trials{which}, take {listing(choices)}."
 
 
 def _of_reading(reading: TableReading | None) -> list[str]:

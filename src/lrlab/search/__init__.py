@@ -2,7 +2,7 @@
 
 from lrlab.search.best import Best, Score, best_trial, best_trials, better, scores_of
 from lrlab.search.mirror import Mirror
-from lrlab.search.samplers import SAMPLERS, ask, cautions, grid_points
+from lrlab.search.samplers import SAMPLERS, ask, cautions, grid_points, random_trials
 from lrlab.search.study import (
     Batch,
     Proposal,
@@ -33,6 +33,7 @@ __all__ = [
     "grid_points",
     "new_study",
     "on_steps",
+    "random_trials",
     "restore",
     "scores_of",
     "tell",

@@ -42,11 +42,14 @@ class SamplerEntry:
         propose: `(study, spec, batch) -> proposals`, one a trial, in the order of trial numbers.
         replays: Whether the sampler keeps state that finished trials do not show, so that
             resuming must ask for every batch again.
+        learns: Whether it asks for what did well before; its first trial batch, before which there
+            is nothing, is drawn at random.
         caution: What a user should know when choosing it; empty if nothing.
     """
 
     propose: Propose
     replays: bool = False
+    learns: bool = False
     caution: str = ""
 
 
@@ -61,6 +64,14 @@ def ask(study: optuna.Study, spec: SweepSpec, batch: Batch) -> list[Proposal]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # experimental features, spaces that need a fallback
         return SAMPLERS[spec.search.sampler].propose(study, spec, batch)
+
+
+def random_trials(spec: SweepSpec) -> int | None:
+    """How many of the first trials are drawn at random, whatever came before; None: all of them.
+
+    They alone are a fair sample of the space, if the sampler learns.
+    """
+    return spec.search.batch if SAMPLERS[spec.search.sampler].learns else None
 
 
 def cautions(spec: SweepSpec) -> list[str]:
@@ -182,17 +193,20 @@ def _gp(seed: int) -> BaseSampler:
 
 
 SAMPLERS: dict[str, SamplerEntry] = {
-    "tpe": SamplerEntry(_tpe),
+    "tpe": SamplerEntry(_tpe, learns=True),
     "random": SamplerEntry(_random),
     "qmc": SamplerEntry(_qmc),
     "grid": SamplerEntry(_grid),
     "cmaes": SamplerEntry(
         _asks(_cmaes),
         replays=True,
+        learns=True,
         caution="cmaes adapts the numbers that every trial has, if there are two or more; "
         "optimizer, loss and conditional hyperparameters are drawn at random",
     ),
     "gp": SamplerEntry(
-        _asks(_gp), caution="gp needs about half a second a trial, and more as trials add up"
+        _asks(_gp),
+        learns=True,
+        caution="gp needs about half a second a trial, and more as trials add up",
     ),
 }
