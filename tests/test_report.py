@@ -62,7 +62,7 @@ def test_a_suite_is_swept_and_reported_one_by_one_and_together(suite: Path, cli:
     assert "Optimizers that all 2 sweeps tried" in " ".join(told["verdict"]["paragraphs"])
     assert (suite / "both" / "report.html").is_file()
     across = pd.read_csv(suite / "both" / "across_optimizers.csv")
-    assert set(across["verdict"]) <= {"leads", "level", "behind"}
+    assert set(across["verdict"]) <= {"best", "tied", "worse"}
     assert across.groupby("sweep")["ratio"].min().tolist() == [1, 1]
 
     assert cli("report", "suite-easy", "suite-easy").code == 2

@@ -89,8 +89,9 @@ def _stack(
             "expected_best_1",
             "expected_best_10",
         ]
-        part = table[columns].assign(sweep=name, verdict=table[by].map(_said(found.verdict, by)))
-        part["verdict"] = part["verdict"].fillna("untested")
+        said = _said(found.verdict, by)
+        verdicts = [said.get(str(method), "untested") for method in table[by]]
+        part = table[columns].assign(sweep=name, verdict=verdicts)
         part["expected"] = _expected(found, by, table[by])
         judged = part["expected"] if part["expected"].notna().all() else part["value"]
         part.insert(1, "ratio", ratio_to_best(judged, directions[name]))
