@@ -89,7 +89,7 @@ def test_every_figure_has_a_caption_an_alternative_text_and_its_size(report):
         "parallel",
         "history",
     ]
-    assert len(page.attributes("img", "alt")) == 7
+    assert len(page.attributes("img", "alt")) == 8
     assert all(len(text or "") > 40 for text in page.attributes("img", "alt"))
     assert len(page.attributes("img", "width")) == len(page.attributes("img", "height")) == 7
     assert sum(tag == "figcaption" for tag, _ in page.tags) == 7

@@ -208,7 +208,9 @@ def _importance(found: Findings, look: Look, context: ReportContext) -> Iterator
         f"{top} matters most for {context.objective} in this space "
         f"({words.percent(float(importance.shares.iloc[0]))}), by "
     )
-    caption += words.importance_basis(importance, found.runs["trial"].nunique(), context.sampler)
+    caption += words.importance_basis(
+        importance, context.sampler, learns=context.random_trials is not None
+    )
     alt = f"Bars: share of each setting in the variation of {context.objective}. {caption}"
     figure = draw_importance(importance.shares)
     yield Drawing("importance", "Which setting matters", caption, alt, figure)

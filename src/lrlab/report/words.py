@@ -254,16 +254,14 @@ def _best_of(values: pd.Series, direction: str) -> str:
     return str(values.idxmin() if minimizes(direction) else values.idxmax())
 
 
-def importance_basis(importance: Importance, trials: int, sampler: str) -> str:
+def importance_basis(importance: Importance, sampler: str, learns: bool) -> str:
     """Which trials the importance rests on, the end of a sentence."""
-    if importance.drawn and importance.trials < trials:
-        return (
-            f"the {importance.trials:,} of its trials that were drawn at random and have a result."
-        )
-    text = f"{plural(importance.trials, 'trial')}."
+    text = f"{plural(importance.trials, 'trial')} with a result"
+    if not learns:
+        return f"{text}."
     if importance.drawn:
-        return text
-    return f"{text} {sampler} looked more at good settings, which blurs the shares."
+        return f"{text}, which {sampler} drew at random before it learnt."
+    return f"{text}; {sampler} looked more at good settings, which blurs the shares."
 
 
 def profile_caption(table: pd.DataFrame, problems: int, trials: pd.Series) -> str:
