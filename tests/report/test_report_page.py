@@ -91,8 +91,8 @@ def test_every_figure_has_a_caption_an_alternative_text_and_its_size(report):
     ]
     assert len(page.attributes("img", "alt")) == 8
     assert all(len(text or "") > 40 for text in page.attributes("img", "alt"))
-    assert len(page.attributes("img", "width")) == len(page.attributes("img", "height")) == 7
-    assert sum(tag == "figcaption" for tag, _ in page.tags) == 7
+    assert len(page.attributes("img", "width")) == len(page.attributes("img", "height")) == 8
+    assert sum(tag == "figcaption" for tag, _ in page.tags) == 8
 
 
 def test_nothing_on_the_page_is_loaded_from_elsewhere(report):
