@@ -13,6 +13,7 @@ from scipy.special import expit
 from sklearn.metrics import log_loss
 
 from lrlab.data import Problem, load_problem
+from lrlab.report import evaluation
 from lrlab.report.evaluation import choose, evaluate, runs_to_judge
 from lrlab.spec import make_spec
 
@@ -172,3 +173,17 @@ def test_an_objective_without_a_value_for_a_row_is_not_judged(tested: Problem) -
     runs, weights = made(tested, 3)
     runs["val_ece"] = runs["val_log_loss"]
     assert evaluate(runs, tested, weights, {}, objective="val_ece", direction="minimize") is None
+
+
+def test_of_very_many_rows_a_random_part_judges(
+    tested: Problem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs, weights = made(tested, 3)
+    whole = evaluate(runs, tested, weights, {}, **AIM)
+    assert whole is not None
+    columns = 3 * (len(whole.values) + len(whole.recalibrated))
+    monkeypatch.setattr(evaluation, "MOST_VALUES", 20 * columns)
+    part = evaluate(runs, tested, weights, {}, **AIM)
+    assert part is not None
+    assert len(part.y) == part.values.shape[2] == 20
+    assert set(part.values[0, 0]) < set(whole.values[0, 0])

@@ -22,6 +22,7 @@ from lrlab.report.row_values import ROW_VALUES, platt, row_values
 
 Weights = tuple[np.ndarray, float]  # [d] and the bias
 
+MOST_VALUES = 2**26  # values of rows that are held at a time: 512 MB
 BEST = "best"  # what a method is about that stands for the whole sweep
 
 
@@ -184,23 +185,31 @@ def evaluate(
     methods = [m for m in chosen if not missing & {ids[t, r] for r, t in enumerate(m.trials)}]
     if not methods or methods[0].about != BEST:
         return None
-    values = np.stack([judge.rows(method) for method in methods])
-    for name, models in baselines.items():
-        methods.append(Method("baseline", name, (), NONE))
-        values = np.concatenate([values, judge.rows_of(models)[None]])
     losses = [m for m in methods if m.about in (BEST, "loss")]
-    scaled = np.empty((0, *values.shape[1:]))
-    if _recalibrates(runs, objective) and not missing:
-        scaled = np.stack([judge.rows(method, recalibrated=True) for method in losses])
+    if missing or not _recalibrates(runs, objective):
+        losses = []
+    columns = (len(methods) + len(baselines) + len(losses)) * len(methods[0].trials)
+    kept = _kept(len(judge.y), columns)
+    values = [judge.rows(method)[:, kept] for method in methods]
+    values += [judge.rows_of(models)[:, kept] for models in baselines.values()]
+    scaled = [judge.rows(method, recalibrated=True)[:, kept] for method in losses]
     return Evaluation(
-        methods=tuple(methods),
-        values=values,
-        y=judge.y,
+        methods=(*methods, *(Method("baseline", name, (), NONE) for name in baselines)),
+        values=np.stack(values),
+        y=judge.y[kept],
         shares_from=problem.shares_from,
-        groups=judge.groups if len(judge.groups) else None,
+        groups=judge.groups[kept] if len(judge.groups) else None,
         folds=judge.k,
-        recalibrated=scaled,
+        recalibrated=np.stack(scaled) if scaled else np.empty((0, *values[0].shape)),
     )
+
+
+def _kept(rows: int, columns: int) -> np.ndarray:
+    """Which of the judging rows are used: all, or as many drawn at random as memory permits."""
+    most = max(MOST_VALUES // columns, 1)
+    if rows <= most:
+        return np.arange(rows)
+    return np.sort(np.random.default_rng(0).choice(rows, most, replace=False))
 
 
 def _ids(runs: pd.DataFrame) -> dict[tuple[int, int], str]:
