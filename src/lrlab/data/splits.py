@@ -90,7 +90,7 @@ def in_three(rows: Labelled, val_fraction: float, test_fraction: float, seed: in
         if not lacking:
             return Parts(train, val, test)
         refused = lacking
-    remedy = _for_three(rows) if n_test or rows.kind != "classes" else _for_two(rows)
+    remedy = _for_three(rows) if n_test else _for_two(rows)
     raise UserError(
         f"{rows.where}: {_counts(rows, rows.y)} cannot be split with {keys}: {refused}; {remedy}"
     )
@@ -249,6 +249,8 @@ def _for_two(rows: Labelled) -> str:
     count, rarer = _rarer(rows)
     if count < 2:
         return f"each part needs a row of class {rarer}, so add rows of that class"
+    if rows.kind != "classes":
+        return f"set another data.val_fraction, or data.folds, or add rows of class {rarer}"
     low = math.ceil(100 / count) / 100
     low, high = min(low, 0.5), max(1 - low, 0.5)
     fraction = f": {low:g}" if low == high else f" between {low:g} and {high:g}"

@@ -184,8 +184,18 @@ def check_data(spec: SweepSpec, table: Table | None) -> None:
     """Make sure that a spec's table came with it: a server reads no file of its own.
 
     Raises:
-        UserError: If it names another file, or came with none.
+        UserError: If it names another file, or came with none, or leaves open how the rows are
+            divided, and so how many runs there will be.
     """
+    _check_table(spec, table)
+    if not spec.is_divided:
+        raise UserError(
+            "the spec leaves open how the rows are divided; `lrlab submit` writes it out, or set "
+            "data.folds, or data.val_fraction and data.test_fraction"
+        )
+
+
+def _check_table(spec: SweepSpec, table: Table | None) -> None:
     if not isinstance(spec.data, CsvData | ParquetData):
         if table is not None:
             raise UserError(f"a table was uploaded, but data.source is {spec.data.source}")
