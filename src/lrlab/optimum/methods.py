@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from lrlab.losses import LOSSES
 from lrlab.optimum import hinge
 from lrlab.optimum.curvature import extremes
 from lrlab.optimum.newton import End, Stack, minimise
@@ -20,7 +21,11 @@ if TYPE_CHECKING:
 
     from lrlab.optimum.optima import Solver
 
-STARTS = 6  # of an objective that is not convex and has no neighbour
+# Where an objective that is not convex begins: at multiples of the minimiser of log loss, and, if no
+# neighbour is solved, at random with logits of about this size.
+MULTIPLES = (1.0,)
+MORE_MULTIPLES, SIZES = (0.0, 3.0, 10.0), tuple(10 ** (k / 4) for k in range(8))
+FEW = 8  # objectives that all begin at random
 EXACT = 1e-7  # norm of the gradient, in units of its size at zero, of a minimum that is certain
 ROUGH = 1e-9, 50  # of the value that is to be gained, and iterations, while starts are compared
 MOST_STEPS = 2000  # of L-BFGS-B
@@ -41,24 +46,40 @@ def _convex(solver: Solver, objectives: list[Objective]) -> Found:
 def _several(solver: Solver, objectives: list[Objective]) -> Found:
     """Where there may be several minima: the lowest from several starts.
 
-    The first ones begin at zero and at random, the others at a neighbour's lowest; where another
-    one's weights serve better, those are taken. From there to the last digits.
+    All begin at what log loss takes and at what their neighbours found, the first ones at zero and
+    at random too; where another one's weights serve better, those are taken. From there to the
+    last digits.
     """
     first, rest = solver.anchors_first(objectives)
-    p = solver.rows.shape[1]
+    if len(objectives) <= FEW:
+        first, rest = [*first, *rest], []
     for part, alone in ((first, True), (rest, False)):
         for some in solver.chunks(part):
             stack = solver.stack(some)
             end = minimise(stack, solver.nearest(some), *ROUGH)
-            stream = torch.Generator().manual_seed(0)
-            size = solver.rows.square().mean(0).sqrt().clamp(min=1e-12)
-            for _ in range(STARTS - 1 if alone else 0):
-                start = torch.randn(len(some), p, generator=stream, dtype=size.dtype) / size
+            for start in _starts(stack, alone):
                 end = end.lower(minimise(stack, start, *ROUGH))
+            for step in (1, -1):  # neighbours in the order of l2
+                end = end.lower(minimise(stack, end.w.roll(step, 0), *ROUGH))
             last = minimise(stack, _swapped(stack, end))
             end = replace(last, iterations=last.iterations + end.iterations)
             solver.keep(some, end.w)
             yield from zip(some, _read_off(stack, end, convex=False), strict=True)
+
+
+def _starts(stack: Stack, alone: bool) -> Iterator[Tensor]:
+    """Where each of R objectives may begin, [R, p] at a time."""
+    count, p = len(stack.l2), stack.rows.shape[1]
+    alike = replace(stack, loss=LOSSES["bce_logits"], params={})
+    sure = minimise(alike, stack.rows.new_zeros(count, p), *ROUGH).w
+    yield from (multiple * sure for multiple in MULTIPLES)
+    if not alone:
+        return
+    yield from (multiple * sure for multiple in MORE_MULTIPLES)
+    stream = torch.Generator().manual_seed(0)
+    size = math.sqrt(p) * stack.rows.square().mean(0).sqrt().clamp(min=1e-12)
+    for scale in SIZES:
+        yield scale * torch.randn(count, p, generator=stream, dtype=size.dtype) / size
 
 
 def _swapped(stack: Stack, end: End) -> Tensor:
