@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from lrlab.optimum.optima import Solver
 
-# Where an objective that is not convex begins: at multiples of the minimiser of log loss, and, if no
+# Where an objective that is not convex begins: at multiples of log loss's minimiser, and, if no
 # neighbour is solved, at random with logits of about this size.
 MULTIPLES = (1.0,)
 MORE_MULTIPLES, SIZES = (0.0, 3.0, 10.0), tuple(10 ** (k / 4) for k in range(8))
