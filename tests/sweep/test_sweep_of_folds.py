@@ -25,12 +25,22 @@ FOLDS = 3
 
 def spec_of(trials: int) -> Any:
     space = {"optimizer": ["sgd", "adam"], "loss": "bce", "lr": {"low": 0.01, "high": 1}}
-    data = {"source": "sklearn", "dataset": "breast_cancer", "folds": FOLDS}
+    data = {"source": "csv", "path": "table.csv", "target": "target", "folds": FOLDS}
     search = {"trials": trials, "batch": 2, "replicates": 2 * FOLDS, "space": space}
     return make_spec(tiny(data=data, search=search, train={"steps": 12, "l2": 0.01}))
 
 
+def write_table() -> None:
+    """A table with a category that one row has: who trains without it has a column less."""
+    draw = np.random.default_rng(1)
+    score = draw.normal(size=60)
+    kind = np.where(np.arange(60) == 7, "rare", draw.choice(["x", "y"], 60))
+    target = np.where(score + draw.normal(size=60) > 0, "yes", "no")
+    pd.DataFrame({"score": score, "kind": kind, "target": target}).to_csv("table.csv", index=False)
+
+
 def test_it_ends_with_the_same_numbers_after_an_interruption_and_an_extension(workdir) -> None:
+    write_table()
     undisturbed = run_sweep(spec_of(4))
     expected = lrlab.load_runs("tiny").drop(columns="run_id")
 
@@ -50,6 +60,7 @@ def test_it_ends_with_the_same_numbers_after_an_interruption_and_an_extension(wo
 def each_fold_has_its_own_rows(runs: pd.DataFrame, result: Any) -> None:
     problem = load_problem(spec_of(4))
     assert len(problem.folds) == 2 * FOLDS
+    assert len({fold.n_features for fold in problem.folds}) == 2
     for replicate, own in runs.groupby("replicate"):
         fold = problem.folds[int(replicate)]
         linear = fold.initial_model(1 + int(replicate)).features

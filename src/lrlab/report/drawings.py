@@ -163,7 +163,7 @@ def _convergence(found: Findings, look: Look, context: ReportContext) -> Iterato
 def _boundary(found: Findings, look: Look, context: ReportContext) -> Iterator[Drawing]:
     from lrlab.report.evidence_figures import draw_boundary
 
-    problem = context.problem
+    problem = context.best_problem
     if problem is None or context.best_weights is None or problem.n_features != 2:
         return
     rows, line = evidence.boundary(problem, *context.best_weights)
@@ -181,9 +181,9 @@ def _boundary(found: Findings, look: Look, context: ReportContext) -> Iterator[D
 def _calibration(found: Findings, look: Look, context: ReportContext) -> Iterator[Drawing]:
     from lrlab.report.evidence_figures import draw_calibration
 
-    if context.problem is None or context.best_weights is None:
+    if context.best_problem is None or context.best_weights is None:
         return
-    table = evidence.calibration(context.problem, *context.best_weights)
+    table = evidence.calibration(context.best_problem, *context.best_weights)
     off = int(((table["said"] < table["low"]) | (table["said"] > table["high"])).sum())
     wide = float((table["high"] - table["low"]).median())
     few = "; so few rows leave them wide" if wide > 0.3 else ""

@@ -41,6 +41,7 @@ class ReportContext:
         optima: Optimum and curvature of the objectives, if they are known.
         problem: The data, if they can be had.
         best_weights: Weights [d] and bias of the best run, if they can be had.
+        best_replicate: Which replicate that run is; with folds it says which rows it trained on.
         weights: The same of the runs that are judged, by run_id.
         minimum_effect: The difference that counts, as a share of the better value.
         baseline: The base rate, if it is recorded.
@@ -62,11 +63,17 @@ class ReportContext:
     optima: Optima | None = None
     problem: Problem | None = None
     best_weights: tuple[np.ndarray, float] | None = None
+    best_replicate: int = 0
     weights: Mapping[str, tuple[np.ndarray, float]] = field(default_factory=dict)
     baseline: Baseline | None = None
     reading: TableReading | None = None
     minimum_effect: float = 0.01
     per_step: np.ndarray | None = field(default=None, repr=False)
+
+    @property
+    def best_problem(self) -> Problem | None:
+        """The data that the best run trained on, if they can be had."""
+        return self.problem and self.problem.of(self.best_replicate)
 
     @property
     def aim(self) -> Aim:

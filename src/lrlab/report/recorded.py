@@ -85,7 +85,10 @@ def report_input(
     best_id = None if best is None else str(best["run_id"])
     chosen = {*runs_to_judge(runs, problem, **context.aim), *filter(None, [best_id])}
     weights = _all_weights(store, chosen)
-    return runs, curves, replace(context, weights=weights, best_weights=weights.get(best_id or ""))
+    if best is not None:
+        own = weights.get(best_id or "")
+        context = replace(context, best_weights=own, best_replicate=int(best["replicate"]))
+    return runs, curves, replace(context, weights=weights)
 
 
 def read_verdict(store: Store, info: SweepInfo) -> Verdict | None:
