@@ -26,11 +26,18 @@ if TYPE_CHECKING:
 MULTIPLES = (1.0,)
 MORE_MULTIPLES, SIZES = (0.0, 3.0, 10.0), tuple(10 ** (k / 4) for k in range(8))
 FEW = 8  # objectives that all begin at random
-EXACT = 1e-7  # norm of the gradient, in units of its size at zero, of a minimum that is certain
+# Of a minimum that is certain: norm of the gradient, in units of its size at zero; duality gap, in
+# units of the value.
+EXACT = 1e-7
 ROUGH = 1e-9, 50  # of the value that is to be gained, and iterations, while starts are compared
 MOST_STEPS = 2000  # of L-BFGS-B
 
 Found = Iterator[tuple[Objective, Optimum]]
+
+
+def is_solved(value: float, gap: float) -> bool:
+    """Whether a value that may be `gap` above the minimum counts as the minimum."""
+    return gap <= EXACT * value + hinge.LEAST
 
 
 def _convex(solver: Solver, objectives: list[Objective]) -> Found:
@@ -133,7 +140,7 @@ def _hinge(solver: Solver, objectives: list[Objective]) -> Found:
         l2 = torch.tensor([o.l2 for o in some], dtype=torch.float64)
         end = hinge.solve(solver.rows, solver.y, l2, solver.check)
         for i, objective in enumerate(some):
-            certain = bool(end.gap[i] <= EXACT * end.value[i] + hinge.LEAST)
+            certain = is_solved(float(end.value[i]), float(end.gap[i]))
             optimum = Optimum(
                 value=float(end.value[i]),
                 kind="minimum" if certain else "best known",

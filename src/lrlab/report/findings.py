@@ -9,9 +9,11 @@ import numpy as np
 import pandas as pd
 
 from lrlab.data import Problem
+from lrlab.optimum.doubts import Beaten
 from lrlab.report import evidence
 from lrlab.report.answer import Verdict
 from lrlab.report.base_rate import base_rate_table
+from lrlab.report.beaten import beaten_by_runs, beaten_table, doubts
 from lrlab.report.converged import Gaps, convergence_frame, gaps
 from lrlab.report.convergence import Arrival
 from lrlab.report.evaluation import Weights, evaluate
@@ -41,6 +43,7 @@ class Findings:
         held_out: The losses by every held-out metric.
         speed: The optimizers compared by steps, on the loss that one would take.
         limits: Largest stable learning rates, by theory and as observed.
+        beaten: Best known optima that a run came below.
         importance: Share of each setting, and which trials it rests on.
         judgement: What rows that chose nothing say; None where there are none.
         verdict: The answer.
@@ -57,6 +60,7 @@ class Findings:
     held_out: pd.DataFrame
     speed: Speed | None
     limits: pd.DataFrame
+    beaten: tuple[Beaten, ...]
     importance: Importance
     judgement: Judgement | None
     verdict: Verdict
@@ -75,6 +79,7 @@ class Findings:
             "held_out": self.held_out,
             "convergence": self.converged,
             "objectives": objectives_table(context),
+            "beaten": beaten_table(self.beaten),
             "stable_lr": self.limits,
             "importance": self.importance.shares.rename_axis("setting").reset_index(),
             "base_rate": base_rate_table(context.baseline),
@@ -106,6 +111,8 @@ def find(runs: pd.DataFrame, curves: pd.DataFrame, context: ReportContext) -> Fi
     ]
     judgement = _judgement(runs, context)
     found = _verdict(runs, comparisons, judgement, context)
+    beaten = beaten_by_runs(runs, measured, context.optima)
+    found = replace(found, remarks=(*found.remarks, *doubts(context.optima, beaten)))
     speed = None
     if found.best is not None and not converged.empty:
         speed = compare_speed(
@@ -128,6 +135,7 @@ def find(runs: pd.DataFrame, curves: pd.DataFrame, context: ReportContext) -> Fi
         held_out=evidence.held_out_metrics(runs, **context.aim),
         speed=speed,
         limits=evidence.stable_limits(runs, converged, context.optima),
+        beaten=beaten,
         importance=importances(runs, random=context.random_trials, **context.aim),
         judgement=judgement,
         verdict=found,
@@ -201,6 +209,7 @@ def _nothing(
         held_out=blank,
         speed=None,
         limits=blank,
+        beaten=(),
         importance=Importance.none(),
         judgement=None,
         verdict=conclude(runs, None, objective=context.objective, direction=context.direction),

@@ -64,6 +64,11 @@ TITLES = {
         "largest learning rate at which gradient descent stays at the optimum; safe_lr: the same "
         "with the largest L anywhere, below which it falls from any start.",
     ),
+    "beaten": (
+        "Best known optima that a run came below",
+        "Of losses that are not convex. best_known: the lowest of several starts; reached: what a "
+        "run came to, from which gaps are measured; by: the difference.",
+    ),
     "stable_lr": (
         "Largest stable learning rate, by theory and as observed",
         "limit: 2(1 + beta)/L with L at the optimum, above which no run can rest there; safe: 2/L "
