@@ -355,7 +355,11 @@ def test_replicates_that_are_no_multiple_of_the_folds_are_refused_with_what_to_s
         (0.02, {"val_fraction": 0.2}, "set data.folds: 2 in place of both, or add rows of class"),
         (0.01, {}, "each part needs a row of class yes, so add rows of that class"),
         (0.02, {"folds": 2, "test_fraction": 0.2}, "set fewer folds, data.test_fraction: 0, or"),
-        (0.3, {"groups": "half", "folds": 5}, "set fewer folds, or add rows of class yes"),
+        (
+            0.3,
+            {"groups": "half", "folds": 5},
+            "set fewer folds, or add groups with rows of class yes",
+        ),
         (0.3, {"groups": "one"}, "(data.groups) has one value, so all rows are one group"),
         (0.3, {"groups": "gap"}, "column 'gap' (data.groups) has 2 missing values in rows 3, 4; "),
         (0.3, {"split": {"by": "gap"}}, "column 'gap' (data.split.by) has 2 missing values"),
@@ -364,7 +368,7 @@ def test_replicates_that_are_no_multiple_of_the_folds_are_refused_with_what_to_s
         (0.3, {"groups": "y"}, "rows are divided by the column 'y', so it is neither the target"),
         (0.3, {"groups": "x", "numeric": ["x"]}, "rows are divided by the column 'x'"),
         (0.3, {"split": {"by": "one"}, "folds": 3}, "cannot be divided into 3 folds (data.folds)"),
-        (0.3, {"split": {"by": "one"}, "val_fraction": 0.2}, "cannot be split with"),
+        (0.3, {"split": {"by": "one"}, "val_fraction": 0.2}, "or name a column with more differe"),
     ],
 )
 def test_rows_that_cannot_be_divided_are_refused_with_what_to_set(

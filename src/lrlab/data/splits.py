@@ -250,7 +250,7 @@ def _for_two(rows: Labelled) -> str:
     if count < 2:
         return f"each part needs a row of class {rarer}, so add rows of that class"
     if rows.kind != "classes":
-        return f"set another data.val_fraction, or data.folds, or add rows of class {rarer}"
+        return f"set another data.val_fraction, data.folds, or {_more(rows, rarer)}"
     low = math.ceil(100 / count) / 100
     low, high = min(low, 0.5), max(1 - low, 0.5)
     fraction = f": {low:g}" if low == high else f" between {low:g} and {high:g}"
@@ -263,7 +263,14 @@ def _for_three(rows: Labelled) -> str:
         return f"each part needs a row of class {rarer}, so add rows of that class"
     if rows.kind == "classes":
         return f"set data.folds: {min(count, 5)} in place of both, or add rows of class {rarer}"
-    return f"set other fractions, data.test_fraction: 0, or add rows of class {rarer}"
+    return f"set other fractions, data.test_fraction: 0, or {_more(rows, rarer)}"
+
+
+def _more(rows: Labelled, rarer: str) -> str:
+    """What else would do where rows are not each on their own."""
+    if rows.times is not None:
+        return "name a column with more different times (data.split.by)"
+    return f"add groups with rows of class {rarer}"
 
 
 def _for_folds(rows: Labelled, folds: int, n_test: int) -> str:
@@ -271,7 +278,7 @@ def _for_folds(rows: Labelled, folds: int, n_test: int) -> str:
     if count < 2:
         return f"add rows of class {rarer}"
     if rows.kind != "classes":
-        return f"set fewer folds, or add rows of class {rarer}"
+        return f"set fewer folds, or {_more(rows, rarer)}"
     if n_test or count >= folds:
         return f"set fewer folds, data.test_fraction: 0, or add rows of class {rarer}"
     return f"set data.folds: {count}, or add rows of class {rarer}"
