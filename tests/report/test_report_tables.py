@@ -11,8 +11,7 @@ import pandas as pd
 import pytest
 
 from lrlab.errors import LrlabError, UserError
-from lrlab.report import best_curves, best_run, history, rank_runs, summary_table, threshold
-from lrlab.report.tables import rank_trials, seed_range
+from lrlab.report import best_curves, best_run, history, rank_trials, summary_table, threshold
 
 NAN = math.nan
 LOW = {"objective": "val_log_loss", "direction": "minimize"}
@@ -44,8 +43,9 @@ def test_a_run_without_a_finite_objective_never_wins(runs_of, bad):
 
 
 def test_ties_go_to_the_lowest_trial_and_then_to_the_lowest_replicate(runs_of):
-    runs = runs_of([("sgd", "bce", 0.1, 0.3)] * 3, trial=[7, 2, 2], replicate=[0, 1, 0])
-    assert list(rank_runs(runs, **LOW)["run_id"]) == ["run2", "run1", "run0"]
+    rows = [("sgd", "bce", 0.1, 0.3)] * 4
+    runs = runs_of(rows, trial=[7, 7, 2, 2], replicate=[0, 1, 1, 0])
+    assert list(rank_trials(runs, **LOW)["run_id"]) == ["run3", "run0"]
 
 
 def test_asking_for_the_best_of_runs_that_all_diverged_is_an_error_that_says_so(runs_of):
@@ -86,7 +86,7 @@ def test_an_unknown_objective_is_an_error_that_names_the_nearest_column(runs_of)
 
 def test_an_unknown_direction_is_an_error(runs_of):
     with pytest.raises(UserError, match="'minimize' or 'maximize'"):
-        rank_runs(runs_of([]), objective="val_log_loss", direction="min")
+        rank_trials(runs_of([]), objective="val_log_loss", direction="min")
 
 
 @pytest.mark.parametrize(
@@ -239,21 +239,6 @@ def test_the_order_of_the_rows_does_not_matter(sweep_of):
     pd.testing.assert_frame_equal(
         summary_table(runs, curves, **LOW), summary_table(*shuffled, **LOW)
     )
-
-
-def test_the_range_between_seeds_is_the_median_over_repeated_trials(runs_of):
-    runs = runs_of(
-        [("sgd", "bce", 0.1, v) for v in (0.20, 0.23, 0.30, 0.31, 0.40, NAN, 0.5)],
-        trial=[0, 0, 1, 1, 2, 2, 3],
-    )
-    noise, trials = seed_range(runs, **LOW)
-    assert (noise, trials) == (pytest.approx(0.02), 2)
-
-
-def test_without_repeated_trials_there_is_no_range_between_seeds(runs_of):
-    noise, trials = seed_range(runs_of([("sgd", "bce", 0.1, 0.2)]), **LOW)
-    assert math.isnan(noise)
-    assert trials == 0
 
 
 def test_ten_thousand_runs_are_summed_up_within_seconds(sweep_of):

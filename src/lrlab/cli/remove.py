@@ -25,7 +25,7 @@ Examples:
   lrlab rm quickstart                     to MLflow's trash, after a question
   lrlab rm 3f2a91c0 b81d0c11 --yes        by id, without a question
   lrlab rm --state failed --older-than 30d --dry-run
-  lrlab rm quickstart --keep-best 20      all but its 20 best runs
+  lrlab rm quickstart --keep-best 20      all but its 20 best trials
   lrlab rm quickstart --purge             for good, with its artifacts
 What is in the trash, `mlflow runs restore --run-id ID` brings back. Exit codes: 0 done, or
 nothing to do; 1 a failure; 2 a mistake, or a sweep that cannot be deleted: then nothing is.
@@ -46,7 +46,7 @@ nothing to do; 1 a failure; 2 a mistake, or a sweep that cannot be deleted: then
     "--keep-best",
     type=click.IntRange(min=1),
     metavar="K",
-    help="Keep the sweep and its K best runs; delete its other runs.",
+    help="Keep the sweep and its K best trials; delete its other runs.",
 )
 @click.option(
     "--purge",

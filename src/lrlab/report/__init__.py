@@ -17,7 +17,7 @@ from lrlab.report.figure_data import (
 )
 from lrlab.report.findings import Findings, find
 from lrlab.report.model import Report, ReportContext
-from lrlab.report.tables import best_run, rank_runs, summary_table, threshold
+from lrlab.report.tables import best_run, rank_trials, summary_table, threshold
 
 __all__ = [
     "FORMATS",
@@ -36,7 +36,7 @@ __all__ = [
     "history",
     "lr_medians",
     "lr_sensitivity",
-    "rank_runs",
+    "rank_trials",
     "summary_table",
     "threshold",
     "write_report",

@@ -139,22 +139,6 @@ def rank_trials(runs: pd.DataFrame, *, objective: str, direction: str) -> pd.Dat
     )
 
 
-def rank_runs(runs: pd.DataFrame, *, objective: str, direction: str) -> pd.DataFrame:
-    """The rows of `runs` that compete, best first.
-
-    Args:
-        runs: The runs frame.
-        objective: Name of a final measure.
-        direction: `minimize` or `maximize`.
-
-    Returns:
-        Rows of `runs` with all columns and their index; diverged runs and those without a
-        finite objective are left out. Ties go to the lowest trial, then replicate.
-    """
-    frame = prepare(runs, objective, direction).reset_index(drop=True)
-    return runs.iloc[ranked(frame, direction).index.to_numpy(dtype=int)]
-
-
 def best_run(runs: pd.DataFrame, *, objective: str, direction: str) -> pd.Series:
     """The run that stands for the best trial (`lrlab.search.Best`), as a row of `runs`.
 
@@ -298,26 +282,6 @@ def summary_table(
     return table.sort_values(
         "best", ascending=minimizes(direction), kind="stable", ignore_index=True
     )
-
-
-def seed_range(runs: pd.DataFrame, *, objective: str, direction: str) -> tuple[float, int]:
-    """How much the objective differs between runs of the same trial, only the seed changed.
-
-    Args:
-        runs: The runs frame.
-        objective: Name of a final measure.
-        direction: `minimize` or `maximize`.
-
-    Returns:
-        The median over trials of largest minus smallest objective (NaN if there is none), and
-        the number of trials with at least two competing replicates.
-    """
-    frame = prepare(runs, objective, direction)
-    trials = frame.groupby("trial")["value"].agg(["min", "max", "count"])
-    repeated = trials[trials["count"] > 1]
-    if repeated.empty:
-        return math.nan, 0
-    return float((repeated["max"] - repeated["min"]).median()), len(repeated)
 
 
 def _empty_column(name: str) -> pd.Series:

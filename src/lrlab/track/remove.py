@@ -19,12 +19,14 @@ from lrlab.clock import now_ms
 from lrlab.errors import LrlabError, UserError
 from lrlab.measures import MEASURES
 from lrlab.notes import listed
+from lrlab.search import best_trials
 from lrlab.track import locks
 from lrlab.track import mlflow_schema as schema
 from lrlab.track.artifacts import local_folder
 from lrlab.track.pages import all_runs
 from lrlab.track.read import recorded_runs
 from lrlab.track.store import Store, explained
+from lrlab.track.study import score_of
 from lrlab.track.sweeps import SweepInfo
 from lrlab.track.writers.bulk import database, refuses
 from lrlab.track.writers.delete import purge, runs_below, trash
@@ -79,7 +81,7 @@ def plan(store: Store, info: SweepInfo, keep_best: int = 0, *, trashed: bool = F
     Args:
         store: Where.
         info: The sweep.
-        keep_best: How many of its best runs stay, and with them the sweep; 0 if all of it goes.
+        keep_best: How many of its best trials stay, and with them the sweep; 0 if all of it goes.
         trashed: Runs in the trash go too.
     """
     with explained(store.uri):
@@ -112,16 +114,13 @@ def _versions(store: Store, run_ids: Sequence[str]) -> tuple[str, ...]:
 
 
 def _best(store: Store, info: SweepInfo, count: int) -> set[str]:
-    """The runs with the best finite objective, and the one whose model is the sweep's."""
-    sign = 1 if MEASURES[info.objective].direction == "minimize" else -1
-    ended = [
-        (sign * run.latest[info.objective], run.run_id)
-        for run in recorded_runs(store, info)
-        if run.outcome != "diverged" and info.objective in run.latest
-    ]
-    best = {run_id for _, run_id in sorted(ended)[:count]}
+    """The runs of the best trials, and the one whose model is the sweep's."""
+    runs = recorded_runs(store, info)
+    scores = [score_of(run, info.objective) for run in runs]
+    order = best_trials(scores, info.replicates or 1, MEASURES[info.objective].direction)
+    best = {trial.trial for trial in order[:count]}
     chosen = info.tags.get(schema.BEST_RUN, "")
-    return best | ({chosen} & {run_id for _, run_id in ended})
+    return {run.run_id for run in runs if run.trial in best or run.run_id == chosen}
 
 
 def why_not(removal: Removal, purge: bool) -> str:
