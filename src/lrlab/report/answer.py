@@ -220,6 +220,7 @@ class Verdict:
         refused: What is not said.
         references: Baselines.
         outcomes: Runs by how they ended.
+        at_optimum: How many of them end within 1e-3 of their optimum; None where that is unknown.
         separability: How far the training rows can be separated; None where that is not known.
         remarks: What limits the answer, a sentence each.
         race: How soon the optimizers come to the optimum; None where that is not known.
@@ -233,6 +234,7 @@ class Verdict:
     refused: tuple[Refused, ...] = ()
     references: tuple[Reference, ...] = ()
     outcomes: Mapping[str, int] = field(default_factory=dict)
+    at_optimum: int | None = None
     separability: Separability | None = None
     remarks: tuple[str, ...] = ()
     race: Race | None = None
@@ -280,6 +282,7 @@ class Verdict:
                 refused=_many(Refused, content["refused"]),
                 references=_many(Reference, content["references"]),
                 outcomes={str(name): int(count) for name, count in content["outcomes"].items()},
+                at_optimum=content["at_optimum"],
                 separability=apart and Separability.of(apart),
                 remarks=tuple(map(str, content["remarks"])),
                 race=None if content["race"] is None else _race(content["race"]),

@@ -8,19 +8,19 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from lrlab.data import Problem
 from lrlab.optimum.doubts import Beaten
 from lrlab.report import evidence
 from lrlab.report.answer import Verdict
 from lrlab.report.base_rate import base_rate_table
 from lrlab.report.beaten import beaten_by_runs, beaten_table, doubts
 from lrlab.report.converged import Gaps, convergence_frame, gaps
-from lrlab.report.convergence import Arrival
-from lrlab.report.evaluation import Weights, evaluate
+from lrlab.report.convergence import CONVERGED, Arrival
+from lrlab.report.evaluation import evaluate, runs_to_judge
 from lrlab.report.importance import Importance, importances
 from lrlab.report.judgement import Judgement
 from lrlab.report.methods import Comparison, compare
 from lrlab.report.model import ReportContext
+from lrlab.report.references import reference_models
 from lrlab.report.remarks import remarks
 from lrlab.report.speed import Speed, compare_speed
 from lrlab.report.tables import summary_table
@@ -123,6 +123,8 @@ def find(runs: pd.DataFrame, curves: pd.DataFrame, context: ReportContext) -> Fi
             **context.aim,
         )
         found = with_speed(found, speed)
+    if "gap" in converged and converged["gap"].notna().any():
+        found = replace(found, at_optimum=int((converged["gap"] <= CONVERGED).sum()))
     return Findings(
         runs=runs,
         curves=curves,
@@ -172,22 +174,18 @@ def _verdict(
 
 
 def _judgement(runs: pd.DataFrame, context: ReportContext) -> Judgement | None:
-    """What the judging rows say of the settings that were chosen, and of the base rate."""
+    """What the judging rows say of the settings that were chosen, and of baselines."""
     if context.problem is None:
         return None
     replicates = int(runs["replicate"].max()) + 1
-    baselines = {"base rate": [_base_rate(context.problem.of(r)) for r in range(replicates)]}
+    if not runs_to_judge(runs, context.problem, **context.aim):
+        return None
+    baselines = reference_models(context.problem, replicates)
     found = evaluate(runs, context.problem, context.weights, baselines, **context.aim)
     if found is None:
         return None
     lower = context.direction == "minimize"
     return Judgement(found, metric_of(context.objective), lower, context.minimum_effect)
-
-
-def _base_rate(problem: Problem) -> Weights:
-    """Weights that say the training rows' share of class 1 of every row."""
-    share = problem.share_of_class_1
-    return np.zeros(problem.n_features), float(np.log(share) - np.log1p(-share))
 
 
 def _nothing(

@@ -259,7 +259,10 @@ def _counts(verdict: Verdict) -> str:
     each = [f"{verdict.outcomes[n]:,} {n} ({percent(verdict.outcomes[n] / total)})" for n in order]
     if "diverged" not in order:
         each.append("none diverged")
-    return f"{plural(total, 'run')}: {', '.join(each)}."
+    text = f"{plural(total, 'run')}: {', '.join(each)}."
+    if verdict.at_optimum is None:
+        return text
+    return f"{text} {verdict.at_optimum:,} of them end within a gap of 1e-3 of their optimum."
 
 
 # --- numbers ---------------------------------------------------------------------------------
