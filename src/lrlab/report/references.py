@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from lrlab.data import Problem
-from lrlab.optimum.reference import fit_log_loss
+from lrlab.optimum.objectives import Objective
+from lrlab.optimum.optima import Solver
+from lrlab.optimum.reference import LOG_LOSS, fit_log_loss
 from lrlab.report.evaluation import Weights
 
 MOST = 2**25  # numbers of training data up to which the minimiser is found for a report
@@ -19,20 +21,27 @@ def reference_models(problem: Problem, replicates: int) -> dict[str, list[Weight
         replicates: Runs of a trial.
 
     Returns:
-        `base rate`, which says the training rows' share of class 1 of every row; and, where there
-        is one for every replicate, `bce solved exactly` without a penalty, or with the smallest
-        l2 with which it has a minimiser (`lrlab.optimum.reference.fit_log_loss`).
+        `base rate`, which says the training rows' share of class 1 of every row; and
+        `bce solved exactly`, or, where the training rows of some replicate are separable so that
+        plain bce has no minimiser, `bce with l2 1/n solved exactly`, which is what
+        scikit-learn's LogisticRegression minimises by default. Neither for very large data.
     """
     own = problem.folds or (problem,)
-    given = [own[r % len(own)] for r in range(replicates)]
-    found = {"base rate": [base_rate_model(part) for part in given]}
-    if sum(part.x_train.numel() for part in own) > MOST:
-        return found
-    fits = [fit_log_loss(part) for part in own]
-    solved = [(fit.weight, fit.bias) for fit in fits if fit.weight is not None]
-    if len(solved) == len(own):
-        found["bce solved exactly"] = [solved[r % len(own)] for r in range(replicates)]
-    return found
+    found = {"base rate": [base_rate_model(part) for part in own]}
+    if sum(part.x_train.numel() for part in own) <= MOST:
+        plain = [fit_log_loss(part) for part in own]
+        if all(fit.weight is not None and fit.l2 == 0 for fit in plain):
+            found["bce solved exactly"] = [(fit.weight, fit.bias) for fit in plain]  # type: ignore[misc]
+        else:
+            found["bce with l2 1/n solved exactly"] = [_penalised(part) for part in own]
+    return {name: [of[r % len(own)] for r in range(replicates)] for name, of in found.items()}
+
+
+def _penalised(problem: Problem) -> Weights:
+    objective = Objective(LOG_LOSS, (), 1 / len(problem.y_train))
+    ((_, optimum),) = Solver(problem).solve([objective])
+    assert optimum.weight is not None  # strictly convex
+    return optimum.weight, optimum.bias
 
 
 def base_rate_model(problem: Problem) -> Weights:

@@ -99,7 +99,7 @@ def _references(verdict: Verdict) -> list[str]:
 
 
 def _against(part: Reference) -> str:
-    words = {"worse": " (worse)", "tied": " (tied with it)", "better": " (better)"}
+    words = {"worse": " (worse)", "tied": " (not told apart from it)", "better": " (better)"}
     return words.get(part.against_best, "")
 
 
