@@ -132,6 +132,7 @@ def test_the_summary_has_the_figures_of_each_pair_best_first(runs_of, curves_of)
         "median": 0.2,
         "spread": pytest.approx(NAN, nan_ok=True),
         "steps_to_threshold": 5.0,
+        "reached": 1,
         "diverged": 0.0,
     }
     assert (sgd["n_runs"], sgd["best"], sgd["best_lr"], sgd["median"]) == (4, 0.3, 0.2, 0.4)
@@ -162,14 +163,14 @@ def test_the_summary_agrees_with_plain_loops_over_a_random_sweep(sweep_of, aim):
         assert row["spread"] == pytest.approx(high - low)
         assert row["diverged"] == pytest.approx(1 - len(kept) / len(rows))
         names = {r["run_id"] for r in kept}
-        steps = [
-            point.step
-            for point in curves.itertuples()
-            if point.metric == aim["objective"]
-            and point.run_id in names
-            and sign * point.value <= limit
-        ]
+        own = curves[(curves["metric"] == aim["objective"]) & curves["run_id"].isin(names)]
+        steps = []
+        for _, line in own.sort_values("step").groupby("run_id"):
+            points = list(zip(line["step"], (sign * line["value"] <= limit).tolist(), strict=True))
+            stays = [s for i, (s, _) in enumerate(points) if all(good for _, good in points[i:])]
+            steps += stays[:1]
         expected = min(steps) if steps else NAN
+        assert row["reached"] == len(steps)
         assert row["steps_to_threshold"] == pytest.approx(expected, nan_ok=True)
     bests = [sign * v for v in table["best"]]
     assert bests == sorted(bests)
@@ -209,6 +210,27 @@ def test_a_run_that_diverged_has_not_reached_the_threshold_before(runs_of, curve
     assert list(summary_table(runs, curves, **LOW)["steps_to_threshold"]) == [50.0]
 
 
+def test_a_run_that_leaves_the_threshold_again_reaches_it_where_it_stays(runs_of, curves_of):
+    rows = [("sgd", "bce", 0.1, 0.2), ("sgd", "bce", 0.2, 0.4)]
+    line = [(1, 0.7), (5, 0.2), (9, 0.5), (20, 0.205), (40, 0.2)]
+    curves = curves_of({"run0": line, "run1": [(1, 0.2), (5, 0.4)]}, "val_log_loss")
+    (row,) = summary_table(runs_of(rows), curves, **LOW).to_dict("records")
+    assert (row["steps_to_threshold"], row["reached"]) == (20, 1)
+    higher = curves.assign(value=1 - curves["value"], metric="val_accuracy")
+    (row,) = summary_table(runs_of(rows), higher, **HIGH).to_dict("records")
+    assert (row["steps_to_threshold"], row["reached"]) == (20, 1)
+
+
+def test_steps_to_the_threshold_are_those_of_a_trial_all_of_whose_runs_get_there(
+    runs_of, curves_of
+):
+    rows = [("sgd", "bce", 0.1, v) for v in (0.2, 0.2, 0.2, 0.4)]
+    runs = runs_of(rows, trial=[0, 0, 1, 1], replicate=[0, 1, 0, 1])
+    lines = {f"run{i}": [(step, 0.2)] for i, step in enumerate((10, 30, 1))}
+    (row,) = summary_table(runs, curves_of(lines, "val_log_loss"), **LOW).to_dict("records")
+    assert (row["best"], row["steps_to_threshold"], row["reached"]) == (0.2, 20, 3)
+
+
 def test_no_runs_give_an_empty_summary_with_all_columns():
     table = summary_table(pd.DataFrame(), NO_CURVES, **LOW)
     assert table.empty
@@ -221,6 +243,7 @@ def test_no_runs_give_an_empty_summary_with_all_columns():
         "median",
         "spread",
         "steps_to_threshold",
+        "reached",
         "diverged",
     ]
 

@@ -89,6 +89,13 @@ def test_a_method_that_misses_on_a_seed_comes_after_those_that_always_arrive() -
     assert claim.ratio == pytest.approx(1000 / stats.gmean(around(50)[:6]))
 
 
+def test_a_setting_that_always_arrives_stands_before_a_faster_one_that_misses() -> None:
+    quick = np.full(10, 5.0)
+    quick[3] = np.nan
+    found = compared(sweep_of(np.stack([quick, around(600), around(700)]), ["a", "a", "b"]))
+    assert found.table.set_index("optimizer").loc["a", ["trial", "reached"]].tolist() == [1, 10]
+
+
 def test_where_nobody_arrives_on_every_seed_nothing_is_claimed() -> None:
     one, two = around(10), around(500)
     one[0] = two[0] = np.nan

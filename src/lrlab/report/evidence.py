@@ -10,6 +10,7 @@ import torch
 from scipy import stats
 
 from lrlab.data import Problem
+from lrlab.optimum import Objective
 from lrlab.optimum.record import Optima
 from lrlab.report.converged import Gaps, objectives
 from lrlab.report.methods import SPEED, best_trials, trial_frame
@@ -109,7 +110,8 @@ def stable_limits(
     Returns:
         loss, optimizer, beta, safe (below it any start is, by theory: see `Optimum.safe_lr`; NaN
         where there is none), limit, holds, breaks (NaN if no lr tried is below, or above); only
-        where all runs of a loss have one objective and one beta, and batches are full.
+        where all runs of a loss have one objective and one beta, and batches are full. With folds,
+        whose objectives have an optimum each, the largest limit and the smallest safe lr.
     """
     columns = ["loss", "optimizer", "beta", "safe", "limit", "holds", "breaks"]
     found: list[tuple[str, str, float, float, float, float, float]] = []
@@ -117,28 +119,38 @@ def stable_limits(
         return pd.DataFrame(found, columns=columns)
     keys = pd.Series(objectives(runs), index=runs.index)
     detail = converged.set_index("run_id")["detail"].reindex(runs["run_id"])
-    wild = detail.isin(UNSTABLE).to_numpy()
+    unstable = detail.isin(UNSTABLE).to_numpy()
     for optimizer, beta_column in MOMENTUM.items():
         for loss, own in runs[runs["optimizer"] == optimizer].groupby("loss"):
             betas = own[beta_column].unique() if beta_column else np.zeros(1)
             targets = set(keys[own.index])
             if len(betas) != 1 or len(targets) != 1:
                 continue
-            optimum = optima.found.get(targets.pop())
-            if optimum is None or math.isnan(optimum.stable_lr()):
-                continue
-            holds, breaks = _observed(own["lr"], wild[runs.index.get_indexer(own.index)])
             beta = float(betas[0])
-            ends = beta, optimum.safe_lr(beta), optimum.stable_lr(beta)
-            found.append((str(loss), optimizer, *ends, holds, breaks))
+            safe, limit = _by_theory(optima, targets.pop(), beta)
+            if math.isnan(limit):
+                continue
+            holds, breaks = _observed(own["lr"], unstable[runs.index.get_indexer(own.index)])
+            found.append((str(loss), optimizer, beta, safe, limit, holds, breaks))
     return pd.DataFrame(found, columns=columns)
 
 
-def _observed(lr: pd.Series, wild: np.ndarray) -> tuple[float, float]:
-    """The largest lr below all wild runs, and the smallest lr of a wild run."""
+def _by_theory(optima: Optima, objective: Objective, beta: float) -> tuple[float, float]:
+    """The largest safe lr and the largest stable one on the rows of every fold; NaN if unknown."""
+    folds = [each.found.get(objective) for each in optima.folds or (optima,)]
+    known = [optimum for optimum in folds if optimum is not None]
+    if len(known) < len(folds):
+        return math.nan, math.nan
+    safe = [optimum.safe_lr(beta) for optimum in known]
+    stable = [optimum.stable_lr(beta) for optimum in known]
+    return float(np.min(safe)), float(np.max(stable))
+
+
+def _observed(lr: pd.Series, unstable: np.ndarray) -> tuple[float, float]:
+    """The largest lr below all unstable runs, and the smallest lr of an unstable run."""
     rates = lr.to_numpy(dtype=float)
-    breaks = float(rates[wild].min()) if wild.any() else math.nan
-    held = rates[rates < breaks] if wild.any() else rates
+    breaks = float(rates[unstable].min()) if unstable.any() else math.nan
+    held = rates[rates < breaks] if unstable.any() else rates
     return (float(held.max()) if len(held) else math.nan), breaks
 
 

@@ -13,7 +13,7 @@ from lrlab.report import evidence
 from lrlab.report.answer import Verdict
 from lrlab.report.base_rate import base_rate_table
 from lrlab.report.beaten import beaten_by_runs, beaten_table, doubts
-from lrlab.report.converged import Gaps, convergence_frame, gaps
+from lrlab.report.converged import Gaps, convergence_frame, endings, gaps
 from lrlab.report.convergence import CONVERGED, Arrival
 from lrlab.report.evaluation import evaluate, runs_to_judge
 from lrlab.report.importance import Importance, importances
@@ -77,6 +77,7 @@ class Findings:
             "speed": self.speed.table if self.speed else pd.DataFrame(),
             "speed_claims": self.speed.claims_frame() if self.speed else pd.DataFrame(),
             "held_out": self.held_out,
+            "endings": endings(self.converged),
             "convergence": self.converged,
             "objectives": objectives_table(context),
             "beaten": beaten_table(self.beaten),

@@ -58,6 +58,10 @@ TITLES = {
         "Steps of the worse as a multiple of those of the better, over seeds that did not choose "
         "the better's setting; intervals are 95 % for all pairs together.",
     ),
+    "endings": (
+        "How runs ended",
+        "how: as recorded; detail: by the gap to the optimum, within it (docs/report.md).",
+    ),
     "objectives": (
         "Objectives, their optimum and curvature",
         "Optimum of loss + l2 on the training rows, in double precision. stable_lr: 2/L, the "
@@ -205,6 +209,7 @@ def summary_rows(summary: pd.DataFrame, direction: str) -> Table:
         Column("median", True),
         Column("spread", True),
         Column("steps to threshold", True),
+        Column("reached", True),
         Column("diverged", True),
     )
     rows = tuple(
@@ -217,6 +222,7 @@ def summary_rows(summary: pd.DataFrame, direction: str) -> Table:
             _number(row["median"]),
             _number(row["spread"]),
             _count(row["steps_to_threshold"]),
+            _count(row["reached"]),
             Cell(percent(row["diverged"]), repr(float(row["diverged"]))),
         )
         for row in summary.to_dict("records")

@@ -31,7 +31,7 @@ from lrlab.report.choice import plain
 from lrlab.report.statistics import LEAST_SEEDS, LEVEL
 
 ROUNDED = 1 / 12  # variance of a step that is rounded up
-NEVER = 10.0  # log steps by which a run that misses is worse than any, where a setting is chosen
+NEVER = 1e4  # log steps by which a run that misses is worse than any, where a setting is chosen
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,7 @@ SUMMARY_COLUMNS = (
     "median",
     "spread",
     "steps_to_threshold",
+    "reached",
     "diverged",
 )
 FALLBACK_CURVE = "val_log_loss"
@@ -207,11 +208,11 @@ def stepped_curve(
 def steps_to_reach(
     runs: pd.DataFrame, curves: pd.DataFrame, *, objective: str, direction: str
 ) -> pd.Series:
-    """First step at which each run is as good as the threshold.
+    """Step from which on each run is as good as the threshold, to its end.
 
     The threshold and the curve are those of the objective where it has a curve, else those of
-    the validation log loss. Curves are stepped, so the step is the first recorded one. A run
-    that diverged later does not count as having reached anything.
+    the validation log loss. Curves are stepped, so the step is the first recorded one. A run that
+    gets worse again, or diverged later, has not reached anything.
 
     Args:
         runs: The runs frame.
@@ -220,7 +221,7 @@ def steps_to_reach(
         direction: `minimize` or `maximize`.
 
     Returns:
-        Steps by run_id, of those runs that reach it.
+        Steps by run_id, of those runs that reach it and stay.
     """
     nothing = pd.Series(dtype=float, name="step", index=pd.Index([], name="run_id", dtype=str))
     stepped = stepped_curve(runs, curves, objective, direction)
@@ -231,10 +232,13 @@ def steps_to_reach(
     curve = curves[curves["metric"] == metric]
     good = curve["value"] <= limit if minimizes(metric_direction) else curve["value"] >= limit
     finished = runs.loc[runs["outcome"] != "diverged", "run_id"]
-    reached = curve[good & curve["run_id"].isin(finished)]
-    if reached.empty:
+    own = curve.assign(good=good)[curve["run_id"].isin(finished)]
+    last_bad = own[~own["good"]].groupby("run_id", observed=True)["step"].max()
+    before = own["run_id"].astype(str).map(last_bad).fillna(-math.inf)
+    stays = own[own["step"] > before]
+    if stays.empty:
         return nothing
-    return reached.groupby("run_id", observed=True)["step"].min().astype(float)
+    return stays.groupby("run_id", observed=True)["step"].min().astype(float)
 
 
 def summary_table(
@@ -253,8 +257,9 @@ def summary_table(
         mean over replicates), and best_lr, the learning rate of that; median; spread, the
         interquartile range of the objective over the runs of the pair, that is over what the
         sweep varied within it, above all lr (NaN for fewer than two); steps_to_threshold, the
-        fewest steps after which one of its runs is as good as the threshold, see
-        `steps_to_reach`; diverged, the share of its runs that diverged. best, best_lr,
+        fewest steps from which on the runs of one of its trials are as good as the threshold (mean
+        over replicates, all of which must get there: see `steps_to_reach`); reached, how many of
+        its runs are; diverged, the share of its runs that diverged. best, best_lr,
         median and spread are over the competing runs only, so read them together with diverged;
         what cannot be had is NaN.
     """
@@ -263,11 +268,16 @@ def summary_table(
         return pd.DataFrame({name: _empty_column(name) for name in SUMMARY_COLUMNS})
     steps = steps_to_reach(runs, curves, objective=objective, direction=direction)
     frame["steps"] = frame["run_id"].map(steps).astype(float)
+    of_trial = frame.groupby("trial")["steps"]
+    frame["trial_steps"] = of_trial.transform("mean").where(
+        of_trial.transform("count") == of_trial.transform("size")
+    )
     groups = frame.groupby(PAIR, sort=True)
     table = groups.agg(
         n_runs=("run_id", "size"),
         median=("value", "median"),
-        steps_to_threshold=("steps", "min"),
+        steps_to_threshold=("trial_steps", "min"),
+        reached=("steps", "count"),
         diverged=("diverged", "mean"),
     )
     spread = groups["value"].quantile(0.75) - groups["value"].quantile(0.25)
@@ -285,5 +295,5 @@ def summary_table(
 
 
 def _empty_column(name: str) -> pd.Series:
-    kind = "str" if name in PAIR else "int64" if name == "n_runs" else "float64"
+    kind = "str" if name in PAIR else "int64" if name in ("n_runs", "reached") else "float64"
     return pd.Series(dtype=kind)

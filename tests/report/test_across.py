@@ -1,0 +1,101 @@
+"""Several sweeps compared, where the truth is known and in either direction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from lrlab.report import ReportContext
+from lrlab.report.across import across_report, compare_sweeps, ratio_to_best
+from lrlab.report.answer import Claim, Tie
+from lrlab.report.words import tunability_caption
+
+# sgd is best, and with a wide range of lr; adam is worse everywhere but at its best lr
+ACCURACY = {"sgd": (0.9, 0.88, 0.86), "adam": (0.8, 0.3, 0.2), "adagrad": (0.5, 0.45, 0.4)}
+
+
+def sweeps(
+    runs_of: Callable[..., pd.DataFrame],
+    context_of: Callable[..., ReportContext],
+    objective: str,
+    direction: str,
+) -> dict[str, tuple[pd.DataFrame, pd.DataFrame, ReportContext]]:
+    found = {}
+    for name, shift in (("one", 0.0), ("two", 0.02)):
+        rows = [
+            (optimizer, "bce", lr, 1 - value - shift)
+            for optimizer, values in ACCURACY.items()
+            for lr, value in zip((0.1, 1.0, 10.0), values, strict=True)
+        ]
+        runs = runs_of(rows)  # val_accuracy is 1 - val_log_loss
+        curves = pd.DataFrame(columns=["run_id", "step", "metric", "value"])
+        context = context_of(objective=objective, direction=direction, sampler="grid")
+        found[name] = (runs, curves, context)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("objective", "direction"),
+    [("val_accuracy", "maximize"), ("val_auc", "maximize"), ("val_log_loss", "minimize")],
+)
+def test_advice_over_sweeps_points_the_right_way(
+    runs_of: Callable[..., pd.DataFrame],
+    context_of: Callable[..., ReportContext],
+    objective: str,
+    direction: str,
+) -> None:
+    inputs = sweeps(runs_of, context_of, objective, direction)
+    for runs, _, _ in inputs.values():
+        runs["val_auc"] = runs["val_accuracy"]
+    made = across_report(inputs)
+    text = " ".join(made.words.remarks)
+    assert "With a single random trial sgd loses least" in text
+    assert ", adagrad most (" in text
+    table = made.tables["across_optimizers"]
+    mean = table.groupby("optimizer")["ratio"].mean()
+    assert mean.sort_values().index.tolist() == ["sgd", "adam", "adagrad"]
+    assert (table["ratio"] >= 1).all()
+
+
+def test_the_ratio_to_the_best_is_more_than_one_for_what_is_worse() -> None:
+    values = pd.Series([0.5, 0.8])
+    assert ratio_to_best(values, "minimize").tolist() == [1, 1.6]
+    assert ratio_to_best(values, "maximize").tolist() == [1.6, 1]
+
+
+def test_what_the_judging_rows_say_is_told_over_all_sweeps(
+    runs_of: Callable[..., pd.DataFrame], context_of: Callable[..., ReportContext]
+) -> None:
+    inputs = sweeps(runs_of, context_of, "val_log_loss", "minimize")
+    found = compare_sweeps(inputs)
+    assert set(found.optimizers["verdict"]) == {"untested"}
+    claim = Claim("optimizer", "sgd", "adagrad", "log_loss", 0.3, (0.2, 0.4), 0.95)
+    tie = Tie("optimizer", ("sgd", "adam"), "log_loss")
+    from lrlab.report import across
+
+    judged = {
+        name: replace(each, verdict=replace(each.verdict, claims=(claim,), ties=(tie,)))
+        for name, each in found.findings.items()
+    }
+    said = across._stack(judged, "optimizer", dict.fromkeys(judged, "minimize"))
+    told = said.groupby("optimizer")["verdict"].agg(set)
+    assert told.to_dict() == {"sgd": {"best"}, "adam": {"tied"}, "adagrad": {"worse"}}
+    sentence = across._never_worse(said, "optimizer", 2)
+    assert sentence == (
+        "Optimizers that all 2 sweeps tried, each at its best setting there: adam and sgd are "
+        "never shown to be worse; adagrad always."
+    )
+
+
+@pytest.mark.parametrize("direction", ["minimize", "maximize"])
+def test_the_caption_on_budgets_names_the_best_in_either_direction(direction: str) -> None:
+    sign = 1 if direction == "minimize" else -1
+    rows = [("a", 1, 0.2), ("a", 9, 0.2), ("b", 1, 0.5), ("b", 9, 0.1)]  # a does not improve
+    table = pd.DataFrame(rows, columns=["optimizer", "trials", "value"])
+    table["value"] = np.where(sign > 0, table["value"], 1 - table["value"])
+    caption = tunability_caption(table, "val_auc", direction)
+    assert caption.endswith("With one trial a is best, with 9 b.")
