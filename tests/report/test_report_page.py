@@ -64,7 +64,8 @@ def test_the_page_answers_first_and_then_shows_table_figures_runs_spec_and_facts
     page = Page(report.html)
     sections = [attrs["id"] for tag, attrs in page.tags if tag == "section"]
     assert sections == [
-        "answer", "summary", "figures", "optimizers", "held_out", "runs", "spec", "facts",
+        "answer", "summary", "figures", "optimizers", "held_out", "endings", "runs", "spec",
+        "facts",
     ]  # fmt: skip
     first = report.summary.iloc[0]
     setting = f"{first['optimizer']} with loss {first['loss']}, lr {first['best_lr']:.3g}"
