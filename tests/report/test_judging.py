@@ -125,6 +125,13 @@ def test_methods_that_are_one_are_tied() -> None:
     assert all(p.low == p.difference == p.high == 0 for p in found.pairs)
 
 
+def test_values_that_are_all_equal_are_tied_and_finite() -> None:
+    for value in (0.0, 1.0):
+        (tie,) = compare(judged(np.full((2, 1, N), value)), {"loss": [0, 1]}).ties
+        assert tie.detectable == (None if value == 0 else pytest.approx(0.01))
+        assert tie.rows == (None if value == 0 else 100)
+
+
 def test_a_tie_says_what_the_rows_would_have_shown() -> None:
     """A difference of `detectable` is found in about 90 % of draws."""
     rng = np.random.default_rng(3)
@@ -135,7 +142,9 @@ def test_a_tie_says_what_the_rows_would_have_shown() -> None:
         return judged(values, labels=np.arange(n) % 2)
 
     (tie,) = compare(draw(0), {"loss": [0, 1]}).ties
-    found = [len(compare(draw(3 * tie.detectable), {"loss": [0, 1]}).claims) for _ in range(60)]
+    found = [
+        len(compare(draw(3 * (tie.detectable or 0)), {"loss": [0, 1]}).claims) for _ in range(60)
+    ]
     assert 0.78 < np.mean(found) <= 1
     assert tie.rows is not None
     found = [len(compare(draw(3 * 0.05, tie.rows), {"loss": [0, 1]}).claims) for _ in range(60)]

@@ -83,7 +83,7 @@ class Tie:
         a: Index of the one with the better estimate.
         b: Index of the other.
         detectable: The smallest difference, as a part of the better value, that these rows would
-            have shown with 90 % probability.
+            have shown with 90 % probability; None where the better value is 0.
         rows: How many judging rows would show a difference of 5 % with that probability; None if
             none would, as the replicates alone vary by more.
     """
@@ -91,7 +91,7 @@ class Tie:
     about: str
     a: int
     b: int
-    detectable: float
+    detectable: float | None
     rows: int | None
 
 

@@ -109,6 +109,7 @@ class Judgement:
             for tie in self.compared.ties
             if tie.about == about and tie.a == order[0] and tie.b not in worse
         ]
+        seen = [t.detectable for t in open_pairs if t.detectable is not None]
         needed = [t.rows for t in open_pairs]
         known = [rows for rows in needed if rows is not None]
         return [
@@ -116,7 +117,7 @@ class Judgement:
                 about=FAMILIES[about],
                 methods=tuple(self.names[i] for i in order if i not in worse),
                 metric=self.metric,
-                visible=max((t.detectable for t in open_pairs), default=None),
+                visible=max(seen, default=None),
                 rows=max(known) if known and len(known) == len(needed) else None,
                 scores=_scores(about),
             )

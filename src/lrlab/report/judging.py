@@ -59,7 +59,7 @@ def refusals(judged: Judged) -> tuple[Refusal, ...]:
     The limits are where the simulation in `benchmarks/verdict.py` begins to miss its level.
     """
     found = []
-    least = LEAST_OUT_OF_FOLD if judged.folds else LEAST_ROWS
+    least = _least_rows(judged)
     n = judged.values.shape[-1]
     if n < least:
         found.append(Refusal("few_rows", n, least))
@@ -71,6 +71,10 @@ def refusals(judged: Judged) -> tuple[Refusal, ...]:
     if not np.isfinite(judged.values).all():
         found.append(Refusal("not_finite"))
     return tuple(found)
+
+
+def _least_rows(judged: Judged) -> int:
+    return LEAST_OUT_OF_FOLD if judged.folds else LEAST_ROWS
 
 
 def metric_refusals(metric: str) -> tuple[Refusal, ...]:
@@ -224,10 +228,10 @@ def _ties(
         if who in claimed or not ahead:
             continue
         better = abs(float(means[pair.better]))
-        detectable = minimum + reach * beyond.error[i] / better if better else np.inf
+        detectable = float(minimum + reach * beyond.error[i] / better) if better else None
         allowed = (max(WORTH_SEEING - minimum, 0) * better / reach) ** 2 - beyond.between[i]
         by_rows = beyond.error[i] ** 2 - beyond.between[i]
-        n = judged.values.shape[-1]
-        rows = int(np.ceil(n * by_rows / allowed)) if allowed > 0 else None
-        found.append(Tie(pair.about, pair.better, pair.worse, float(detectable), rows))
+        rows = judged.values.shape[-1] * by_rows / allowed if allowed > 0 else None
+        enough = None if rows is None else max(int(np.ceil(rows)), _least_rows(judged))
+        found.append(Tie(pair.about, pair.better, pair.worse, detectable, enough))
     return tuple(found)
