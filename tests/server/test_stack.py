@@ -351,7 +351,7 @@ def test_what_a_server_does_not_allow_is_refused_and_nothing_is_written(
     store = as_user("alice")
     (workdir / "long.csv").write_text("x,label\n" + "1,0\n2,1\n" * 3000)
     (workdir / "large.csv").write_text("x,label\n" + f"{1:0400d},0\n" * 3000)
-    table = {"source": "csv", "target": "label"}
+    table = {"source": "csv", "target": "label", "val_fraction": 0.25, "test_fraction": 0}
     for name, change, word in (
         ("trials", {"search": {"trials": 1001}}, "allows 1,000"),
         ("rows", {"data": {"source": "blobs", "sizes": [5000, 5000]}}, "allows 5,000"),
