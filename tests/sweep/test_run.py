@@ -16,7 +16,7 @@ import lrlab
 from lrlab import LrlabError, UserError, make_spec
 from lrlab.search import SAMPLERS
 from lrlab.sweep import Progress, run_sweep
-from lrlab.track import connect, list_sweeps
+from lrlab.track import connect, list_sweeps, load_sweep, load_sweep_spec
 from lrlab.track.writers import WRITERS
 from lrlab.train import Processes
 from support import tiny
@@ -157,6 +157,18 @@ def test_the_same_table_is_the_same_sweep_however_its_path_is_spelt(
         assert (again.run_id, again.already_finished) == (first.run_id, True), path
     monkeypatch.chdir(copy.parent)
     assert _on_table("copy.csv", tracking_uri=uri, on_note=pytest.fail).run_id == first.run_id
+
+
+def test_the_division_that_was_left_open_is_recorded_and_extended_as_it_was(workdir) -> None:
+    _table(workdir / "t.csv")
+    first = _on_table("t.csv")
+    info = load_sweep(connect(), first.run_id)
+    recorded = load_sweep_spec(connect(), info)
+    assert recorded == first.spec
+    assert (recorded.data.folds, info.replicates, info.done) == (5, 5, 10)  # type: ignore[union-attr]
+    data = {"source": "csv", "path": "t.csv", "target": "y"}
+    more = run({"data": data, "train": {"steps": 3}, "search": {"trials": 3}})
+    assert (more.run_id, more.resumed, len(more.runs)) == (first.run_id, 10, 15)
 
 
 def test_a_changed_table_is_another_sweep_and_the_user_is_told(workdir) -> None:

@@ -45,12 +45,12 @@ def _folds(replicates: int | None, rows: Labelled, seed: int) -> int:
     usual = FOLDS if replicates is None or replicates % FOLDS == 0 else replicates
     most = min(usual, fewest(rows.y)) if 2 < usual <= MOST_UNASKED else 0
     fitting = (k for k in range(most, 1, -1) if (replicates or k) % k == 0)
-    return next((k for k in fitting if _possible(rows, k, seed)), 0)
+    return next((k for k in fitting if _possible(rows, k, replicates or k, seed)), 0)
 
 
-def _possible(rows: Labelled, folds: int, seed: int) -> bool:
+def _possible(rows: Labelled, folds: int, replicates: int, seed: int) -> bool:
     try:
-        in_folds(rows, folds, folds, 0.0, seed)
+        in_folds(rows, folds, replicates, 0.0, seed)
     except UserError:  # too few groups, or too few of a class in one of them
         return False
     return True

@@ -18,7 +18,6 @@ MOST_FOLDS = 100
 TABLES = ("csv", "parquet", "sklearn")
 SAID = ("val_fraction", "test_fraction", "folds", "test")  # any of them says how to divide
 DIVISION = ("data.folds", "data.val_fraction", "data.test_fraction")
-OPEN = (*DIVISION, "search.replicates", "search.batch")  # what `auto` may name
 
 
 def complete_division(given: Any) -> Any:
