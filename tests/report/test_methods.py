@@ -170,10 +170,10 @@ def test_calibration_is_that_of_scikit_learn() -> None:
     table = evidence.calibration(problem, weight, bias)
     p = 1 / (1 + np.exp(-(problem.x_val.double().numpy() @ weight + bias)))
     seen, told = calibration_curve(problem.y_val.numpy(), p, n_bins=10)
-    np.testing.assert_allclose(table["said"], told)
-    np.testing.assert_allclose(table["seen"], seen)
+    np.testing.assert_allclose(table["predicted"], told)
+    np.testing.assert_allclose(table["positives"], seen)
     assert table["rows"].sum() == len(problem.y_val)
-    assert ((table["low"] <= table["seen"]) & (table["seen"] <= table["high"])).all()
+    assert ((table["low"] <= table["positives"]) & (table["positives"] <= table["high"])).all()
 
 
 def test_the_boundary_counts_rows_on_the_wrong_side() -> None:

@@ -80,7 +80,7 @@ def test_a_method_that_misses_on_a_seed_comes_after_those_that_always_arrive() -
     quick = around(10)
     quick[3] = np.nan
     found = compared(sweep_of(np.stack([quick, around(50), np.full(10, np.nan)]), ["a", "b", "c"]))
-    assert found.leader == "b"
+    assert (found.leader, found.ties, found.missed) == ("b", (), ("a",))
     assert found.table["reached"].tolist() == [10, 9, 0]
     assert found.table["runs_reached"].tolist() == [10, 9, 0]
     assert np.isinf(found.table["steps"][1:]).all()
@@ -100,7 +100,7 @@ def test_where_nobody_arrives_on_every_seed_nothing_is_claimed() -> None:
     one, two = around(10), around(500)
     one[0] = two[0] = np.nan
     found = compared(sweep_of(np.stack([one, two]), ["a", "b"]))
-    assert (found.leader, found.claims) == ("a", ())
+    assert (found.leader, found.ties, found.missed, found.claims) == ("a", (), ("b",), ())
     assert found.refused == "no optimizer comes to a gap of 1e-3 on every seed"
 
 

@@ -184,7 +184,7 @@ def _calibration(found: Findings, look: Look, context: ReportContext) -> Iterato
     if context.best_problem is None or context.best_weights is None:
         return
     table = evidence.calibration(context.best_problem, *context.best_weights)
-    off = int(((table["said"] < table["low"]) | (table["said"] > table["high"])).sum())
+    off = int(((table["predicted"] < table["low"]) | (table["predicted"] > table["high"])).sum())
     wide = float((table["high"] - table["low"]).median())
     few = "; so few rows leave them wide" if wide > 0.3 else ""
     caption = (

@@ -171,11 +171,11 @@ def costs(runs: pd.DataFrame, converged: pd.DataFrame, fastest: pd.DataFrame) ->
 
 
 def calibration(problem: Problem, weight: np.ndarray, bias: float) -> pd.DataFrame:
-    """Said and observed frequency of class 1 on held-out rows, by tenths of the probability.
+    """Mean predicted probability and fraction of positives of held-out rows, by its tenths.
 
     Returns:
-        said (mean p), seen (share of class 1) with its 95 % Wilson interval low..high, and rows;
-        bins without rows are left out.
+        predicted (mean p), positives (share of class 1) with its 95 % Wilson interval low..high,
+        and rows; bins without rows are left out.
     """
     p = torch.sigmoid(_logits(problem, weight, bias)).numpy()
     y = problem.y_val.detach().cpu().numpy()
@@ -186,7 +186,7 @@ def calibration(problem: Problem, weight: np.ndarray, bias: float) -> pd.DataFra
         positives, count = int(y[inside].sum()), int(inside.sum())
         interval = stats.binomtest(positives, count).proportion_ci(method="wilson")
         rows.append((p[inside].mean(), positives / count, interval.low, interval.high, count))
-    return pd.DataFrame(rows, columns=["said", "seen", "low", "high", "rows"])
+    return pd.DataFrame(rows, columns=["predicted", "positives", "low", "high", "rows"])
 
 
 def _logits(problem: Problem, weight: np.ndarray, bias: float) -> torch.Tensor:

@@ -116,7 +116,7 @@ def draw_profile(table: pd.DataFrame, look: Look, *, cost: str = "steps") -> Any
 
 
 def draw_calibration(table: pd.DataFrame) -> Any:
-    """Observed against said frequency of class 1, with Wilson intervals.
+    """Fraction of positives against mean predicted probability, with Wilson intervals.
 
     Args:
         table: What `evidence.calibration` returns, not empty.
@@ -126,16 +126,16 @@ def draw_calibration(table: pd.DataFrame) -> Any:
     ax.set_box_aspect(1)
     ax.plot([0, 1], [0, 1], color=style.FAINT, linewidth=1, linestyle=(0, (2, 2)))
     errors = [
-        (table["seen"] - table["low"]).clip(lower=0),
-        (table["high"] - table["seen"]).clip(lower=0),
+        (table["positives"] - table["low"]).clip(lower=0),
+        (table["high"] - table["positives"]).clip(lower=0),
     ]
     ax.errorbar(
-        table["said"], table["seen"], yerr=errors, color=CLASS_COLOURS[1], linewidth=1.2,
+        table["predicted"], table["positives"], yerr=errors, color=CLASS_COLOURS[1], linewidth=1.2,
         marker="o", markersize=5, linestyle="none", capsize=2,
     )  # fmt: skip
     ax.set_xlim(-0.03, 1.03)
     ax.set_ylim(-0.03, 1.03)
-    style.label([ax], x="probability said", y="share of class 1 seen")
+    style.label([ax], x="mean predicted probability", y="fraction of positives")
     return figure
 
 

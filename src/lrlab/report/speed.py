@@ -36,7 +36,9 @@ class Speed:
         loss: Of the objective.
         objective: Its l2 and hyperparameters of the loss, by name.
         leader: Who needs the fewest steps; None if nothing can be compared.
-        ties: Who is not shown to need more, fewest first.
+        ties: Who arrives on every seed and is not shown to need more, fewest first.
+        missed: Who does not arrive on every seed and is not shown to need more: neither tied nor
+            worse, as infinite steps on some seeds are no number to compare.
         claims: Who is, fewest first; empty unless `tested`.
         tested: Whether there are seeds enough to claim anything; else it is a description.
         seeds: Runs of each setting.
@@ -53,6 +55,7 @@ class Speed:
     objective: dict[str, float] = field(default_factory=dict)
     leader: str | None = None
     ties: tuple[str, ...] = ()
+    missed: tuple[str, ...] = ()
     claims: tuple[SpeedClaim, ...] = ()
     tested: bool = False
     seeds: int = 0
@@ -95,11 +98,16 @@ def compare_speed(
         return Speed(loss, shared, refused="no run comes to a gap of 1e-3 and stays")
     order, seeds = counted.order(), counted.stays.shape[1]
     names = [counted.methods[i] for i in order]
+    arrives = np.isfinite(counted.stays[counted.best]).all(axis=1)
+    complete = {
+        name for name, all_seeds in zip(counted.methods, arrives, strict=True) if all_seeds
+    }
     found = Speed(
         loss,
         shared,
         leader=names[0],
-        ties=tuple(names[1:]),
+        ties=tuple(name for name in names[1:] if name in complete),
+        missed=tuple(name for name in names[1:] if name not in complete),
         seeds=seeds,
         table=_table(own, counted, objective, direction),
         spaced=LEAST in converged,
@@ -109,8 +117,12 @@ def compare_speed(
         return replace(found, refused=why)
     claims = slower(counted, minimum_effect)
     behind = {claim.worse for claim in claims}
-    ties = tuple(name for name in names[1:] if name not in behind)
-    return replace(found, ties=ties, claims=claims, tested=True, judging=counted.judging)
+    ties, missed = (
+        tuple(name for name in group if name not in behind) for group in (found.ties, found.missed)
+    )
+    return replace(
+        found, ties=ties, missed=missed, claims=claims, tested=True, judging=counted.judging
+    )
 
 
 def same_objective(
