@@ -21,6 +21,7 @@ from dataclasses import dataclass, fields
 import torch
 from torch import Tensor
 
+from lrlab.optimum.coordinates import Coordinates
 from lrlab.optimum.curvature import independent
 
 # How far inside the boundary it begins, and iterations at most: in the middle; if that is not
@@ -66,25 +67,22 @@ def solve(
     Returns:
         What is found within 180 iterations each; whether that is exact its gap says.
     """
-    centre = rows.mean(0)  # the bias takes it up: columns far from 0 would round all else away
-    centre[-1] = 0
-    margins = (2 * y - 1)[:, None] * (rows - centre)
+    coordinates = Coordinates.of(rows)
+    margins = (2 * y - 1)[:, None] * coordinates.inside(rows)
+    ridges = coordinates.ridge(l2)
     w = rows.new_zeros(len(l2), rows.shape[1])
     gap, iterations = torch.full_like(l2, torch.inf), torch.zeros_like(l2, dtype=torch.int64)
     free = (l2 == 0).nonzero()[:, 0]
     if len(free):  # columns that depend on others are held by nothing else
         basis = independent(margins)
-        ridge = basis.new_zeros(len(free), basis.shape[1])
-        inner, gap[free], iterations[free] = _minimise(margins @ basis, ridge, check)
+        none = basis.new_zeros(len(free), basis.shape[1])
+        inner, gap[free], iterations[free] = _minimise(margins @ basis, none, check)
         w[free] = inner @ basis.T
     held = (l2 > 0).nonzero()[:, 0]
     if len(held):
-        ridge = l2[held, None].repeat(1, rows.shape[1])
-        ridge[:, -1] = 0
-        w[held], gap[held], iterations[held] = _minimise(margins, ridge, check)
-    value = (1 - w @ margins.T).clamp(min=0).mean(1) + l2 / 2 * w[:, :-1].square().sum(1)
-    w[:, -1] -= w @ centre
-    return Solution(w, value, gap, iterations)
+        w[held], gap[held], iterations[held] = _minimise(margins, ridges[held], check)
+    value = (1 - w @ margins.T).clamp(min=0).mean(1) + (ridges * w * w).sum(1) / 2
+    return Solution(coordinates.outward(w), value, gap, iterations)
 
 
 @dataclass(frozen=True)

@@ -47,7 +47,7 @@ def _convex(solver: Solver, objectives: list[Objective]) -> Found:
             stack = solver.stack(some)
             end = minimise(stack, solver.nearest(some))
             solver.keep(some, end.w)
-            yield from zip(some, _read_off(stack, end, convex=True), strict=True)
+            yield from zip(some, _read_off(solver, stack, end, convex=True), strict=True)
 
 
 def _several(solver: Solver, objectives: list[Objective]) -> Found:
@@ -71,12 +71,12 @@ def _several(solver: Solver, objectives: list[Objective]) -> Found:
             last = minimise(stack, _swapped(stack, end))
             end = replace(last, iterations=last.iterations + end.iterations)
             solver.keep(some, end.w)
-            yield from zip(some, _read_off(stack, end, convex=False), strict=True)
+            yield from zip(some, _read_off(solver, stack, end, convex=False), strict=True)
 
 
 def _starts(stack: Stack, alone: bool) -> Iterator[Tensor]:
     """Where each of R objectives may begin, [R, p] at a time."""
-    count, p = len(stack.l2), stack.rows.shape[1]
+    count, p = stack.ridge.shape
     alike = replace(stack, loss=LOSSES["bce_logits"], params={})
     sure = minimise(alike, stack.rows.new_zeros(count, p), *ROUGH).w
     yield from (multiple * sure for multiple in MULTIPLES)
@@ -97,19 +97,20 @@ def _swapped(stack: Stack, end: End) -> Tensor:
     return torch.where(better[:, None], end.w[whose], end.w)
 
 
-def _read_off(stack: Stack, end: End, convex: bool) -> list[Optimum]:
-    smallest, largest = extremes(end.hessian)
+def _read_off(solver: Solver, stack: Stack, end: End, convex: bool) -> list[Optimum]:
+    smallest, largest = extremes(solver.coordinates.outward_form(end.hessian))
     scale = stack.derivatives(torch.zeros_like(end.w))[1].norm(dim=1)
-    slope, gap = end.gradient.norm(dim=1), end.gap(stack.l2)
-    certain = slope <= EXACT * torch.maximum(scale, largest)
+    slope, gap = end.gradient.norm(dim=1), end.gap(stack.ridge)
+    certain = slope <= EXACT * torch.maximum(scale, extremes(end.hessian)[1])
+    w = solver.coordinates.outward(end.w)
     return [
         Optimum(
             value=float(end.value[i]),
             kind="minimum" if convex and certain[i] else "best known",
             gap=float(gap[i]) if convex else math.nan,
             gradient_norm=float(slope[i]),
-            weight=end.w[i, :-1].numpy(),
-            bias=float(end.w[i, -1]),
+            weight=w[i, :-1].numpy(),
+            bias=float(w[i, -1]),
             largest=float(largest[i]),
             smallest=float(smallest[i]),
             iterations=int(end.iterations[i]),
@@ -129,7 +130,7 @@ def _unattained(solver: Solver, objectives: list[Objective]) -> Found:
         stack = solver.stack([objective])
         rest = replace(stack, rows=solver.rows[inside], y=solver.y[inside])
         end = minimise(rest, solver.rows.new_zeros(1, solver.rows.shape[1]))
-        gap = float(end.gap(stack.l2)[0]) * share
+        gap = float(end.gap(stack.ridge)[0]) * share
         value, steps = float(end.value[0]) * share, int(end.iterations[0])
         yield objective, Optimum(value, "infimum", gap=gap, iterations=steps)
 
@@ -138,7 +139,7 @@ def _hinge(solver: Solver, objectives: list[Objective]) -> Found:
     """A linear or quadratic program, whose dual bounds it."""
     for some in solver.chunks(objectives):
         l2 = torch.tensor([o.l2 for o in some], dtype=torch.float64)
-        end = hinge.solve(solver.rows, solver.y, l2, solver.check)
+        end = hinge.solve(solver.plain_rows(), solver.y, l2, solver.check)
         for i, objective in enumerate(some):
             certain = is_solved(float(end.value[i]), float(end.gap[i]))
             optimum = Optimum(
@@ -165,14 +166,14 @@ def _kinked(solver: Solver, objectives: list[Objective]) -> Found:
 
         start, options = np.zeros(solver.rows.shape[1]), {"maxiter": MOST_STEPS}
         found = minimize(value_and_gradient, start, jac=True, method="L-BFGS-B", options=options)
-        weight, bias = found.x[:-1], float(found.x[-1])
+        (w,) = solver.coordinates.outward(torch.from_numpy(found.x)[None]).numpy()
         yield (
             objective,
             Optimum(
                 float(found.fun),
                 "best known",
-                weight=weight,
-                bias=bias,
+                weight=w[:-1],
+                bias=float(w[-1]),
                 iterations=int(found.nit),
             ),
         )

@@ -1,8 +1,8 @@
 """Newton's method with line search, for a stack of objectives on the same rows.
 
-An objective is the mean loss of the rows plus (l2 / 2) ||w||^2, the bias not penalised. All is in
-double precision. Where the Hessian is not positive definite its eigenvalues are taken by their
-absolute value, so that a step always descends (Dauphin et al. 2014, arXiv:1406.2572).
+An objective is the mean loss of the rows plus (1 / 2) sum ridge_j w_j^2, the bias not penalised.
+All is in double precision. Where the Hessian is not positive definite its eigenvalues are taken
+by their absolute value, so that a step always descends (Dauphin et al. 2014, arXiv:1406.2572).
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Stack:
     Args:
         loss: The loss.
         params: Its hyperparameters, each [R, 1] float64.
-        l2: [R] float64.
+        ridge: Second derivative of the penalty by weight, [R, p] float64; 0 for the bias.
         rows: Rows (x, 1), [n, p] float64.
         y: Labels, [n] float64.
         check: Called before every pass over the rows; may raise to end the search.
@@ -40,7 +40,7 @@ class Stack:
 
     loss: Loss
     params: Mapping[str, Tensor]
-    l2: Tensor
+    ridge: Tensor
     rows: Tensor
     y: Tensor
     check: Callable[[], None] = lambda: None
@@ -48,16 +48,10 @@ class Stack:
     def select(self, which: Tensor) -> Stack:
         """Some of the objectives."""
         params = {name: value[which] for name, value in self.params.items()}
-        return replace(self, params=params, l2=self.l2[which])
-
-    def _ridge(self) -> Tensor:
-        """Second derivative of the penalty by weight, [R, p]."""
-        ridge = self.l2[:, None].repeat(1, self.rows.shape[1])
-        ridge[:, -1] = 0
-        return ridge
+        return replace(self, params=params, ridge=self.ridge[which])
 
     def _tiles(self, wide: int) -> Iterator[tuple[Tensor, Tensor]]:
-        size = max(1, TILE // (max(1, len(self.l2)) * wide))
+        size = max(1, TILE // (max(1, len(self.ridge)) * wide))
         for tile in zip(self.rows.split(size), self.y.split(size), strict=True):
             self.check()
             yield tile
@@ -68,7 +62,7 @@ class Stack:
             self.loss.per_example(w @ x.T, y.expand(len(w), -1), **self.params).sum(1)
             for x, y in self._tiles(1)
         )
-        return total / len(self.y) + 0.5 * (self._ridge() * w * w).sum(1)
+        return total / len(self.y) + 0.5 * (self.ridge * w * w).sum(1)
 
     def derivatives(self, w: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Objective [R], gradient [R, p] and Hessian [R, p, p] at w [R, p]."""
@@ -80,11 +74,10 @@ class Stack:
             value += f.sum(1)
             gradient += first @ x
             hessian += torch.matmul(second[:, None, :] * x.T, x)
-        ridge = self._ridge()
         return (
-            value / n + 0.5 * (ridge * w * w).sum(1),
-            gradient / n + ridge * w,
-            hessian / n + torch.diag_embed(ridge),
+            value / n + 0.5 * (self.ridge * w * w).sum(1),
+            gradient / n + self.ridge * w,
+            hessian / n + torch.diag_embed(self.ridge),
         )
 
 
@@ -115,20 +108,20 @@ class End:
             parts[each.name] = torch.where(better.view(-1, *[1] * (mine.ndim - 1)), theirs, mine)
         return End(**parts | {"iterations": self.iterations + other.iterations})
 
-    def gap(self, l2: Tensor) -> Tensor:
-        """What a convex objective may at most still lose, [R].
+    def gap(self, ridge: Tensor) -> Tensor:
+        """What a convex objective may at most still lose, [R], for its penalty's ridge [R, p].
 
         With l2 > 0 by strong convexity ||g||^2 / (2 l2), and the bias's derivative for a bias that
         is off by as much as it is large, or by 1; without l2 half the Newton decrement, which is
         an estimate (Boyd & Vandenberghe 2004, 9.5.1), along what is no rounding of the columns.
         """
-        slope, bias = self.gradient[:, :-1].square().sum(1), self.w[:, -1].abs()
-        bound = slope / (2 * l2) + self.gradient[:, -1].abs() * (1 + bias)
+        slope, bias = self.gradient[:, :-1].square() / ridge[:, :-1], self.w[:, -1].abs()
+        bound = slope.sum(1) / 2 + self.gradient[:, -1].abs() * (1 + bias)
         values, vectors = torch.linalg.eigh(self.hessian)
         along = (vectors.mT @ self.gradient[..., None])[..., 0].square()
         known = values > DEPENDENT * values[:, -1:]
         decrement = torch.where(known, along / values, 0.0).sum(1)
-        return torch.where(l2 > 0, bound, decrement / 2)
+        return torch.where((ridge[:, :-1] > 0).all(1), bound, decrement / 2)
 
 
 @torch.no_grad()

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from lrlab.data import Problem
 from lrlab.losses import LOSSES
+from lrlab.optimum.coordinates import Coordinates
 from lrlab.optimum.curvature import Shape, shape_of
 from lrlab.optimum.methods import METHODS, Found
 from lrlab.optimum.newton import Stack
@@ -51,11 +52,20 @@ class Solver:
         """Labels, [n] float64."""
         return self._problem.y_train.detach().cpu().double()
 
-    @cached_property
-    def rows(self) -> Tensor:
-        """Rows (x, 1), [n, p] float64."""
+    def plain_rows(self) -> Tensor:
+        """Rows (x, 1) as they are trained on, [n, p] float64."""
         x = self._problem.x_train.detach().cpu().double()
         return torch.cat([x, torch.ones(len(x), 1, dtype=x.dtype)], 1)
+
+    @cached_property
+    def coordinates(self) -> Coordinates:
+        """In which optima are looked for."""
+        return Coordinates.of(self.plain_rows())
+
+    @cached_property
+    def rows(self) -> Tensor:
+        """Rows (x, 1) in these coordinates, [n, p] float64."""
+        return self.coordinates.inside(self.plain_rows())
 
     @cached_property
     def separation(self) -> Separation:
@@ -76,8 +86,9 @@ class Solver:
 
     @cached_property
     def spread(self) -> float:
-        """Largest eigenvalue of the rows' second moments."""
-        return float(torch.linalg.eigvalsh(self.rows.T @ self.rows / len(self.rows))[-1])
+        """Largest eigenvalue of the second moments of the rows as they are trained on."""
+        moments = self.coordinates.outward_form(self.rows.T @ self.rows / len(self.rows))
+        return float(torch.linalg.eigvalsh(moments)[-1])
 
     def solve(self, objectives: Iterable[Objective]) -> Found:
         """The optimum of each objective, in double precision, some at a time.
@@ -118,14 +129,14 @@ class Solver:
         return self._shapes[key]
 
     def stack(self, objectives: Sequence[Objective]) -> Stack:
-        """Objectives of one loss as a stack."""
+        """Objectives of one loss as a stack, in these coordinates."""
         loss, dtype = LOSSES[objectives[0].loss], self.y.dtype
         params = {
             h.name: torch.tensor([[dict(o.loss_params)[h.name]] for o in objectives], dtype=dtype)
             for h in loss.hyperparameters
         }
         l2 = torch.tensor([o.l2 for o in objectives], dtype=dtype)
-        return Stack(loss, params, l2, self.rows, self.y, self.check)
+        return Stack(loss, params, self.coordinates.ridge(l2), self.rows, self.y, self.check)
 
     def chunks(self, objectives: Sequence[Objective]) -> Iterator[list[Objective]]:
         """As many at a time as an iteration may work on, so that what is found is kept."""

@@ -115,6 +115,9 @@ def reference_solvers(
     if optimum.weight is None or not np.isfinite(optimum.bound):
         return ()
     stack = solver.stack([objective])
+    ridge = torch.full_like(stack.ridge, objective.l2)
+    ridge[:, -1] = 0
+    stack = replace(stack, rows=solver.plain_rows(), ridge=ridge)  # as a sweep trains
     model = problem.initial_model(seed).features
     parts = (model.weight[0], model.bias)
     start = torch.cat([part.detach().cpu().double() for part in parts])
@@ -152,7 +155,7 @@ class _Race:
         leaf = w.detach().clone().requires_grad_()
         stack, z = self.stack, self.stack.rows @ leaf
         loss = stack.loss.per_example(z[None], stack.y[None], **self.stack.params).mean()
-        value = loss + stack.l2[0] / 2 * leaf[:-1].square().sum()
+        value = loss + (stack.ridge[0] * leaf * leaf).sum() / 2
         value.backward()
         assert leaf.grad is not None
         return float(value.detach()), leaf.grad
@@ -200,7 +203,7 @@ class _Race:
     def newton(self) -> SolverRun:
         for iterations in range(MOST_NEWTON + 1):
             stack = self.stack
-            counted = _Counted(stack.loss, stack.params, stack.l2, stack.rows, stack.y)
+            counted = _Counted(stack.loss, stack.params, stack.ridge, stack.rows, stack.y)
             began = time.perf_counter()
             end = minimise(counted, self.start[None], PRECISION, iterations)
             spent, value = time.perf_counter() - began, float(end.value)
