@@ -24,11 +24,11 @@ from lrlab.report import (
 from lrlab.report.figure_data import is_grid
 from lrlab.report.figures import (
     draw_convergence,
-    draw_heat_map,
     draw_history,
     draw_lr_sensitivity,
     render,
 )
+from lrlab.report.heat_map_figure import draw_heat_map
 from lrlab.report.style import styles
 from lrlab.report.words import heat_map_caption, history_caption, lr_caption, number, percent
 

@@ -250,7 +250,7 @@ def _robust(table: pd.DataFrame, sweeps: int, direction: str) -> str:
 
 def _drawings(found: Across, context: ReportContext) -> list[Drawing]:
     from lrlab.report.evidence_figures import draw_profile
-    from lrlab.report.figures import draw_heat_map
+    from lrlab.report.heat_map_figure import draw_heat_map
     from lrlab.report.style import styles
 
     drawn: list[Drawing] = []

@@ -84,7 +84,7 @@ def _lr_sensitivity(found: Findings, look: Look, context: ReportContext) -> Iter
 
 
 def _heat_map(found: Findings, look: Look, context: ReportContext) -> Iterator[Drawing]:
-    from lrlab.report.figures import draw_heat_map
+    from lrlab.report.heat_map_figure import draw_heat_map
 
     summary = found.summary
     table = figure_data.heat_map(summary)
@@ -113,7 +113,7 @@ def _tunability(found: Findings, look: Look, context: ReportContext) -> Iterator
             "drew these at random, before it learnt."
         )
     alt = f"Expected best {context.objective} by number of random trials. {caption}"
-    figure = draw_tunability(table, look, objective=context.objective)
+    figure = draw_tunability(table, look, **context.aim)
     yield Drawing("tunability", "What k random trials give", caption, alt, figure)
 
 

@@ -57,18 +57,19 @@ def draw_gaps(bands: pd.DataFrame, look: Look) -> Any:
     return figure
 
 
-def draw_tunability(table: pd.DataFrame, look: Look, *, objective: str) -> Any:
+def draw_tunability(table: pd.DataFrame, look: Look, *, objective: str, direction: str) -> Any:
     """Expected best objective against the number of random trials, one line an optimizer.
 
     Args:
         table: What `methods.tunability` returns for optimizers, not empty.
         look: What `style.styles` returns.
         objective: Name of the objective.
+        direction: `minimize` or `maximize`.
     """
     figure = style.new_figure(4.0)
     (ax,) = style.panels(figure, [""], sharey=True)
     style.scale_axis(ax.xaxis, table["trials"], logarithmic=True)
-    style.scale_axis(ax.yaxis, table["value"], logarithmic=True)
+    style.scale_axis(ax.yaxis, table["value"], logarithmic=minimizes(direction))
     entries = []
     for optimizer, line in table.groupby("optimizer", sort=False):
         way = look[str(optimizer)]

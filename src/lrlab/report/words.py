@@ -116,9 +116,9 @@ def convergence_caption(
         first = summary.iloc[int(steps.argmin())]
         never = int(steps.isna().sum())
         text += (
-            f" {first['optimizer']} with {first['loss']} is first at the threshold "
-            f"{number(limit)} ({percent(TOLERANCE)} worse than the best), after "
-            f"{plural(int(first['steps_to_threshold']), 'step')}."
+            f" {first['optimizer']} with {first['loss']} is first to stay within the threshold "
+            f"{number(limit)} ({percent(TOLERANCE)} worse than the best), from step "
+            f"{number(float(first['steps_to_threshold']), 3, pad=False)} on."
         )
         if never:
             verb = "gets" if never == 1 else "get"
