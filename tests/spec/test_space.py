@@ -167,6 +167,21 @@ def test_a_step_that_is_off_by_rounding_is_made_exact_and_lies_in_optunas_distri
     assert domain.exact(between) == between
 
 
+@settings(max_examples=200, deadline=None)
+@given(low=st.integers(-50, 50), step=st.integers(1, 40), count=st.integers(2, 60))
+def test_evenly_spaced_points_are_what_a_person_would_write(
+    low: int, step: int, count: int
+) -> None:
+    high = low + step * (count - 1)
+    grid = Range(low=low / 10, high=high / 10, points=count).grid()
+    assert list(grid) == [float(Fraction(low + i * step, 10)) for i in range(count)]
+
+
+def test_decades_are_whole() -> None:
+    grid = Range(low=1e-7, high=1e3, log=True, points=11).grid()
+    assert list(grid) == [float(f"1e{k}") for k in range(-7, 4)]
+
+
 def test_without_a_step_every_value_is_exact() -> None:
     assert Range(low=0, high=1).exact(0.1 + 0.2) == 0.1 + 0.2
 

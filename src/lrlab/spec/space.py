@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
+from fractions import Fraction
 from functools import lru_cache
 from typing import Annotated, TypeVar
 
@@ -114,8 +115,12 @@ class Range(BaseModel):
         """The values that the grid sampler takes."""
         if self.step is not None:
             return tuple(self._stepped(i, self.step) for i in range(self.count))
-        space = np.geomspace if self.log else np.linspace
-        return tuple(float(value) for value in space(self.low, self.high, self.points))
+        if self.log:  # 15 digits are what a float holds of any decimal: 0.3, and no more
+            between = np.geomspace(self.low, self.high, self.points)[1:-1]
+            return (self.low, *(float(f"{value:.15g}") for value in between), self.high)
+        low, high = (Fraction(str(end)) for end in (self.low, self.high))
+        gap = (high - low) / (self.points - 1)
+        return tuple(float(low + i * gap) for i in range(self.points))
 
 
 Domain = Range | tuple[Value, ...] | Value

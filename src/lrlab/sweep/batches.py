@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -51,12 +52,22 @@ def propose(
 
 
 def _check_same(trial: int, recorded: TrialConfig, proposed: TrialConfig) -> None:
-    if recorded != proposed:
+    if not _alike(recorded, proposed):
         raise LrlabError(
             f"trial {trial} is recorded as {recorded.params()}, but the sampler now proposes "
             f"{proposed.params()}: the sweep cannot be continued as it began. Was it begun with "
             "other versions of lrlab or Optuna? Start another with --new"
         )
+
+
+def _alike(recorded: TrialConfig, proposed: TrialConfig) -> bool:
+    """Whether they differ by rounding at most, which other versions do in another way."""
+    one, other = recorded.params(), proposed.params()
+    return one.keys() == other.keys() and all(
+        value == other[key]
+        or (not isinstance(value, str) and math.isclose(value, float(other[key]), rel_tol=1e-12))
+        for key, value in one.items()
+    )
 
 
 def runs_of(spec: SweepSpec, trial: int, config: TrialConfig) -> tuple[Run, ...]:
