@@ -89,6 +89,14 @@ def test_a_method_that_misses_on_a_seed_comes_after_those_that_always_arrive() -
     assert claim.ratio == pytest.approx(1000 / stats.gmean(around(50)[:6]))
 
 
+def test_of_a_method_that_misses_on_some_seeds_nothing_is_claimed() -> None:
+    slow = around(400)
+    slow[[0, 2]] = np.nan
+    found = compared(sweep_of(np.stack([around(10), slow]), ["a", "b"]))
+    assert found.tested
+    assert (found.ties, found.missed, found.claims) == ((), ("b",), ())
+
+
 def test_a_setting_that_always_arrives_stands_before_a_faster_one_that_misses() -> None:
     quick = np.full(10, 5.0)
     quick[3] = np.nan

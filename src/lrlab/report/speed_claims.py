@@ -14,8 +14,13 @@ holds for new seeds on these training rows, if log differences lie about symmetr
 simulation is in `tests/report/test_speed.py`.
 
 Where steps are known from evaluations only, the lower end takes the latest step that A may have
-needed and the earliest of B. Where B misses on a seed, its steps count as all that runs were
-allowed, so the ratio is at least what is said; A must arrive on every seed.
+needed and the earliest of B. A must arrive on every seed. Where B misses on all that judge, its
+steps count as all that runs were allowed, so the ratio is at least what is said; where it misses
+on some, nothing is claimed, as a mean of steps and of no steps has no interval to trust.
+
+Sweeps of 2 or 4 equal optimizers, 10 seeds each, resampled from 120 real seeds of full-batch sgd,
+adam, nadam and rmsprop made a wrong claim in 2 to 5 %, of rmsprop in 5 to 7 %: its fastest setting
+misses on a quarter of all seeds, and on none of ten once in a while.
 """
 
 from __future__ import annotations
@@ -135,11 +140,15 @@ def slower(counted: Counted, minimum_effect: float) -> tuple[SpeedClaim, ...]:
         high = _mean_and_error(of(counted.most, other), of(counted.least, leader))
         ratio, _ = _mean_and_error(of(counted.stays, other), of(counted.stays, leader))
         lower = float(np.exp(low[0] - critical * low[1]))
-        missed = bool(np.isinf(counted.stays[other]).any())
-        upper = np.inf if missed else float(np.exp(high[0] + critical * high[1]))
+        missed = np.isinf(counted.stays[other, on])
+        if missed.any() and not missed.all():
+            continue
+        upper = np.inf if missed.any() else float(np.exp(high[0] + critical * high[1]))
         if lower > 1 + minimum_effect:
             names = counted.methods[order[0]], counted.methods[i]
-            found.append(SpeedClaim(*names, float(np.exp(ratio)), lower, upper, LEVEL, missed))
+            found.append(
+                SpeedClaim(*names, float(np.exp(ratio)), lower, upper, LEVEL, bool(missed.any()))
+            )
     return tuple(found)
 
 
