@@ -150,8 +150,24 @@ def test_a_dry_run_shows_what_became_of_a_table(tmp_path: Path, monkeypatch, cli
     three = ("--set", "data.val_fraction=0.2")
     told = cli("sweep", "tiny.yaml", "--dry-run", *three).out
     assert "80 rows x 5 columns (48 training, 16 validation, 16 test)" in told
-    judged = "settings are chosen by 16 validation rows; 16 test rows judge it and choose nothing"
-    assert f"{judged}\n" in told
+    assert "settings are chosen by 16 validation rows; 16 test rows judge the choice" in told
+
+
+def test_a_dry_run_tells_the_share_of_class_1_among_all_rows(tmp_path, monkeypatch, cli) -> None:
+    monkeypatch.chdir(tmp_path)
+    # class 1 grows more frequent with time: 2 of the first 20 rows, 33 of all 80
+    late = [i % 10 == 0 if i < 20 else i % 2 == 0 or i == 79 for i in range(80)]
+    rows = [f"{i},{i % 7},{int(one)}" for i, one in enumerate(late)]
+    (tmp_path / "t.csv").write_text("\n".join(["day,visits,churn", *rows]))
+    data = {
+        "source": "csv",
+        "path": "t.csv",
+        "target": "churn",
+        "split": {"by": "day"},
+        "folds": 3,
+    }
+    (tmp_path / "tiny.yaml").write_text(yaml.safe_dump(tiny(data=data)))
+    assert "41.2 % of the rows are of class 1\n" in cli("sweep", "tiny.yaml", "--dry-run").out
 
 
 def test_names_from_a_table_cannot_control_the_terminal(tmp_path: Path, monkeypatch, cli) -> None:

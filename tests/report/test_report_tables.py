@@ -176,6 +176,16 @@ def test_the_summary_agrees_with_plain_loops_over_a_random_sweep(sweep_of, aim):
     assert bests == sorted(bests)
 
 
+def test_best_median_and_spread_are_over_trials_by_the_mean_of_their_runs(runs_of):
+    # the runs of a trial differ more than the trials do, as folds are not equally hard
+    values = [0.1, 0.2, 0.9, 0.15, 0.25, 0.95, 0.2, 0.3, 1.0]
+    runs = runs_of([("adam", "bce", 0.1, value) for value in values])
+    runs = runs.assign(trial=[i // 3 for i in range(9)], replicate=[i % 3 for i in range(9)])
+    (row,) = summary_table(runs, NO_CURVES, **LOW).to_dict("records")
+    assert (row["n_runs"], row["best"]) == (9, pytest.approx(0.4))
+    assert (row["median"], row["spread"]) == (pytest.approx(0.45), pytest.approx(0.05))
+
+
 def test_pairs_that_do_equally_well_stand_in_alphabetical_order(runs_of):
     rows = [("sgd", "hinge", 0.1, 0.2), ("sgd", "bce", 0.1, 0.2), ("adam", "bce", 0.1, 0.2)]
     table = summary_table(runs_of(rows), NO_CURVES, **LOW)

@@ -19,7 +19,7 @@ from lrlab.report.answer import (
     Tie,
     Verdict,
 )
-from lrlab.report.verdict import loss_to_take
+from lrlab.report.verdict import _unjudged, loss_to_take
 
 BEST = Best(
     trial=7,
@@ -80,7 +80,9 @@ def test_the_answer_is_a_setting_its_value_on_new_rows_and_what_was_removed() ->
 
 def test_separability_is_told_in_the_first_paragraph_with_its_rows_and_columns() -> None:
     first = TOLD.words.paragraphs[0]
-    assert "35 of 4,366 training rows can be fitted perfectly (along age and city=x and 2" in first
+    assert (
+        "35 of 4,366 training rows can be fitted perfectly (along age, city=x and 2 more;" in first
+    )
     alone = Separability("complete", 50, 50, ("Today",), alone="Today")
     said = replace(TOLD, separability=alone).words.paragraphs[0]
     assert "Column Today alone separates the classes of the training rows completely" in said
@@ -126,6 +128,33 @@ def test_what_is_not_said_is_named_with_its_reason_once() -> None:
     few = tuple(Refused(about, "60 judging rows are too few") for about in ("optimizer", "loss"))
     told = replace(TOLD, claims=(), ties=(), refused=few, race=None).text
     assert "Not said of optimizers and losses: 60 judging rows are too few." in told
+
+
+def test_speed_that_is_told_but_not_tested_is_not_called_unsaid() -> None:
+    assert TOLD.race is not None
+    race = replace(TOLD.race, judging=0)
+    refused = (Refused("speed", "5 seeds are too few"),)
+    untested = replace(TOLD, claims=(), ties=(), refused=refused, race=race)
+    assert "Speed is not tested: 5 seeds are too few." in untested.text
+    assert "Not said of speed" not in untested.text
+    assert "Not said of speed: 5 seeds" in replace(untested, race=None).text
+
+
+def test_a_minimum_effect_of_nothing_is_not_spelled_out() -> None:
+    told = replace(TOLD, minimum_effect=0.0).text
+    assert "adam and momentum are tied: none is shown to be worse; a difference" in told
+    assert "adam is better in log loss than sgd" in told
+    assert " 0 %" not in told
+
+
+@pytest.mark.parametrize(
+    ("objective", "why"),
+    [("val_ece", "val_ece is no mean over rows"), ("train_loss", "train_loss is of the training")],
+)
+def test_an_objective_that_no_row_can_judge_says_why(objective: str, why: str) -> None:
+    assert all(
+        why in part.why and "val_log_loss" in part.why for part in _unjudged(None, objective)
+    )
 
 
 def test_nothing_is_for_certain() -> None:

@@ -187,6 +187,16 @@ ERRORS = {
         "spec.yaml:4: train.step",
         "unknown key; did you mean 'steps'?",
     ),
+    "unknown key of the report": (
+        "name: t\nreport: {min_effect: 0.1}\n",
+        "spec.yaml:2: report.min_effect",
+        "unknown key; did you mean 'minimum_effect'?",
+    ),
+    "a list of files": (
+        "name: t\ndata: {source: csv, path: [a.csv, b.csv], target: y}\n",
+        "spec.yaml:2: data.path",
+        "should be the path of a file; got ['a.csv', 'b.csv']",
+    ),
     "unknown key of the data": (
         "name: t\ndata:\n  size: [1, 2]\n",
         "spec.yaml:3: data.size",

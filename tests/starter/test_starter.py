@@ -200,6 +200,13 @@ def test_the_division_of_the_rows_is_written_out_as_it_would_be_without_a_word(
     assert len(problem.y_test) == 480
 
 
+def test_a_column_named_after_whose_rows_they_are_is_suggested_as_groups(tmp_path: Path) -> None:
+    patient = [f"P{i // 4:03}" for i in range(N)]
+    _, text, _ = begun(tmp_path, table(patient=patient, impatient=patient))
+    assert "  # groups: patient " in text
+    assert text.count("# groups") == 1
+
+
 def test_columns_by_which_rows_may_have_to_be_divided_are_named(tmp_path: Path) -> None:
     when = pd.date_range("2026-01-01", periods=N).astype(str)
     frame = table(patient_id=np.arange(N) // 4, visit_date=when, no_id=np.arange(N))

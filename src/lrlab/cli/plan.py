@@ -62,7 +62,7 @@ def show_plan(spec: SweepSpec, documents: list[dict[str, Any]] | None) -> None:
     click.echo(f"Data: {problem.description}")
     for sentence in division_text(spec, problem, why_other_folds(given, spec)):
         click.echo(f"      {sentence}")
-    click.echo(f"      {100 * problem.share_of_class_1:.1f} % of the rows are of class 1")
+    click.echo(f"      {100 * _share_of_class_1(problem):.1f} % of the rows are of class 1")
     if sentence := base_rate(baseline_of(problem), spec.objective):
         click.echo(f"      {sentence}")
     click.echo(f"      columns: {some(problem.feature_names, MOST_COLUMNS)}\n")
@@ -88,10 +88,18 @@ def show_plan(spec: SweepSpec, documents: list[dict[str, Any]] | None) -> None:
     )
 
 
+def _share_of_class_1(problem: Problem) -> float:
+    """Of all rows, in whichever part; with folds, the last one has trained on or validated all."""
+    import torch
+
+    whole = problem.folds[-1] if problem.folds else problem
+    return float(torch.cat([whole.y_train, whole.y_val, problem.y_test]).double().mean())
+
+
 def division_text(spec: SweepSpec, problem: Problem, why: str) -> Iterator[str]:
     """What the division of the rows is good for, in sentences."""
     n_test = len(problem.y_test)
-    judged = f"{n_test:,} test rows judge it and choose nothing" if n_test else ""
+    judged = f"{n_test:,} test rows judge the choice and choose nothing" if n_test else ""
     if problem.folds:
         in_time = getattr(spec.data, "split", None) is not None
         rows = "each fold is" if in_time else "every row is"

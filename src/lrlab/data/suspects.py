@@ -14,6 +14,7 @@ UNNAMED = re.compile(r"(?:Unnamed: \d+|__index_level_\d+__)(?:\.\d+)*")
 SURE = 7.0  # whole numbers drawn at random have no two alike with a chance of exp(-7), 1 in 1,100
 _WORDS = "id|ids|idx|index|key|uuid|guid|nr|no|number|row|rowid|row_?names?|record|serial"
 _WHOSE = "account|case|client|customer|member|order|passenger|patient|person|student|subject|user"
+NAMED_LIKE_GROUP = re.compile(rf"(?i:(?:.*[\W_])?(?:{_WHOSE}|device|family|household|machine))")
 NAMED_LIKE_IDENTIFIER = re.compile(
     rf"(?i:(?:.*[\W_])?(?:{_WORDS})|(?:.*[\W_])?(?:{_WHOSE})s?(?:id|no|nr))|.*[a-z](?:Id|ID)"
 )

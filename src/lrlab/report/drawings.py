@@ -223,9 +223,11 @@ def _parallel(found: Findings, look: Look, context: ReportContext) -> Iterator[D
     if len(table) < 2 or table.shape[1] < 3:
         return
     best = table.iloc[-1]
+    folds = context.problem is not None and context.problem.folds
+    whose = " on its own fold; folds are not equally hard" if folds else ""
     caption = (
         f"Each line is a run, from setting to setting to its {context.objective}; the darker, "
-        f"the better. The best reaches {number(float(best['value']))}."
+        f"the better. The best run reaches {number(float(best['value']))}{whose}."
     )
     alt = f"Parallel coordinates of {plural(len(table), 'run')}. {caption}"
     figure = draw_parallel(table, **context.aim)

@@ -73,17 +73,21 @@ def _affordable(comparison: Comparison, sampler: str, better_small: bool) -> str
             "search.sampler: random to know."
         )
     which = "" if everything else f" (the first {comparison.drawn}, before {sampler} learns)"
-    choices: list[str] = []
+    budgets: dict[str, list[str]] = {}
     for budget in BUDGETS:
         column = table[f"expected_best_{budget}"].dropna()
         if len(column) > 1:
             place = int(column.argmin() if better_small else column.argmax())
             name = table[comparison.by].loc[column.index].iloc[place]
             value = number(float(column.min() if better_small else column.max()))
-            choices.append(f"{name} for {plural(budget, 'trial')} ({value})")
-    if not choices:
+            budgets.setdefault(str(name), []).append(f"for {plural(budget, 'trial')} ({value})")
+    if not budgets:
         return ""
-    return f"{BUDGET} {comparison.measure} of random trials{which}, take {listing(choices)}."
+    choices = [f"{name} {listing(each)}" for name, each in budgets.items()]
+    return (
+        f"{BUDGET} {comparison.measure} of random trials{which}, on the rows that chose and "
+        f"without a test, take {listing(choices)}."
+    )
 
 
 def _of_reading(reading: TableReading | None) -> list[str]:

@@ -111,9 +111,8 @@ def _separable(verdict: Verdict) -> str:
     if found.alone:
         text = f"Column {found.alone} alone separates the classes of the training rows completely"
         return f"{text}: is it the answer in disguise? If so, list it under data.drop."
-    columns = listing(found.columns, len(found.columns))
-    if found.more_columns:
-        columns += f" and {found.more_columns:,} more"
+    more = [f"{found.more_columns:,} more"] if found.more_columns else []
+    columns = listing([*found.columns, *more], len(found.columns) + 1)
     if found.kind == "complete":
         text = f"The training rows are linearly separable (along {columns})"
     else:
@@ -147,13 +146,17 @@ def _tied(tie: Tie, minimum: float) -> str:
     names = listing(tie.methods, MOST_NAMES)
     if len(tie.methods) == 1:
         return ""
-    text = f"{names} are tied: none is shown to be worse by more than {_share(minimum)}"
+    text = f"{names} are tied: none is shown to be worse{_by_more_than(minimum)}"
     if tie.visible is None:
         return f"{text}."
     text += f"; a difference of {_share(tie.visible)} would have been seen"
     if tie.rows is not None and tie.visible > 0.05:
         text += f" (for one of 5 % about {_round(tie.rows):,} rows would do)"
     return f"{text}."
+
+
+def _by_more_than(minimum: float) -> str:
+    return f" by more than {_share(minimum)}" if minimum else ""
 
 
 def _worse(claims: list[Claim], leading: tuple[str, ...], minimum: float) -> str:
@@ -164,17 +167,14 @@ def _worse(claims: list[Claim], leading: tuple[str, ...], minimum: float) -> str
     for claim in sorted(claims, key=lambda c: (c.better not in leading[:1], c.better)):
         chosen.setdefault(claim.worse, claim)
     name = metric_name(claims[0].metric)
-    told = []
+    told, beyond = [], f",{_by_more_than(minimum)}," if minimum else ""
     for better in dict.fromkeys(claim.better for claim in chosen.values()):
         each = [
             f"{claim.worse} (by {number(claim.difference, 2)}, {_between(claim.interval, 2)})"
             for claim in chosen.values()
             if claim.better == better
         ]
-        told.append(
-            f"{better} is better in {name}, by more than {_share(minimum)}, than "
-            f"{listing(each, MOST_NAMES)}."
-        )
+        told.append(f"{better} is better in {name}{beyond} than {listing(each, MOST_NAMES)}.")
     level = percent(claims[0].level)
     return f"{' '.join(told)} The intervals are {level} for all pairs together."
 
@@ -239,7 +239,9 @@ def _refusals(verdict: Verdict) -> list[str]:
     for part in verdict.refused:
         reasons.setdefault(part.why, []).append(part.about)
     return [
-        f"Not said of {listing([_what(a) for a in about])}: {why}."
+        f"Speed is not tested: {why}."
+        if verdict.race is not None and about == ["speed"]
+        else f"Not said of {listing([_what(a) for a in about])}: {why}."
         for why, about in reasons.items()
     ]
 

@@ -193,7 +193,7 @@ def _untested(counted: Counted) -> str:
     if seeds <= LEAST_SEEDS:
         return (
             f"{seeds} seeds are too few, as {LEAST_SEEDS} must judge and others choose "
-            "(search.replicates: 10)"
+            "(set search.replicates to 10 or more)"
         )
     if np.isinf(counted.stays[counted.by_others()[counted.order()[0]]]).any():
         return "no optimizer comes to a gap of 1e-3 on every seed"

@@ -254,14 +254,14 @@ def summary_table(
 
     Returns:
         optimizer, loss; n_runs, all runs of the pair; best, the objective of its best trial (the
-        mean over replicates), and best_lr, the learning rate of that; median; spread, the
-        interquartile range of the objective over the runs of the pair, that is over what the
-        sweep varied within it, above all lr (NaN for fewer than two); steps_to_threshold, the
+        mean over replicates), and best_lr, the learning rate of that; median and
+        spread (interquartile range, NaN for fewer than two) of such means over the trials of the
+        pair, that is over what the sweep varied within it, above all lr; steps_to_threshold, the
         fewest steps from which on the runs of one of its trials are as good as the threshold (mean
         over replicates, all of which must get there: see `steps_to_reach`); reached, how many of
         its runs are; diverged, the share of its runs that diverged. best, best_lr,
-        median and spread are over the competing runs only, so read them together with diverged;
-        what cannot be had is NaN.
+        median and spread are over the trials of which no run diverged, so read them together with
+        diverged; what cannot be had is NaN.
     """
     frame = prepare(runs, objective, direction)
     if frame.empty:
@@ -275,16 +275,16 @@ def summary_table(
     groups = frame.groupby(PAIR, sort=True)
     table = groups.agg(
         n_runs=("run_id", "size"),
-        median=("value", "median"),
         steps_to_threshold=("trial_steps", "min"),
         reached=("steps", "count"),
         diverged=("diverged", "mean"),
     )
-    spread = groups["value"].quantile(0.75) - groups["value"].quantile(0.25)
-    table["spread"] = spread.where(groups["value"].count() > 1)
     order = order_of_trials(frame, direction)
     first = frame.drop_duplicates("trial").set_index("trial").loc[[best.trial for best in order]]
     first["value"] = [best.value for best in order]
+    values = first.groupby(PAIR)["value"]
+    table["median"] = values.median()
+    table["spread"] = (values.quantile(0.75) - values.quantile(0.25)).where(values.count() > 1)
     best = first.drop_duplicates(PAIR).set_index(PAIR)
     table["best"] = best["value"]
     table["best_lr"] = best["lr"]

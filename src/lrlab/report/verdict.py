@@ -130,8 +130,10 @@ def _why_no_best(runs: pd.DataFrame, objective: str) -> str:
 
 def _unjudged(problem: Problem | None, objective: str) -> tuple[Refused, ...]:
     if objective not in ROW_VALUES:
-        why = f"{objective} is no metric of rows that were not trained on, row by row; judge by "
-        why += "val_log_loss, val_brier, val_accuracy or val_auc"
+        why = f"{objective} is of the training rows"
+        if objective.startswith("val_"):
+            why = f"{objective} is no mean over rows, so there is no test of it"
+        why += "; set objective: val_log_loss, val_brier, val_accuracy or val_auc"
     elif problem is None:
         why = "the data are not at hand, or have changed since"
     elif not judged_by(problem):

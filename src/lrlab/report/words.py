@@ -247,6 +247,8 @@ def tunability_caption(table: pd.DataFrame, objective: str, direction: str) -> s
     )
     if last.empty or most == 1:
         return text + "."
+    if _best_of(first, direction) == _best_of(last, direction):
+        return f"{text}, and with {most}."
     return f"{text}, with {most} {_best_of(last, direction)}."
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic_core import ErrorDetails
 
 from lrlab.catalogue import did_you_mean
-from lrlab.spec.model import DOMAIN_TAGS, SearchSpec, SweepSpec, TrainSpec
+from lrlab.spec.model import DOMAIN_TAGS, ReportSpec, SearchSpec, SweepSpec, TrainSpec
 from lrlab.spec.sources import BlobsData, CsvData, ParquetData, Section, SklearnData, SplitData
 from lrlab.spec.space import Range
 from lrlab.spec.yaml_text import Path_
@@ -19,6 +19,7 @@ PLAIN = {  # pydantic's error types in a user's words
     "model_type": "should be a section with keys",
     "model_attributes_type": "should be a section with keys",
     "tuple_type": "should be a list",
+    "path_type": "should be the path of a file",
     "string_type": "should be text",
     "string_unicode": "should be text",
     "int_type": "should be a whole number",
@@ -106,6 +107,7 @@ def _known_keys(path: Path_, error: ErrorDetails) -> tuple[str, ...]:
         (): SweepSpec,
         ("train",): TrainSpec,
         ("search",): SearchSpec,
+        ("report",): ReportSpec,
         ("data", "split"): SplitData,
     }
     if path in sections:

@@ -11,7 +11,7 @@ import pandas as pd
 
 from lrlab.data import Problem
 from lrlab.data.groups import are_times
-from lrlab.data.suspects import NAMED_LIKE_IDENTIFIER
+from lrlab.data.suspects import NAMED_LIKE_GROUP, NAMED_LIKE_IDENTIFIER
 from lrlab.spec import SweepSpec
 
 MOST = 3  # columns that are suggested of each kind
@@ -66,8 +66,10 @@ def likely_divisions(frame: pd.DataFrame, target: str | None) -> Iterator[Key]:
 
 
 def _repeats(column: pd.Series) -> bool:
-    """Whether a column is named like an identifier, but names several rows alike."""
-    if not NAMED_LIKE_IDENTIFIER.fullmatch(str(column.name)) or column.isna().any():
+    """Whether a column is named like an identifier, or whose, but names several rows alike."""
+    kinds = (NAMED_LIKE_IDENTIFIER, NAMED_LIKE_GROUP)
+    named = any(kind.fullmatch(str(column.name)) for kind in kinds)
+    if not named or column.isna().any():
         return False
     if pd.api.types.is_float_dtype(column) or pd.api.types.is_bool_dtype(column):
         return False
