@@ -412,3 +412,9 @@ def test_a_test_file_that_is_another_table_is_refused_by_its_own_name(
     assert said in message
     gone = refused(spec_of(table(), test=str(tmp_path / "gone.csv")))
     assert "gone.csv: no such file (data.test)" in gone
+
+
+def test_a_table_does_not_judge_itself(spec_of: Any, tmp_path: Path) -> None:
+    spec = spec_of(table())
+    own = spec.model_copy(update={"data": spec.data.model_copy(update={"test": spec.data.path})})
+    assert "is the table itself (data.path)" in refused(own)

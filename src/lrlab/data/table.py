@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from functools import partial
 
@@ -72,6 +73,11 @@ def _test_rows(
     none = {"test": None, "groups": None, "split": None, "drop": ()}
     own = data.model_copy(update={"path": data.test, **named, **none})
     where = str(data.test)
+    if os.path.realpath(where) == os.path.realpath(data.path):
+        raise UserError(
+            f"{where}: is the table itself (data.path), whose rows cannot judge what they trained "
+            "(data.test); name a file of other rows, or set data.test_fraction"
+        )
     try:
         frame = read_table(own)
     except UserError as error:
