@@ -55,8 +55,9 @@ TITLES = {
     ),
     "speed_claims": (
         "Who needs more steps",
-        "Steps of the worse as a multiple of those of the better, over seeds that did not choose "
-        "the better's setting; intervals are 95 % for all pairs together.",
+        "Steps of the worse, at the setting that comes nearest, as a multiple of those of the "
+        "better, over seeds that did not choose the better's setting; intervals are 95 % for all "
+        "pairs together.",
     ),
     "endings": (
         "How runs ended",
