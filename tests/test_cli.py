@@ -153,6 +153,13 @@ def test_a_dry_run_shows_what_became_of_a_table(tmp_path: Path, monkeypatch, cli
     assert "settings are chosen by 16 validation rows; 16 test rows judge the choice" in told
 
 
+def test_a_number_and_its_percent_sign_stay_in_one_line(monkeypatch) -> None:
+    from lrlab.cli.common import wrapped
+
+    monkeypatch.setenv("COLUMNS", "24")
+    assert wrapped("a difference of about 12 % is seen") == "a difference of about\n12 % is seen"
+
+
 def test_a_dry_run_tells_the_share_of_class_1_among_all_rows(tmp_path, monkeypatch, cli) -> None:
     monkeypatch.chdir(tmp_path)
     # class 1 grows more frequent with time: 2 of the first 20 rows, 33 of all 80

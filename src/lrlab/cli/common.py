@@ -151,6 +151,7 @@ def shortened(text: str, most: int) -> str:
 
 
 def wrapped(text: str) -> str:
-    """Paragraphs, no wider than the terminal or 100 columns."""
+    """Paragraphs, no wider than the terminal or 100 columns; a number keeps its %."""
     width = min(max(shutil.get_terminal_size().columns, 20), 100)
-    return click.wrap_text(text, width=width, preserve_paragraphs=True)
+    kept = text.replace(" %", "\0%")
+    return click.wrap_text(kept, width=width, preserve_paragraphs=True).replace("\0%", " %")
