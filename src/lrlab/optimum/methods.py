@@ -21,11 +21,13 @@ if TYPE_CHECKING:
 
     from lrlab.optimum.optima import Solver
 
-# Where an objective that is not convex begins: at multiples of log loss's minimiser, and, if no
-# neighbour is solved, at random with logits of about this size.
+# Where an objective that is not convex begins: at multiples of log loss's minimiser, and at random
+# with logits of about this size.
 MULTIPLES = (1.0,)
 MORE_MULTIPLES, SIZES = (0.0, 3.0, 10.0), tuple(10 ** (k / 4) for k in range(8))
-FEW = 8  # objectives that all begin at random
+EVERY = 4  # of such objectives by l2, each such one begins at random
+FEW = 8  # objectives that all do
+WIDE = 10**6  # multiplications of an iteration, above which only the first ones do
 # Of a minimum that is certain: norm of the gradient, in units of its size at zero; duality gap, in
 # units of the value.
 EXACT = 1e-7
@@ -57,9 +59,7 @@ def _several(solver: Solver, objectives: list[Objective]) -> Found:
     at random too; where another one's weights serve better, those are taken. From there to the
     last digits.
     """
-    first, rest = solver.anchors_first(objectives)
-    if len(objectives) <= FEW:
-        first, rest = [*first, *rest], []
+    first, rest = _at_random_first(solver, objectives)
     for part, alone in ((first, True), (rest, False)):
         for some in solver.chunks(part):
             stack = solver.stack(some)
@@ -72,6 +72,18 @@ def _several(solver: Solver, objectives: list[Objective]) -> Found:
             end = replace(last, iterations=last.iterations + end.iterations)
             solver.keep(some, end.w)
             yield from zip(some, _read_off(solver, stack, end, convex=False), strict=True)
+
+
+def _at_random_first(
+    solver: Solver, objectives: list[Objective]
+) -> tuple[list[Objective], list[Objective]]:
+    """Those that begin at random too, spread over l2, and the others."""
+    n, p = solver.rows.shape
+    if n * p * p > WIDE:
+        return solver.anchors_first(objectives)
+    ordered = sorted(objectives, key=lambda o: (o.loss_params, o.l2))
+    every = EVERY if len(ordered) > FEW else 1  # few are far from their neighbours
+    return ordered[::every], [o for i, o in enumerate(ordered) if i % every]
 
 
 def _starts(stack: Stack, alone: bool) -> Iterator[Tensor]:
