@@ -39,8 +39,8 @@ def test_the_sentence_names_the_objective_first_and_is_empty_where_it_means_noth
 
 def test_page_text_and_tables_have_it(sweep, context_of, tmp_path):
     report = build_report(*sweep, context_of(baseline=KNOWN))
-    assert "For comparison: base rate 0.1460." in report.words.text
-    assert "For comparison: base rate 0.1460." in report.markdown
+    assert "For comparison, on the same rows: base rate 0.1460." in report.words.text
+    assert "For comparison, on the same rows: base rate 0.1460." in report.markdown
     assert "val_log_loss 0.1460" in report.html  # below the table
     write_report(report, tmp_path, ["json"])
     tables = json.loads((tmp_path / "report.json").read_text())["tables"]

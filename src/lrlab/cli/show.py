@@ -10,6 +10,7 @@ import click
 from lrlab.cli.common import (
     json_option,
     print_json,
+    quote,
     table,
     tracking_option,
     verbose_option,
@@ -150,3 +151,5 @@ def _show_sweep(
     click.echo("\n" + table(header, rows) if rows else "\nNo trial has an objective yet.")
     if info.verdict:
         click.echo(f"\n{wrapped(info.verdict)}")
+    elif rows:
+        click.echo(f"\nNo verdict yet: lrlab report {quote(info.name)} says what there is so far.")

@@ -174,6 +174,7 @@ def _problem(table: Usable, part: Parts, dtype: torch.dtype, drop_constant: bool
         description=_described(table, x_train.shape[1], None, [part], len(y_test)),
         example=features.iloc[part.val[:EXAMPLE_ROWS]].reset_index(drop=True),
         val_rows=part.val.astype(np.int64),
+        ordered=table.rows.times is not None,
         val_groups=_numbers(None if groups is None else groups[part.val]),
         test_groups=_numbers(test_groups),
         rows_used=len(y),

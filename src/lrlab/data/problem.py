@@ -64,6 +64,7 @@ class Problem:
         val_groups: Which validation rows belong together (`data.groups`), [m]; empty if each
             stands for itself.
         test_groups: The same of the test rows, [t].
+        ordered: Whether validation and test rows are later than the training rows (`data.split`).
         rows_used: How many rows of the source's table are used, in whichever part; 0 where the
             data come from none.
     """
@@ -87,6 +88,7 @@ class Problem:
     shares_from: int = 0
     val_groups: np.ndarray = field(default_factory=partial(np.empty, 0, np.int64), repr=False)
     test_groups: np.ndarray = field(default_factory=partial(np.empty, 0, np.int64), repr=False)
+    ordered: bool = False
     rows_used: int = 0
 
     def of(self, replicate: int) -> Problem:

@@ -79,11 +79,13 @@ class JudgedOn:
         how: `test`: test rows, which chose nothing; `folds`: every row, out of fold, by settings
             chosen on the other folds; `none`: the rows at hand have chosen.
         replicates: Runs of each setting, or repeats of the folds, that are judged on each row.
+        later: Whether they are later than the rows that were trained on (`data.split`).
     """
 
     rows: int
     how: str
     replicates: int
+    later: bool = False
 
 
 @dataclass(frozen=True)

@@ -58,6 +58,7 @@ class Evaluation:
         shares_from: As `Problem.shares_from`.
         groups: Which rows belong together, [n]; None if each stands for itself.
         folds: How many folds judge in turn; 0 where test rows do.
+        later: Whether the judging rows are later than those that were trained on.
         recalibrated: Values after Platt scaling of the best setting and of every loss, shaped as
             theirs in `values`; empty where every loss is proper or the metric does not see the
             difference.
@@ -69,6 +70,7 @@ class Evaluation:
     shares_from: int
     groups: np.ndarray | None
     folds: int
+    later: bool
     recalibrated: np.ndarray
 
 
@@ -200,6 +202,7 @@ def evaluate(
         shares_from=problem.shares_from,
         groups=judge.groups[kept] if len(judge.groups) else None,
         folds=judge.k,
+        later=problem.ordered,
         recalibrated=np.stack(scaled) if scaled else np.empty((0, *values[0].shape)),
     )
 

@@ -43,7 +43,7 @@ class Judgement:
             folds=found.folds,
         )
         how = "folds" if found.folds else "test"
-        self.judged_on = JudgedOn(values.shape[2], how, values.shape[1])
+        self.judged_on = JudgedOn(values.shape[2], how, values.shape[1], found.later)
         self.refusals = judging.refusals(judged)
         self.names = [method.name for method in found.methods]
         self.members = {about: self._of(about) for about in ("optimizer", "loss", "baseline")}
@@ -54,9 +54,16 @@ class Judgement:
         if not self.refusals:
             self.estimates = judging.estimates(judged)
             families = {name: who for name, who in self.members.items() if name in FAMILIES}
-            families |= {f"baseline {i}": [0, i] for i in self.members["baseline"]}
+            rate, *solved = self.members["baseline"] or [0]
+            families |= {f"baseline {i}": [0, i] for i in solved}
             # all pairs that the verdict speaks of, at once
             self.compared = judging.compare(judged, families, minimum_effect=minimum)
+            # The base rate's models are nothing like those of a setting, so that folds share
+            # training rows does not blur the difference; it is tested by itself.
+            alone = {f"baseline {rate}": [0, rate]} if rate else {}
+            self.against_rate = judging.compare(
+                replace(judged, folds=0), alone, minimum_effect=minimum
+            )
 
     def _of(self, about: str) -> list[int]:
         return [i for i, method in enumerate(self.found.methods) if method.about == about]
@@ -131,7 +138,8 @@ class Judgement:
         )
 
     def _against(self, baseline: int) -> str:
-        own = [pair for pair in self.compared.claims if pair.about == f"baseline {baseline}"]
+        every = (*self.compared.claims, *self.against_rate.claims)
+        own = [pair for pair in every if pair.about == f"baseline {baseline}"]
         if not own:
             return "tied"
         return "worse" if own[0].worse == baseline else "better"
@@ -165,7 +173,7 @@ class Judgement:
                 "p": pair.p,
                 "claimed": pair.claimed,
             }
-            for pair in self.compared.pairs
+            for pair in (*self.compared.pairs, *self.against_rate.pairs)
         ]
         return pd.DataFrame(rows)
 

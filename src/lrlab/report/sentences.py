@@ -48,12 +48,29 @@ def _best(best: Best, verdict: Verdict) -> str:
     name = metric_name(best.metric)
     if best.value is None:
         return (
-            f"{setting}. Its {name} is {number(best.chosen_by)} on the rows that chose it; on new "
-            "rows expect a worse one."
+            f"{setting}. Its {name} is {number(best.chosen_by)} on the rows that chose it; on "
+            f"{_new(verdict)} expect a worse one."
         )
     between = f", 95 % interval {_between(best.interval)}" if best.interval else ""
-    expected = f"Its expected {name} on new rows is {number(best.value)}{between}"
-    return f"{setting}. {expected} ({_rows(verdict)})."
+    whose = "Its"
+    if verdict.judged_on.how == "folds":
+        whose = "A setting that is chosen in this way: its"
+    expected = f"{whose} expected {name} on {_new(verdict)} is {number(best.value)}{between}"
+    return f"{setting}. {expected} ({_rows(verdict)}).{_in_time(verdict)}"
+
+
+def _new(verdict: Verdict) -> str:
+    return "later rows" if verdict.judged_on.later else "new rows"
+
+
+def _in_time(verdict: Verdict) -> str:
+    """What order in time takes away from what is said."""
+    if not verdict.judged_on.later:
+        return ""
+    text = " Rows near in time count as independent here, so the intervals may be too narrow"
+    if verdict.judged_on.how == "folds":
+        text += ", and settings of earlier folds were chosen on later ones, too"
+    return f"{text}."
 
 
 def _setting(best: Best) -> str:
@@ -95,7 +112,7 @@ def _scores(best: Best) -> str:
 
 def _references(verdict: Verdict) -> list[str]:
     told = [f"{part.name} {number(part.value)}{_against(part)}" for part in verdict.references]
-    return [f"For comparison: {', '.join(told)}."] if told else []
+    return [f"For comparison, on the same rows: {', '.join(told)}."] if told else []
 
 
 def _against(part: Reference) -> str:
@@ -139,7 +156,7 @@ def _compared(verdict: Verdict, about: str, scores: str) -> str:
     if not how and any(tie.scores == "recalibrated" for tie in verdict.ties if tie.about == about):
         how = ", raw scores"
     told = " ".join(filter(None, parts))
-    return f"{KINDS[about]} (each at its best setting{how}): {told}"
+    return f"{KINDS[about]} (each at the best setting tried{how}): {told}"
 
 
 def _tied(tie: Tie, minimum: float) -> str:
