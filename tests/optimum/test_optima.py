@@ -93,6 +93,29 @@ def test_no_neighbour_serves_an_objective_better_than_its_best_known() -> None:
             assert float(value(there)) >= optimum.value * (1 - 1e-8)
 
 
+def test_scipy_from_random_starts_comes_below_no_best_known_value_along_a_path() -> None:
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(200, 3))
+    y = (x @ [1.0, -1.0, 0.5] > 0).astype(float)
+    x[:10] *= 20  # far out, and labelled at random
+    y[:10] = rng.random(10) < 0.5
+    rows, labels = torch.from_numpy(x), torch.from_numpy(y)
+    odd = replace(NOISY, x_train=rows, y_train=labels, x_val=rows, y_val=labels)
+    odd = replace(odd, preprocessing=unscaled(["a", "b", "c"]))
+    found, _ = find_optima(odd, [objective("mse", float(l2)) for l2 in np.geomspace(1e-6, 1, 12)])
+
+    def both(w: np.ndarray, l2: float) -> tuple[float, np.ndarray]:
+        p = 1 / (1 + np.exp(-np.clip(x @ w[:-1] + w[-1], -500, 500)))
+        pull = 2 * (p - y) * p * (1 - p) / len(y)
+        slope = np.append(pull @ x + l2 * w[:-1], pull.sum())
+        return float(np.mean((p - y) ** 2) + l2 / 2 * w[:-1] @ w[:-1]), slope
+
+    for wanted, optimum in found.items():
+        starts = [size * rng.normal(size=4) for size in (0.1, 0.5, 1, 2, 5, 10)]
+        ends = [minimize(both, start, args=(wanted.l2,), jac=True).fun for start in starts]
+        assert min(ends) >= optimum.value * (1 - 1e-7)
+
+
 def test_bce_and_its_stable_form_are_one_function() -> None:
     found, _ = find_optima(NOISY, [objective("bce", 0.1), objective("bce_logits", 0.1)])
     one, other = found.values()
