@@ -13,6 +13,7 @@ from lrlab.report import evidence, figure_data, words
 from lrlab.report.findings import Findings
 from lrlab.report.methods import tunability
 from lrlab.report.model import ReportContext
+from lrlab.report.remarks import too_few_random_trials
 from lrlab.report.statistics import performance_profile
 from lrlab.report.tables import FALLBACK_CURVE, stepped_curve, threshold
 from lrlab.report.words import number, plural
@@ -103,6 +104,8 @@ def _tunability(found: Findings, look: Look, context: ReportContext) -> Iterator
     from lrlab.report.evidence_figures import draw_tunability
 
     random = context.random_trials
+    if too_few_random_trials(found.optimizers, context.sampler):
+        return
     table = tunability(found.runs, "optimizer", random=random, **context.aim).dropna()
     if table.empty or table["trials"].max() < 2:
         return

@@ -16,7 +16,7 @@ from lrlab.report.words import listing, number, plural
 
 EDGE = 0.05  # share of the range of learning rates, in decades, that counts as its end
 FEW_TRIALS = 10  # of a method, below which its best setting is a matter of luck
-BUDGET = "By the expected best"
+BUDGET = "The best expected"
 
 
 def remarks(
@@ -58,13 +58,18 @@ def remarks(
     return tuple(text for text in found if text)
 
 
+def too_few_random_trials(comparison: Comparison, sampler: str) -> bool:
+    """Whether random trials of some method are too few to be taken for what a trial gives."""
+    return sampler != "grid" and bool((comparison.table["random_trials"] < FEW_TRIALS).any())
+
+
 def _affordable(comparison: Comparison, sampler: str, better_small: bool) -> str:
     """Which method to take for 1, 10 or 100 trials."""
     table = comparison.table
     if len(table) < 2:
         return ""
     everything = bool((table["random_trials"] == table["trials"]).all())
-    if sampler != "grid" and (table["random_trials"] < FEW_TRIALS).any():
+    if too_few_random_trials(comparison, sampler):
         if everything:
             return ""  # too few to be taken for what a trial gives
         return (
@@ -83,10 +88,10 @@ def _affordable(comparison: Comparison, sampler: str, better_small: bool) -> str
             budgets.setdefault(str(name), []).append(f"for {plural(budget, 'trial')} ({value})")
     if not budgets:
         return ""
-    choices = [f"{name} {listing(each)}" for name, each in budgets.items()]
+    choices = [f"of {name} {listing(each)}" for name, each in budgets.items()]
     return (
-        f"{BUDGET} {comparison.measure} of random trials{which}, on the rows that chose and "
-        f"without a test, take {listing(choices)}."
+        f"{BUDGET} {comparison.measure} of random trials{which} is that {listing(choices)}; on "
+        "the rows that chose, not tested."
     )
 
 
