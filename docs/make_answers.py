@@ -1,180 +1,121 @@
-"""Remake the tables and pictures of which-optimizer.md and which-loss.md.
+"""Remake the tables and the picture of which-optimizer.md and which-loss.md.
 
-    python docs/make_answers.py                     # run sweeps/optimizers.yaml anew, then write
-    python docs/make_answers.py sqlite:///mlflow.db # from a store that has the three sweeps
+    python docs/make_answers.py FOLDER              # run the studies there, then write the pages
+    python docs/make_answers.py FOLDER --only losses
 
-Tables go between `<!-- table NAME -->` and `<!-- end -->` in the two pages, pictures into
-docs/pictures.
+FOLDER holds the tracking store and the tables; what is finished in it is not run again, so that
+the same command goes on after an interruption. Tables go between `<!-- table NAME -->` and
+`<!-- end -->` of the pages. The sentences are written by hand: read them again afterwards.
 """
 
 from __future__ import annotations
 
-import os
-import re
-import sys
-import tempfile
+import argparse
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pandas as pd
-
-import lrlab
-from lrlab import track
-from lrlab.report import across_report, compare_sweeps
-from lrlab.report.recorded import report_input
-from lrlab.report.speed import compare_speed
+from answers import losses, minibatch, optimizers, references
+from answers.markdown import fill
+from answers.reading import read
+from answers.studies import STUDIES, run, table_of
 
 DOCS = Path(__file__).resolve().parent
-SUITE = DOCS.parent / "sweeps" / "optimizers.yaml"
-PAGES = ("which-optimizer.md", "which-loss.md")
-PICTURES = {"optimizer_by_sweep": "which-optimizer", "profile": "which-optimizer-speed",
-            "loss_by_sweep": "which-loss"}  # fmt: skip
-YARDSTICK = "bce_logits"  # the loss on which speed is compared
+PICTURE = DOCS / "pictures" / "which-optimizer-speed.png"
+COSTED = "made-1e2"  # the table on which the cost of a step is measured: 1,000 rows, 10 columns
+Tables = dict[str, pd.DataFrame | str]
+Names = Mapping[tuple[str, int], str]  # of sweeps, by table and batch size
 
 
 def main() -> None:
-    """Run or read the sweeps, then write."""
-    specs = lrlab.load_specs(SUITE)
-    if len(sys.argv) > 1:
-        write(sys.argv[1], [spec.name for spec in specs])
-        return
-    with tempfile.TemporaryDirectory() as folder:
-        os.chdir(folder)
-        for spec in specs:
-            lrlab.run_sweep(spec, workers=(os.cpu_count() or 1) - 1)
-        write(f"sqlite:///{folder}/mlflow.db", [spec.name for spec in specs])
-
-
-def write(uri: str, names: list[str]) -> None:
-    """Tables and pictures from a store."""
-    store = track.connect(uri)
-    inputs = {
-        name.removeprefix("optimizers-"): report_input(store, track.find_sweep(store, name))
-        for name in names
-    }
-    report, found = across_report(inputs), compare_sweeps(inputs)
-    for name, picture in PICTURES.items():
-        (DOCS / "pictures" / f"{picture}.png").write_bytes(report.pictures[name])
-    tables = {
-        "best": best(found.optimizers, "optimizer"),
-        "speed": speed(found),
-        "robust": robust(found.optimizers, "optimizer"),
-        "losses": best(found.losses, "loss"),
-        "yardsticks": yardsticks(found),
-        "loss-robust": robust(found.losses, "loss"),
-        "curvature": curvature(found, inputs),
-    }
-    for page in PAGES:
-        path = DOCS / page
-        text = path.read_text(encoding="utf-8")
-        for name, table in tables.items():
-            text = re.sub(
-                rf"(<!-- table {name} -->\n).*?(<!-- end -->)",
-                lambda match, table=table: f"{match[1]}{markdown(table)}\n{match[2]}",
-                text,
-                flags=re.S,
-            )
-        path.write_text(text, encoding="utf-8")
-    print(report.verdict.text)
-    print(*report.verdict.remarks, sep="\n")
-
-
-def best(table: pd.DataFrame, by: str) -> pd.DataFrame:
-    """Held-out log loss at the best setting, marked where it is behind for certain."""
-
-    def shown(row: dict[str, object]) -> str:
-        value = row["value"] if pd.isna(row["expected"]) else row["expected"]
-        text = f"{value:.4f}"
-        if row["verdict"] == "best":
-            return f"**{text}**"
-        return f"{text} ▼" if row["verdict"] == "worse" else text
-
-    texts = table.assign(text=[shown(row) for row in table.to_dict("records")])
-    wide = texts.pivot(index=by, columns="sweep", values="text")
-    order = table.groupby(by)["ratio"].mean().sort_values().index
-    return wide.loc[order, list(dict.fromkeys(table["sweep"]))].reset_index()
-
-
-def speed(found: object) -> pd.DataFrame:
-    """Steps to a relative gap of 1e-3 on one loss, each at its fastest lr."""
-    columns = {}
-    for name, findings in found.findings.items():  # type: ignore[attr-defined]
-        aim = {"objective": "val_log_loss", "direction": "minimize"}
-        compared = compare_speed(findings.runs, findings.converged, YARDSTICK, **aim)
-        if compared.leader is not None:
-            table = compared.table.set_index("optimizer")
-            columns[name] = [table["steps"].replace(float("inf"), float("nan")), table["lr"]]
-    names = found.optimizers["optimizer"].unique()  # type: ignore[attr-defined]
-    wide = pd.DataFrame({n: s[0] for n, s in columns.items()}).reindex(names)
-    rates = pd.DataFrame({n: s[1] for n, s in columns.items()}).reindex(names)
-    order = wide.fillna(1e9).rank().mean(axis=1).sort_values(kind="stable").index
-    text = wide.copy().astype(object)
-    for name in wide:
-        text[name] = [
-            "–" if pd.isna(s) else f"{s:g} (lr {r:g})"
-            for s, r in zip(wide[name], rates[name], strict=True)
-        ]
-    return text.loc[order].rename_axis("optimizer").reset_index()
-
-
-def robust(table: pd.DataFrame, by: str) -> pd.DataFrame:
-    """What one random trial gives, how wide the good range of lr is, how often runs diverge."""
-    one = table["expected_best_1"] / table.groupby("sweep")["expected_best_1"].transform("min")
-    ten = table["expected_best_10"] / table.groupby("sweep")["expected_best_10"].transform("min")
-    shown = (
-        table.assign(one=one, ten=ten).groupby(by)[["one", "ten", "lr_width", "diverged"]].mean()
+    """Run what is missing, then write."""
+    parser = argparse.ArgumentParser(description="Remake which-optimizer.md and which-loss.md.")
+    parser.add_argument("folder", type=Path, help="of the store; made if it is not there")
+    parser.add_argument(
+        "--only", choices=STUDIES, action="append", help="this study, instead of all"
     )
-    shown = shown.sort_values("one")
-    return pd.DataFrame(
-        {
-            by: shown.index,
-            "1 random trial": [f"+{100 * (v - 1):.0f} %" for v in shown["one"]],
-            "10 random trials": [f"+{100 * (v - 1):.1f} %" for v in shown["ten"]],
-            "good lr, decades": [f"{v:.1f}" for v in shown["lr_width"]],
-            "diverged": [f"{100 * v:.1f} %" for v in shown["diverged"]],
-        }
-    )
+    given = parser.parse_args()
+    given.folder.mkdir(parents=True, exist_ok=True)
+    wanted = given.only or list(STUDIES)
+    found: dict[str, dict[tuple[str, int], str]] = {}
+    for study, name, size in run(given.folder, wanted):
+        found.setdefault(study, {})[table_of(name), size] = name
+    for study, names in found.items():
+        page, of = PAGES[study]
+        fill(DOCS / page, of(given.folder, names))
 
 
-def yardsticks(found: object) -> pd.DataFrame:
-    """Accuracy and calibration error of every loss on every data set."""
-    parts = []
-    for name, findings in found.findings.items():  # type: ignore[attr-defined]
-        own = findings.held_out.set_index("loss")[["val_accuracy", "val_ece"]]
-        parts.append(own.set_axis([f"{name}: accuracy", "calibration error"], axis=1))
-    table = pd.concat(parts, axis=1)
-    order = found.losses.groupby("loss")["ratio"].mean().sort_values().index  # type: ignore[attr-defined]
-    return table.loc[order].map(lambda v: f"{v:.3f}").reset_index()
+def of_losses(folder: Path, names: Names) -> Tables:
+    """The tables of which-loss.md."""
+    reads = {table: losses.read_of(read(folder, name)) for (table, _), name in names.items()}
+    return {
+        "log-loss": losses.values(reads, "val_log_loss"),
+        "log-loss-recalibrated": losses.values(reads, "val_log_loss", "recalibrated"),
+        "brier": losses.values(reads, "val_brier"),
+        "brier-recalibrated": losses.values(reads, "val_brier", "recalibrated"),
+        "accuracy": losses.values(reads, "val_accuracy"),
+        "auc": losses.values(reads, "val_auc"),
+        "calibration": losses.calibration(reads),
+        "misses": losses.misses(reads),
+    }
 
 
-def curvature(found: object, inputs: dict[str, tuple]) -> pd.DataFrame:  # type: ignore[type-arg]
-    """Condition number and stable lr of one loss on every data set, against what was seen."""
-    rows = []
-    for name, (_, _, context) in inputs.items():
-        limits = found.findings[name].limits  # type: ignore[attr-defined]
-        own = limits[(limits["loss"] == YARDSTICK) & (limits["optimizer"] == "sgd")].iloc[0]
-        optimum = next(
-            o for objective, o in context.optima.found.items() if objective.loss == YARDSTICK
-        )
-        breaks = "none tried" if pd.isna(own["breaks"]) else f"{own['breaks']:g}"
-        rows.append(
-            (name, f"{optimum.condition:.3g}", f"{own['limit']:.3g}", f"{own['holds']:g}", breaks)
-        )
-    columns = [
-        "data set",
-        "condition number",
-        "2/L",
-        "largest lr that held",
-        "smallest that broke",
-    ]
-    return pd.DataFrame(rows, columns=columns)
+def of_optimizers(folder: Path, names: Names) -> Tables:
+    """The full-batch tables of which-optimizer.md, and its picture."""
+    sweeps = {table: read(folder, name) for (table, _), name in names.items()}
+    problem = sweeps[COSTED].context.problem
+    assert problem is not None
+    cost = references.costs(problem)
+    reads = {table: optimizers.read_of(sweep) for table, sweep in sweeps.items()}
+    solved = {table: references.solve(sweep) for table, sweep in sweeps.items()}
+    picture(reads)
+    return {
+        "problems": optimizers.problems(sweeps),
+        "values": optimizers.values(reads),
+        "steps": optimizers.steps(reads),
+        "tuning": optimizers.tuning(reads),
+        "same": optimizers.best_of_same(reads),
+        "references": references.needed(solved, reads, references.alone(cost)),
+        "costs": references.shown(cost),
+    }
 
 
-def markdown(table: pd.DataFrame) -> str:
-    """A table of texts in Markdown."""
-    lines = ["| " + " | ".join(map(str, table.columns)) + " |", "| " + "--- | " * table.shape[1]]
-    lines += ["| " + " | ".join(map(str, row)) + " |" for row in table.to_numpy()]
-    return "\n".join(line.rstrip() for line in lines)
+def of_minibatches(folder: Path, names: Names) -> Tables:
+    """Its tables on mini-batches."""
+    found: dict[str, dict[int, minibatch.Batch]] = {}
+    solved = {}
+    cost: dict[str, float] = {}
+    for (table, size), name in names.items():
+        sweep = read(folder, name)
+        found.setdefault(table, {})[size] = minibatch.read_of(sweep)
+        if table not in solved:
+            solved[table] = references.solve(sweep)
+        if table == COSTED and not cost and sweep.context.problem is not None:
+            cost = references.of_small_steps(sweep.context.problem)
+    tables: Tables = {"batches": minibatch.cheapest(found, cost, solved)}
+    for table, own in found.items():
+        for goal in minibatch.GOALS:
+            tables[f"passes-{table}-{goal}"] = minibatch.passes(own, goal)
+        tables[f"left-{table}"] = minibatch.left(own)
+        tables[f"floor-{table}"] = minibatch.floor(own)
+    return tables
 
+
+def picture(reads: Mapping[str, optimizers.Read]) -> None:
+    """The performance profile, as the report draws it."""
+    from lrlab.report.evidence_figures import draw_profile
+    from lrlab.report.figures import render
+    from lrlab.report.style import styles
+
+    profile, _ = optimizers.profile(reads)
+    PICTURE.write_bytes(render(draw_profile(profile, styles(profile.columns)), "png"))
+
+
+PAGES: dict[str, tuple[str, Callable[[Path, Names], Tables]]] = {
+    "optimizers": ("which-optimizer.md", of_optimizers),
+    "minibatch": ("which-optimizer.md", of_minibatches),
+    "losses": ("which-loss.md", of_losses),
+}
 
 if __name__ == "__main__":
     main()

@@ -8,6 +8,9 @@ import pytest
 
 from lrlab.errors import SpecError
 from lrlab.spec import load_spec, load_specs, make_spec
+from lrlab.spec.space import domain_of_lr, names, values
+
+SWEEPS = Path(__file__).parents[2] / "sweeps"
 
 SUITE = """\
 name: suite
@@ -89,13 +92,23 @@ def test_problems_in_a_nested_dict_are_refused_with_the_way_out() -> None:
         make_spec({"name": "x", "problems": {"a": {}}})
 
 
-def test_the_shipped_suite_is_the_whole_catalogue() -> None:
+def test_the_shipped_suites_try_every_optimizer_and_every_loss_on_the_same_tables() -> None:
     from lrlab.losses import LOSSES
     from lrlab.optimizers import OPTIMIZERS
 
-    specs = load_specs(Path(__file__).parents[2] / "sweeps" / "optimizers.yaml")
-    assert len(specs) == 3
-    for spec in specs:
-        assert set(spec.search.space["optimizer"]) == set(OPTIMIZERS.names())  # type: ignore[arg-type]
-        assert set(spec.search.space["loss"]) == set(LOSSES.names())  # type: ignore[arg-type]
-        assert spec.search.replicates == 10
+    optimizers, losses = (load_specs(SWEEPS / f"{name}.yaml") for name in ("optimizers", "losses"))
+    assert [spec.data for spec in optimizers] == [spec.data for spec in losses]
+    for spec in optimizers:
+        assert set(names(spec.search.space, "optimizer")) == set(OPTIMIZERS.names())
+    for spec in losses:
+        assert set(names(spec.search.space, "loss")) == set(LOSSES.names())
+
+
+def test_the_shipped_suite_reaches_two_decades_to_both_sides_of_every_default() -> None:
+    from lrlab.optimizers import OPTIMIZERS
+
+    first, *_ = load_specs(SWEEPS / "optimizers.yaml")
+    for optimizer in OPTIMIZERS:
+        tried = [float(lr) for lr in values(domain_of_lr(first.search.space, optimizer.name)[1])]
+        assert min(tried) <= optimizer.default_lr * 1.01e-2
+        assert max(tried) >= optimizer.default_lr * 0.99e2
