@@ -65,8 +65,15 @@ TOLD = Verdict(
 def test_what_is_recorded_is_read_back_as_it_was() -> None:
     assert Verdict.from_json(TOLD.to_json()) == TOLD
     assert json.loads(TOLD.to_json())["text"] == TOLD.text == str(TOLD)
-    with pytest.raises(ValueError, match="not a verdict"):
-        Verdict.from_json('{"best": null}')
+    changed = json.loads(TOLD.to_json())
+    for broken in (
+        {"best": None},
+        changed | {"best": {**changed["best"], "value": "much"}},
+        changed | {"claims": [{"about": "speed"}]},
+        changed | {"ties": []},
+    ):
+        with pytest.raises(ValueError, match="not a verdict"):
+            Verdict.from_json(json.dumps(broken))
 
 
 def test_the_answer_is_a_setting_its_value_on_new_rows_and_what_was_removed() -> None:

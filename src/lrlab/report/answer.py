@@ -275,7 +275,7 @@ class Verdict:
         try:
             content = json.loads(text)
             best, apart = content["best"], content["separability"]
-            return cls(
+            found = cls(
                 best=None if best is None else _read(Best, best),
                 judged_on=_read(JudgedOn, content["judged_on"]),
                 minimum_effect=float(content["minimum_effect"]),
@@ -289,8 +289,10 @@ class Verdict:
                 remarks=tuple(map(str, content["remarks"])),
                 race=None if content["race"] is None else _race(content["race"]),
             )
-        except (KeyError, TypeError, AttributeError) as error:
+            found.to_json()  # a part of another type shows itself here
+        except (KeyError, TypeError, AttributeError, IndexError, StopIteration) as error:
             raise ValueError(f"not a verdict: {error}") from error
+        return found
 
 
 def _race(content: Mapping[str, Any]) -> Race:
