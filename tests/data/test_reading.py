@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -129,3 +130,14 @@ def test_a_column_that_gives_the_answer_away_is_asked_about() -> None:
         "under data.drop"
     )
     assert TableReading((plain,), 10).in_disguise() == ""
+
+
+def test_categories_that_may_be_groups_of_rows_are_asked_about_unless_rows_are_grouped() -> None:
+    patient = ColumnReading("patient", "categorical", 0, 150)
+    town = ColumnReading("town", "categorical", 0, 40)
+    asked = TableReading((patient, town), 900).in_groups()
+    assert asked.startswith("rows may belong together by 'patient' (150): if they do, name the")
+    assert TableReading((town,), 900).in_groups() == ""
+    assert TableReading((replace(patient, categories=900),), 900).in_groups() == ""
+    visit = ColumnReading("visit", "left out", 0, None, "rows are divided by it")
+    assert TableReading((patient, visit), 900).in_groups() == ""

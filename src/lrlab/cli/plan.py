@@ -122,8 +122,7 @@ def reading_text(reading: TableReading) -> str:
     lines = [table(header, rows)]
     if len(reading.columns) > len(columns):
         lines.append(f"... and {len(reading.columns) - len(columns):,} more")
-    if lost := reading.lost_rows():
-        lines.append(f"Note: {lost}.")
+    lines += [f"Note: {text}." for text in (reading.lost_rows(), reading.in_groups()) if text]
     return "\n".join(lines)
 
 

@@ -21,6 +21,7 @@ ReadAs = Literal["numeric", "categorical", "target", "left out"]
 # Types of values that are no feature, by what pandas calls them; others are named by their class.
 NO_FEATURES = {"date": "dates", "time": "times", "bytes": "bytes", "timedelta": "durations"}
 NO_FEATURES |= {"datetime": "dates", "period": "periods", "interval": "intervals"}
+DIVIDES = "rows are divided by it"
 INDEX = "the index of the frame that pandas wrote"
 ASK = "; name it under data.numeric or data.categorical to use it"
 CLASSES = {"ndarray": "lists", "list": "lists", "dict": "structs", "tuple": "lists"}
@@ -109,7 +110,7 @@ def choose_columns(
     chosen = _check_names(tuple(frame.columns), data, where)
     left_out = dict.fromkeys(data.drop, "data.drop names it")
     if (by := dividing_column(data)) is not None:
-        left_out[by] = "rows are divided by it"
+        left_out[by] = DIVIDES
     left_out |= dict.fromkeys((name for name in index if name not in chosen), INDEX)
     rest = [c for c in frame.columns if c not in chosen and c != data.target and c not in left_out]
     found: dict[str, list[str]] = {"numeric": [], "categorical": []}

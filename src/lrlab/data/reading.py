@@ -9,9 +9,9 @@ from typing import Any
 
 import pandas as pd
 
-from lrlab.data.columns import ColumnReading
+from lrlab.data.columns import DIVIDES, ColumnReading
 from lrlab.data.problem import Problem
-from lrlab.data.suspects import IN_DISGUISE
+from lrlab.data.suspects import IN_DISGUISE, NAMED_LIKE_GROUP, NAMED_LIKE_IDENTIFIER
 from lrlab.wording import quoted
 
 MOST = 10  # columns that a sentence names
@@ -95,6 +95,28 @@ class TableReading:
         return (
             f"{_enumerated(found[:MOST], len(found))} alone {verb} the classes apart: {what} the "
             "answer in disguise? If so, list it under data.drop"
+        )
+
+    def in_groups(self) -> str:
+        """Which categories look like groups of rows that belong together; as `lost_rows` gives it.
+
+        Empty where the spec groups the rows, or puts them in order.
+        """
+        if any(column.why == DIVIDES for column in self.columns):
+            return ""
+        found = [
+            column
+            for column in self.columns
+            if column.read_as == "categorical"
+            and any(k.fullmatch(column.name) for k in (NAMED_LIKE_GROUP, NAMED_LIKE_IDENTIFIER))
+            and 2 < (column.categories or 0) <= self.rows / 2
+        ]
+        if not found:
+            return ""
+        named = [f"{c.name!r} ({c.categories:,})" for c in found[:MOST]]
+        return (
+            f"rows may belong together by {_enumerated(named, len(found))}: if they do, name the "
+            "column under data.groups, or what is said of new rows holds only for those known"
         )
 
     def left_out(self, besides: Collection[str] = ()) -> str:

@@ -97,7 +97,9 @@ def _affordable(comparison: Comparison, sampler: str, better_small: bool) -> str
 
 def _of_reading(reading: TableReading | None) -> list[str]:
     """What there is to say of how the table was read."""
-    found = () if reading is None else (reading.lost_rows(), reading.in_disguise())
+    if reading is None:
+        return []
+    found = (reading.lost_rows(), reading.in_disguise(), reading.in_groups())
     return [f"{text}." for text in found if text]
 
 

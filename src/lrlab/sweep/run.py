@@ -138,7 +138,7 @@ def _end(
 def _note_reading(spec: SweepSpec, problem: Problem, on_note: Callable[[str], None]) -> None:
     reading = TableReading.of(problem)
     left_out = reading.left_out(getattr(spec.data, "drop", ()))
-    for text in (reading.lost_rows(), left_out, reading.in_disguise()):
+    for text in (reading.lost_rows(), left_out, reading.in_disguise(), reading.in_groups()):
         if text:
             on_note(text)
 
