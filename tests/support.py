@@ -7,6 +7,7 @@ import socket
 import sqlite3
 import subprocess
 import sys
+import tarfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -91,3 +92,10 @@ def ui_on(uri: str, folder: Path) -> Iterator[tuple[str, subprocess.Popen[str]]]
     finally:
         process.terminate()
         process.wait(timeout=30)
+
+
+def unpack(archive: Path, folder: Path) -> None:
+    """Unpack one of the fixtures; Python before 3.11.4 knows no filters."""
+    safely: dict[str, Any] = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}
+    with tarfile.open(archive) as opened:
+        opened.extractall(folder, **safely)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-import tarfile
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -15,6 +14,7 @@ import lrlab
 from lrlab.data import load_problem
 from lrlab.track import connect, find_sweep, list_sweeps, load_sweep_spec
 from lrlab.track.begun import find_begun, why_another
+from support import unpack
 
 FIXTURE = Path(__file__).parents[1] / "fixtures" / "store-0.1.0.tar.gz"
 
@@ -23,8 +23,7 @@ FIXTURE = Path(__file__).parents[1] / "fixtures" / "store-0.1.0.tar.gz"
 def old(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The working folder of 0.1.0, unpacked elsewhere."""
     folder = tmp_path_factory.mktemp("old")
-    with tarfile.open(FIXTURE) as archive:
-        archive.extractall(folder, filter="data")
+    unpack(FIXTURE, folder)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         yield folder

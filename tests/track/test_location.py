@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
-import tarfile
 from pathlib import Path
 
 import pytest
@@ -20,6 +19,7 @@ from lrlab.track.artifacts import fetched
 from lrlab.track.children import children
 from lrlab.track.location import find_moved
 from lrlab.track.mend import mend
+from support import unpack
 
 STORE = Path(__file__).parents[1] / "fixtures" / "store-0.1.0.tar.gz"
 
@@ -39,8 +39,7 @@ def original(tmp_path: Path) -> Path:
     """A store of lrlab 0.1.0 whose places are right."""
     utils._artifact_repos_cache.clear()  # by run id: copies in one process would share it
     folder = tmp_path / "original"
-    with tarfile.open(STORE) as archive:
-        archive.extractall(folder, filter="data")
+    unpack(STORE, folder)
     mend(uri_of(folder))
     return folder
 

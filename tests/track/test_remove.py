@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 import sqlite3
-import tarfile
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from lrlab import UserError
 from lrlab.track import connect, find_sweep, locks, recorded_runs, selection
 from lrlab.track import remove as removing
 from lrlab.track.mend import mend
+from support import unpack
 
 STORE = Path(__file__).parents[1] / "fixtures" / "store-0.1.0.tar.gz"
 GC = ("runs", "tags", "params", "metrics", "latest_metrics", "logged_models",
@@ -28,8 +28,7 @@ GC = ("runs", "tags", "params", "metrics", "latest_metrics", "logged_models",
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A store of 0.1.0: `old`, finished, 16 runs; `old-killed`, killed at its end, 12 runs."""
-    with tarfile.open(STORE) as archive:
-        archive.extractall(tmp_path / "store", filter="data")
+    unpack(STORE, tmp_path / "store")
     monkeypatch.chdir(tmp_path / "store")
     mend(uri_of(tmp_path / "store"))
     return tmp_path / "store"
