@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -146,7 +146,22 @@ class SplitData(Section):
     by: str
 
 
-class TableData(Section):
+class DividedData(Section):
+    """What all tables share: rows that are divided into parts, or into folds."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _complete(cls, given: Any) -> Any:
+        return complete_division(given)
+
+    @model_validator(mode="after")
+    def _check_division(self) -> Self:
+        for problem in division_problems(self):
+            raise ValueError(problem)
+        return self
+
+
+class TableData(DividedData):
     """What csv and parquet share: a table with a target column.
 
     How text becomes numbers and missing values has the names that pandas gives it, and the same
@@ -175,15 +190,8 @@ class TableData(Section):
     test: Path | None = None
     seed: Seed | None = None
 
-    @model_validator(mode="before")
-    @classmethod
-    def _complete(cls, given: Any) -> Any:
-        return complete_division(given)
-
     @model_validator(mode="after")
     def _check(self) -> TableData:
-        for problem in division_problems(self):
-            raise ValueError(problem)
         if self.decimal == self.thousands:
             raise ValueError(f"decimal and thousands are both {self.decimal!r}; they must differ")
         return self
@@ -207,7 +215,7 @@ class ParquetData(TableData):
     source: Literal["parquet"] = "parquet"
 
 
-class SklearnData(Section):
+class SklearnData(DividedData):
     """A classification data set that scikit-learn ships inside its package."""
 
     source: Literal["sklearn"] = "sklearn"
@@ -218,17 +226,6 @@ class SklearnData(Section):
     test_fraction: Share | None = None
     folds: FoldCount | None = None
     seed: Seed | None = None
-
-    @model_validator(mode="before")
-    @classmethod
-    def _complete(cls, given: Any) -> Any:
-        return complete_division(given)
-
-    @model_validator(mode="after")
-    def _check(self) -> SklearnData:
-        for problem in division_problems(self):
-            raise ValueError(problem)
-        return self
 
 
 Data = Annotated[BlobsData | CsvData | ParquetData | SklearnData, Field(discriminator="source")]
