@@ -141,13 +141,24 @@ def runs_to_judge(
         objective: Name of a final metric.
         direction: `minimize` or `maximize`.
     """
-    if problem is None or not judged_by(problem) or objective not in ROW_VALUES or runs.empty:
+    if problem is None or not can_judge(problem, objective) or runs.empty:
         return ()
-    ids = _ids(runs)
+    methods = choose(runs, problem, objective=objective, direction=direction)
+    return _needed(methods, _ids(runs), _recalibrates(runs, objective))
+
+
+def can_judge(problem: Problem, objective: str) -> bool:
+    """Whether there are rows that may judge, and the objective has a value for each of them."""
+    return bool(judged_by(problem)) and objective in ROW_VALUES
+
+
+def _needed(
+    methods: Sequence[Method], ids: Mapping[tuple[int, int], str], recalibrates: bool
+) -> tuple[str, ...]:
     needed: dict[str, None] = {}
-    for method in choose(runs, problem, objective=objective, direction=direction):
+    for method in methods:
         needed |= dict.fromkeys(ids[trial, r] for r, trial in enumerate(method.trials))
-        if method.about in (BEST, "loss") and _recalibrates(runs, objective):
+        if method.about in (BEST, "loss") and recalibrates:
             # with folds, Platt scaling learns from the scores on the other folds
             every = range(len(method.trials))
             needed |= dict.fromkeys(ids[t, r] for t in set(method.trials) for r in every)
@@ -177,18 +188,17 @@ def evaluate(
     Returns:
         None where nothing can be judged.
     """
-    needed = runs_to_judge(runs, problem, objective=objective, direction=direction)
-    if problem is None or not needed:
+    if problem is None or not can_judge(problem, objective) or runs.empty:
         return None
-    ids = _ids(runs)
+    ids, recalibrates = _ids(runs), _recalibrates(runs, objective)
     judge = _Judge(problem, objective, lambda t, r: weights[ids[t, r]])
     chosen = choose(runs, problem, objective=objective, direction=direction)
-    missing = set(needed) - set(weights)
+    missing = set(_needed(chosen, ids, recalibrates)) - set(weights)
     methods = [m for m in chosen if not missing & {ids[t, r] for r, t in enumerate(m.trials)}]
     if not methods or methods[0].about != BEST:
         return None
     losses = [m for m in methods if m.about in (BEST, "loss")]
-    if missing or not _recalibrates(runs, objective):
+    if missing or not recalibrates:
         losses = []
     columns = (len(methods) + len(baselines) + len(losses)) * len(methods[0].trials)
     kept = _kept(len(judge.y), columns)

@@ -15,7 +15,7 @@ from lrlab.report.base_rate import base_rate_table
 from lrlab.report.beaten import beaten_by_runs, beaten_table, doubts
 from lrlab.report.converged import Gaps, convergence_frame, endings, gaps
 from lrlab.report.convergence import CONVERGED, Arrival
-from lrlab.report.evaluation import evaluate, runs_to_judge
+from lrlab.report.evaluation import can_judge, evaluate
 from lrlab.report.importance import Importance, importances
 from lrlab.report.judgement import Judgement
 from lrlab.report.methods import Comparison, compare
@@ -176,12 +176,9 @@ def _verdict(
 
 def _judgement(runs: pd.DataFrame, context: ReportContext) -> Judgement | None:
     """What the judging rows say of the settings that were chosen, and of baselines."""
-    if context.problem is None:
+    if context.problem is None or not can_judge(context.problem, context.objective):
         return None
-    replicates = int(runs["replicate"].max()) + 1
-    if not runs_to_judge(runs, context.problem, **context.aim):
-        return None
-    baselines = reference_models(context.problem, replicates)
+    baselines = reference_models(context.problem, int(runs["replicate"].max()) + 1)
     found = evaluate(runs, context.problem, context.weights, baselines, **context.aim)
     if found is None:
         return None
