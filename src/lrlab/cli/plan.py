@@ -36,27 +36,7 @@ def show_plan(spec: SweepSpec, documents: list[dict[str, Any]] | None) -> None:
     reading = TableReading.of(problem)
     seconds = estimate_seconds(spec, problem)
     if documents is not None:
-        documents.append(
-            {
-                "spec": spec.resolved(),
-                "data": {
-                    "rows": len(problem.y_train),
-                    "held_out_rows": len(problem.y_val),
-                    "test_rows": len(problem.y_test),
-                    "folds": getattr(spec.data, "folds", None) or None,
-                    "columns": problem.feature_names,
-                    "classes": problem.classes,
-                    "read": reading.records(),
-                    "rows_left_out": reading.rows_left_out,
-                    "share_of_class_1": round(problem.share_of_class_1, 4),
-                    "base_rate": baseline_of(problem).to_dict(),
-                },
-                "trials": spec.n_trials,
-                "runs": spec.n_runs,
-                "batches": len(list(batches(spec))),
-                "training_seconds": round(seconds, 1),
-            }
-        )
+        documents.append(_document(spec, problem, reading, seconds))
         return
     click.echo(dump_spec(spec.model_copy(update={"auto": None})).rstrip() + "\n")
     click.echo(f"Data: {problem.description}")
@@ -86,6 +66,34 @@ def show_plan(spec: SweepSpec, documents: list[dict[str, Any]] | None) -> None:
         f"{about} of training (its first runs timed on this machine), plus the "
         "writing to the store. Nothing was recorded."
     )
+
+
+def _document(
+    spec: SweepSpec, problem: Problem, reading: TableReading, seconds: float
+) -> dict[str, Any]:
+    """The plan as `--json` gives it."""
+    from lrlab.data import baseline_of
+    from lrlab.search import batches
+
+    return {
+        "spec": spec.resolved(),
+        "data": {
+            "rows": len(problem.y_train),
+            "held_out_rows": len(problem.y_val),
+            "test_rows": len(problem.y_test),
+            "folds": getattr(spec.data, "folds", None) or None,
+            "columns": problem.feature_names,
+            "classes": problem.classes,
+            "read": reading.records(),
+            "rows_left_out": reading.rows_left_out,
+            "share_of_class_1": round(_share_of_class_1(problem), 4),
+            "base_rate": baseline_of(problem).to_dict(),
+        },
+        "trials": spec.n_trials,
+        "runs": spec.n_runs,
+        "batches": len(list(batches(spec))),
+        "training_seconds": round(seconds, 1),
+    }
 
 
 def _share_of_class_1(problem: Problem) -> float:
