@@ -35,7 +35,7 @@ from mlflow import MlflowClient
 from mlflow.entities import RunTag
 
 from lrlab import LrlabError, make_spec
-from lrlab.report.answer import JudgedOn, Verdict
+from lrlab.report.analysis.answer import JudgedOn, Verdict
 from lrlab.sweep import finalize as end
 from lrlab.sweep import run_sweep
 from lrlab.track import quiet

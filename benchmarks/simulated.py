@@ -15,7 +15,7 @@ import numpy as np
 from scipy import special
 from sklearn.linear_model import LogisticRegression
 
-from lrlab.report.row_values import ROW_VALUES, row_values
+from lrlab.report.analysis.row_values import ROW_VALUES, row_values
 
 KINDS = ("blobs", "heavy-tailed", "mislabelled", "ill-conditioned", "imbalanced")
 LOSSES = ("bce", "mse", "smoothed")

@@ -6,7 +6,7 @@
     python benchmarks/verdict.py --cost           # time and memory of the statistics alone
 
 Every sweep draws a table, divides it, trains trials, chooses each method's best and judges it by
-`lrlab.report.choice` and `lrlab.report.judging`, as for a real one; what is claimed is then
+`choice` and `judging` of `lrlab.report.analysis`, as for a real one; what is claimed is then
 compared with the expected log loss of the very models that were judged.
 """
 
@@ -34,9 +34,9 @@ from simulated import (
     values_on,
 )
 
-from lrlab.report.choice import cross_fitted, plain
-from lrlab.report.judging import Judged, compare, estimates, optimism, refusals
-from lrlab.report.row_values import ROW_VALUES
+from lrlab.report.analysis.choice import cross_fitted, plain
+from lrlab.report.analysis.judging import Judged, compare, estimates, optimism, refusals
+from lrlab.report.analysis.row_values import ROW_VALUES
 
 ROWS = (100, 200, 1000, 5000)
 

@@ -16,8 +16,8 @@ from scipy import stats
 from simulated import FOLDS, KINDS, Setting, population, sweep
 from verdict import chosen_models, judged_values, luck, on_choosing_rows
 
-from lrlab.report.choice import plain
-from lrlab.report.judging import estimates
+from lrlab.report.analysis.choice import plain
+from lrlab.report.analysis.judging import estimates
 
 RESAMPLES = 200  # of BBC-CV
 

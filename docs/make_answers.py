@@ -103,9 +103,9 @@ def of_minibatches(folder: Path, names: Names) -> Tables:
 
 def picture(reads: Mapping[str, optimizers.Read]) -> None:
     """The performance profile, as the report draws it."""
-    from lrlab.report.evidence_figures import draw_profile
-    from lrlab.report.figures import render
-    from lrlab.report.style import styles
+    from lrlab.report.figures.drawn import render
+    from lrlab.report.figures.evidence_figures import draw_profile
+    from lrlab.report.figures.style import styles
 
     profile, _ = optimizers.profile(reads)
     PICTURE.write_bytes(render(draw_profile(profile, styles(profile.columns)), "png"))

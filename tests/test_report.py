@@ -15,8 +15,8 @@ import yaml
 from lrlab import track
 from lrlab.errors import UserError
 from lrlab.report import across_report, build_report, compare_sweeps
-from lrlab.report.answer import Verdict
-from lrlab.report.recorded import report_input
+from lrlab.report.analysis.answer import Verdict
+from lrlab.report.inputs import report_input
 from lrlab.spec import make_spec
 from lrlab.sweep import run_sweep
 

@@ -10,7 +10,7 @@ import pytest
 import requests
 
 import lrlab
-from lrlab.report.recorded import charts_path
+from lrlab.report.inputs import charts_path
 from lrlab.sweep import run_sweep
 from lrlab.track import connect, find_sweep
 from support import Finished, free_port, tiny, ui_on

@@ -11,10 +11,10 @@ import torch
 from scipy import special
 
 from lrlab.data import Problem
-from lrlab.measures import expected_calibration_error
-from lrlab.report.evaluation import Method, Weights, choose
-from lrlab.report.judgement import Judgement
-from lrlab.report.row_values import platt
+from lrlab.metrics import expected_calibration_error
+from lrlab.report.analysis.evaluation import Method, Weights, choose
+from lrlab.report.analysis.judgement import Judgement
+from lrlab.report.analysis.row_values import platt
 
 from .markdown import by_rank, marked
 from .reading import Sweep

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from lrlab.optimum.reference import SolverRun
-from lrlab.report.converged import convergence_frame, gaps
-from lrlab.report.speed_claims import Counted, slower
+from lrlab.report.analysis.converged import convergence_frame, gaps
+from lrlab.report.analysis.speed_claims import Counted, slower
 
 from .markdown import WORSE, by_rank, geometric_mean, short
 from .reading import Sweep, in_prior

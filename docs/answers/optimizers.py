@@ -9,12 +9,12 @@ import numpy as np
 import pandas as pd
 
 from lrlab.optimizers import OPTIMIZERS
-from lrlab.report import evidence
-from lrlab.report.evidence import RATIOS
-from lrlab.report.findings import Findings
-from lrlab.report.judgement import Judgement
-from lrlab.report.methods import Comparison, compare, tunability
-from lrlab.report.statistics import performance_profile
+from lrlab.report.analysis import evidence
+from lrlab.report.analysis.evidence import RATIOS
+from lrlab.report.analysis.findings import Findings
+from lrlab.report.analysis.judgement import Judgement
+from lrlab.report.analysis.methods import Comparison, compare, tunability
+from lrlab.report.analysis.statistics import performance_profile
 
 from .markdown import by_rank, marked, short
 from .reading import DECADES, Sweep, in_prior, in_same

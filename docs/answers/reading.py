@@ -10,16 +10,16 @@ import numpy as np
 import pandas as pd
 
 from lrlab import track
-from lrlab.measures import MEASURES
+from lrlab.metrics import MEASURES
 from lrlab.model.log import load_weights
 from lrlab.optimizers import OPTIMIZERS
 from lrlab.optimum import Optimum
 from lrlab.optimum.optima import Solver
-from lrlab.report.evaluation import Evaluation, Weights, evaluate, runs_to_judge
-from lrlab.report.findings import Findings, find
-from lrlab.report.judgement import Judgement
-from lrlab.report.model import ReportContext
-from lrlab.report.recorded import report_input
+from lrlab.report.analysis.evaluation import Evaluation, Weights, evaluate, runs_to_judge
+from lrlab.report.analysis.findings import Findings, find
+from lrlab.report.analysis.judgement import Judgement
+from lrlab.report.context import ReportContext
+from lrlab.report.inputs import report_input
 
 from .studies import store_in
 

@@ -13,7 +13,7 @@ _HOMES = {
     "Loss": "lrlab.losses",
     "OPTIMIZERS": "lrlab.optimizers",
     "Optimizer": "lrlab.optimizers",
-    "Hyperparameter": "lrlab.catalogue",
+    "Hyperparameter": "lrlab.registry",
     "LrlabError": "lrlab.errors",
     "SpecError": "lrlab.errors",
     "UserError": "lrlab.errors",

@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from lrlab.catalogue import Catalogue, Hyperparameter
+from lrlab.registry import Catalogue, Hyperparameter
 
 PerExample = Callable[..., Tensor]
 _BCE_FLOOR = float(torch.tensor(1e-12, dtype=torch.float32))

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 
 from lrlab import update_rules
-from lrlab.catalogue import Catalogue, Hyperparameter
+from lrlab.registry import Catalogue, Hyperparameter
 from lrlab.update_rules import UpdateRule
 
 Parameters = Iterable[torch.nn.Parameter]

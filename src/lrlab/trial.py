@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from lrlab.catalogue import resolve_hyperparameters
 from lrlab.errors import UserError
 from lrlab.losses import LOSSES
 from lrlab.optimizers import OPTIMIZERS
+from lrlab.registry import resolve_hyperparameters
 from lrlab.spec.space import SHARED
 
 

@@ -15,7 +15,7 @@ from lrlab.losses import LOSSES, Loss
 from lrlab.optimum import Objective
 from lrlab.optimum.background import OptimumFinder, compute_optima
 from lrlab.optimum.record import Optima
-from lrlab.report.converged import objectives
+from lrlab.report.analysis.converged import objectives
 from lrlab.spec import make_spec
 from support import Finished
 
@@ -152,12 +152,12 @@ def test_the_report_of_a_finished_sweep_reads_its_optima(
     finished: Finished, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from lrlab import track
-    from lrlab.report import recorded
+    from lrlab.report import inputs
 
     store = track.connect(finished.uri)
     info = track.find_sweep(store, finished.run_id)
-    monkeypatch.setattr(recorded, "compute_optima", None)  # nobody may call it
-    runs, _, context = recorded.report_input(store, info)
+    monkeypatch.setattr(inputs, "compute_optima", None)  # nobody may call it
+    runs, _, context = inputs.report_input(store, info)
     assert context.optima is not None
     wanted = set(objectives(runs))
     assert wanted == context.optima.found.keys()
@@ -168,16 +168,16 @@ def test_what_an_unfinished_sweep_lacks_is_computed(
     finished: Finished, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from lrlab import track
-    from lrlab.report import recorded
+    from lrlab.report import inputs
 
     store = track.connect(finished.uri)
     info = track.find_sweep(store, finished.run_id)
     whole = track.read.read_optima(store, info)
     assert whole is not None
     half = dict(list(whole.found.items())[:1])
-    monkeypatch.setattr(recorded, "read_optima", lambda *_: replace(whole, found=half))
+    monkeypatch.setattr(inputs, "read_optima", lambda *_: replace(whole, found=half))
     stopped = replace(info, state="interrupted")
-    _, _, context = recorded.report_input(store, stopped)
+    _, _, context = inputs.report_input(store, stopped)
     assert context.optima is not None
     assert {o: v.value for o, v in context.optima.found.items()} == pytest.approx(
         {o: v.value for o, v in whole.found.items()}, rel=1e-9

@@ -18,7 +18,7 @@ from lrlab.optimum import Objective, background
 from lrlab.optimum.background import compute_optima
 from lrlab.optimum.optima import Solver
 from lrlab.optimum.record import Optima
-from lrlab.report.converged import convergence_frame, gaps
+from lrlab.report.analysis.converged import convergence_frame, gaps
 from lrlab.spec import make_spec
 
 L2 = (1e-3, 0.1)

@@ -11,8 +11,8 @@ import pytest
 
 from lrlab.report import ReportContext
 from lrlab.report.across import across_report, compare_sweeps, ratio_to_best
-from lrlab.report.answer import Claim, Tie
-from lrlab.report.words import tunability_caption
+from lrlab.report.analysis.answer import Claim, Tie
+from lrlab.report.text.captions import tunability_caption
 
 # sgd is best, and with a wide range of lr; adam is worse everywhere but at its best lr
 ACCURACY = {"sgd": (0.9, 0.88, 0.86), "adam": (0.8, 0.3, 0.2), "adagrad": (0.5, 0.45, 0.4)}

@@ -26,7 +26,7 @@ from mlflow.entities import ViewType
 import lrlab
 from lrlab import track
 from lrlab.data import load_problem
-from lrlab.report.recorded import report_input
+from lrlab.report.inputs import report_input
 from lrlab.server.users import add_user, set_password
 from lrlab.spec import dump_spec, make_spec
 from lrlab.sweep import run_sweep

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 
 import pytest
 
-from lrlab.catalogue import Hyperparameter
 from lrlab.losses import LOSSES, Loss
 from lrlab.notes import listed
+from lrlab.registry import Hyperparameter
 from lrlab.track.children import Child
 from lrlab.track.recorded import sort_out
 

@@ -15,7 +15,7 @@ from torch import nn
 
 from lrlab.data import Problem, load_problem
 from lrlab.losses import LOSSES, Loss
-from lrlab.measures import MEASURES, STEPPED
+from lrlab.metrics import MEASURES, STEPPED
 from lrlab.optimizers import OPTIMIZERS
 from lrlab.spec import TrainSpec, make_spec
 from lrlab.train import ENGINES, Trajectory, evaluation_steps

@@ -23,8 +23,8 @@ MOST_READ = 20  # columns of the file of which a plan says how they were read
 def show_plan(spec: SweepSpec, documents: list[dict[str, Any]] | None) -> None:
     """Print the resolved spec, the data, the search space and the cost; or add to `documents`."""
     from lrlab.data import TableReading, baseline_of, load_divided, why_other_folds
-    from lrlab.report.base_rate import base_rate
-    from lrlab.report.words import plural
+    from lrlab.report.text.base_rate import base_rate
+    from lrlab.report.text.formats import plural
     from lrlab.search import batches, cautions
     from lrlab.spec import describe, dump_spec
     from lrlab.spec.space import size_of_grid

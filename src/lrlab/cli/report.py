@@ -64,7 +64,7 @@ def report(
     """
     from lrlab import track
     from lrlab.report import across_report, build_report
-    from lrlab.report.recorded import report_input
+    from lrlab.report.inputs import report_input
 
     track.quiet(verbose)
     store = track.connect(tracking_uri)

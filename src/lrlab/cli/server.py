@@ -72,7 +72,7 @@ def run(service: str, env_file: Path) -> int:
     migrate, mlflow, scheduler, worker, dispatcher or dashboard. Containers are started with this
     command; settings come from the environment.
     """
-    from lrlab.catalogue import did_you_mean
+    from lrlab.registry import did_you_mean
     from lrlab.server.services import SERVICES, become, secrets_of
 
     if service not in SERVICES:

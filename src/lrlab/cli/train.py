@@ -11,7 +11,7 @@ import click
 from lrlab.cli.common import cell, json_option, print_json, table
 
 if TYPE_CHECKING:
-    from lrlab.catalogue import Catalogue
+    from lrlab.registry import Catalogue
     from lrlab.spec import SweepSpec
     from lrlab.train import Trajectory
     from lrlab.trial import TrialConfig

@@ -90,7 +90,7 @@ def _wait_until_up(server: subprocess.Popen[bytes], host: str, port: int) -> Non
 def _first_page(store: Store, host: str, port: int) -> str:
     """The latest sweep's runs with their curves, or the start page of an empty store."""
     from lrlab import track
-    from lrlab.report.recorded import charts_path
+    from lrlab.report.inputs import charts_path
 
     sweeps = track.list_sweeps(store)
     return f"http://{host}:{port}/{charts_path(sweeps[0]) if sweeps else ''}"

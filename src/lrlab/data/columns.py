@@ -9,11 +9,11 @@ from typing import Any, Literal, NoReturn
 import numpy as np
 import pandas as pd
 
-from lrlab.catalogue import did_you_mean
 from lrlab.data.shapes import hindrance
 from lrlab.data.suspects import disguise, identifier
 from lrlab.data.text import as_numbers
 from lrlab.errors import UserError
+from lrlab.registry import did_you_mean
 from lrlab.spec import CsvData, ParquetData
 from lrlab.wording import quoted, some
 

@@ -5,9 +5,8 @@ into a folder. matplotlib is imported only when figures are drawn.
 """
 
 from lrlab.report.across import across_report, compare_sweeps
-from lrlab.report.build import FORMATS, build_report, write_report
-from lrlab.report.converged import convergence_frame
-from lrlab.report.figure_data import (
+from lrlab.report.analysis.converged import convergence_frame
+from lrlab.report.analysis.figure_data import (
     best_curves,
     convergence_band,
     heat_map,
@@ -15,9 +14,10 @@ from lrlab.report.figure_data import (
     lr_medians,
     lr_sensitivity,
 )
-from lrlab.report.findings import Findings, find
-from lrlab.report.model import Report, ReportContext
-from lrlab.report.tables import best_run, rank_trials, summary_table, threshold
+from lrlab.report.analysis.findings import Findings, find
+from lrlab.report.analysis.tables import best_run, rank_trials, summary_table, threshold
+from lrlab.report.build import FORMATS, build_report, write_report
+from lrlab.report.context import Report, ReportContext
 
 __all__ = [
     "FORMATS",

@@ -10,17 +10,17 @@ from typing import Any
 import pandas as pd
 
 from lrlab.errors import UserError
-from lrlab.report import evidence
-from lrlab.report.answer import Verdict, Words
+from lrlab.report.analysis import evidence
+from lrlab.report.analysis.answer import Verdict, Words
+from lrlab.report.analysis.evidence import RATIOS
+from lrlab.report.analysis.findings import Findings, find
+from lrlab.report.analysis.statistics import performance_profile
+from lrlab.report.analysis.tables import minimizes
 from lrlab.report.build import finished_report
-from lrlab.report.drawings import Drawing
-from lrlab.report.evidence import RATIOS
-from lrlab.report.findings import Findings, find
-from lrlab.report.model import Report, ReportContext
-from lrlab.report.remarks import BUDGET
-from lrlab.report.statistics import performance_profile
-from lrlab.report.tables import minimizes
-from lrlab.report.words import listing, number, percent, plural
+from lrlab.report.context import Report, ReportContext
+from lrlab.report.figures.drawings import Drawing
+from lrlab.report.text.formats import listing, number, percent, plural
+from lrlab.report.text.remarks import BUDGET
 
 Input = tuple[pd.DataFrame, pd.DataFrame, ReportContext]
 
@@ -249,9 +249,9 @@ def _robust(table: pd.DataFrame, sweeps: int, direction: str) -> str:
 
 
 def _drawings(found: Across, context: ReportContext) -> list[Drawing]:
-    from lrlab.report.evidence_figures import draw_profile
-    from lrlab.report.heat_map_figure import draw_heat_map
-    from lrlab.report.style import styles
+    from lrlab.report.figures.evidence_figures import draw_profile
+    from lrlab.report.figures.heat_map_figure import draw_heat_map
+    from lrlab.report.figures.style import styles
 
     drawn: list[Drawing] = []
     for by, table in (("optimizer", found.optimizers), ("loss", found.losses)):

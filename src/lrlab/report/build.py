@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pandas as pd
 
-from lrlab.report.answer import VERDICT_FILE, Verdict, Words
-from lrlab.report.drawings import Drawing, drawings
-from lrlab.report.findings import find
-from lrlab.report.html import TOP_RUNS, Picture, render_page
-from lrlab.report.markdown import render_markdown
-from lrlab.report.model import Report, ReportContext
-from lrlab.report.tables import rank_trials
+from lrlab.report.analysis.answer import VERDICT_FILE, Verdict, Words
+from lrlab.report.analysis.findings import find
+from lrlab.report.analysis.tables import rank_trials
+from lrlab.report.context import Report, ReportContext
+from lrlab.report.figures.drawings import Drawing, drawings
+from lrlab.report.render.markdown import render_markdown
+from lrlab.report.render.page import TOP_RUNS, Picture, render_page
 
 FORMATS = ("html", "csv", "md", "parquet", "json")
 USUAL = ("html", "csv")
@@ -84,7 +84,7 @@ def write_report(report: Report, folder: Path, formats: Collection[str] = USUAL)
         report.html, report.md, the tables, a PNG and an SVG file for each figure, and the verdict
         as JSON.
     """
-    from lrlab.report.figures import render
+    from lrlab.report.figures.drawn import render
 
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -124,7 +124,7 @@ def _as_json(report: Report) -> str:
 
 
 def _picture(drawing: Drawing) -> Picture:
-    from lrlab.report.figures import render
+    from lrlab.report.figures.drawn import render
 
     width, height = (round(100 * inches) for inches in drawing.figure.get_size_inches())
     return Picture(

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from lrlab.measures import Direction
+from lrlab.metrics import Direction
 from lrlab.search.study import TrialResult, combine
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic_core import ErrorDetails
 
-from lrlab.catalogue import did_you_mean
+from lrlab.registry import did_you_mean
 from lrlab.spec.model import DOMAIN_TAGS, ReportSpec, SearchSpec, SweepSpec, TrainSpec
 from lrlab.spec.sources import BlobsData, CsvData, ParquetData, Section, SklearnData, SplitData
 from lrlab.spec.space import Range

@@ -16,8 +16,8 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from lrlab.catalogue import did_you_mean
-from lrlab.measures import MEASURES, Measure
+from lrlab.metrics import MEASURES, Measure
+from lrlab.registry import did_you_mean
 from lrlab.spec.digest import content_digest
 from lrlab.spec.division import FOLDS, complete_sweep
 from lrlab.spec.sources import (

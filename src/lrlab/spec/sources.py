@@ -14,7 +14,7 @@ from pydantic import (
     model_validator,
 )
 
-from lrlab.catalogue import did_you_mean
+from lrlab.registry import did_you_mean
 from lrlab.spec.division import MOST_FOLDS, complete_division, division_problems
 from lrlab.spec.space import (
     Int,

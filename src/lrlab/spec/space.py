@@ -17,10 +17,10 @@ from typing import Annotated, TypeVar
 import numpy as np
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from lrlab.catalogue import Hyperparameter, did_you_mean
 from lrlab.errors import UserError
 from lrlab.losses import LOSSES
 from lrlab.optimizers import OPTIMIZERS
+from lrlab.registry import Hyperparameter, did_you_mean
 from lrlab.wording import printable
 
 T = TypeVar("T")

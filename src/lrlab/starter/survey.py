@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lrlab.catalogue import did_you_mean
 from lrlab.data import load_divided
 from lrlab.data.columns import Look, look
 from lrlab.data.preprocessing import MAX_CATEGORIES, category_text
 from lrlab.data.sources import index_names, missing_signs, read_table, sniff
 from lrlab.data.targets import as_classes
 from lrlab.errors import UserError
+from lrlab.registry import did_you_mean
 from lrlab.spec import CsvData, ParquetData, SweepSpec
 from lrlab.starter.division import Key, division_keys, likely_divisions
 from lrlab.wording import printable, quoted, some

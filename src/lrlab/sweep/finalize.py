@@ -6,8 +6,8 @@ from lrlab.data import Problem
 from lrlab.model.log import log_best_model
 from lrlab.optimum.record import Optima
 from lrlab.report import build_report, write_report
-from lrlab.report.answer import Verdict
-from lrlab.report.recorded import note_on, report_input
+from lrlab.report.analysis.answer import Verdict
+from lrlab.report.inputs import note_on, report_input
 from lrlab.scratch import scratch_folder
 from lrlab.search import best_trial
 from lrlab.spec import SweepSpec

@@ -11,7 +11,7 @@ from lrlab import search, track
 from lrlab.data import Baseline, Problem, TableReading, load_divided, why_other_folds
 from lrlab.optimum.background import OptimumFinder
 from lrlab.optimum.objectives import Objective
-from lrlab.report.answer import Verdict
+from lrlab.report.analysis.answer import Verdict
 from lrlab.spec import SweepSpec
 from lrlab.sweep.background import Background
 from lrlab.sweep.batches import best_after, propose, tell
@@ -124,7 +124,7 @@ def _end(
     on_note: Callable[[str], None],
 ) -> tuple[RecordedRun | None, Verdict | None]:
     """Best run and verdict, from the record if the sweep was finished before."""
-    from lrlab.report.recorded import read_verdict
+    from lrlab.report.inputs import read_verdict
     from lrlab.sweep.finalize import best_run, finalize  # the report's libraries: not before a run
 
     if finished:

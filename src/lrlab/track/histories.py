@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from lrlab.measures import STEPPED
+from lrlab.metrics import STEPPED
 from lrlab.track.artifacts import DamagedArtifact
 from lrlab.track.mlflow_schema import CURVES_FOLDER
 

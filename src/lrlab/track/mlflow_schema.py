@@ -25,7 +25,7 @@ from mlflow.entities.dataset_input import DatasetInput
 from mlflow.entities.input_tag import InputTag
 
 from lrlab.data import Problem, baseline_of
-from lrlab.measures import START
+from lrlab.metrics import START
 from lrlab.spec import SweepSpec, flatten
 from lrlab.spec.digest import settings_digest
 from lrlab.train import Trajectory

@@ -7,11 +7,11 @@ from typing import Any
 
 import pandas as pd
 
-from lrlab.catalogue import did_you_mean
 from lrlab.errors import UserError
-from lrlab.measures import MEASURES, START, STEPPED
+from lrlab.metrics import MEASURES, START, STEPPED
 from lrlab.notes import listed, note
 from lrlab.optimum.record import Optima
+from lrlab.registry import did_you_mean
 from lrlab.track import mlflow_schema as schema
 from lrlab.track.artifacts import DamagedArtifact, fetched
 from lrlab.track.children import children
@@ -90,7 +90,7 @@ def load_runs(sweep: str | None = None, tracking_uri: str | None = None) -> pd.D
     Returns:
         Columns run_id, trial, replicate, seed, optimizer, loss, lr, l2, the hyperparameters
         (`momentum.beta`, NaN where they do not apply), outcome, diverged_at, every final measure
-        of `lrlab.measures`, and start_objective.
+        of `lrlab.metrics`, and start_objective.
 
     Raises:
         UserError: If there is no such sweep.

@@ -10,10 +10,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from lrlab.catalogue import Catalogue
 from lrlab.losses import LOSSES
-from lrlab.measures import MEASURES, START
+from lrlab.metrics import MEASURES, START
 from lrlab.optimizers import OPTIMIZERS
+from lrlab.registry import Catalogue
 from lrlab.track import mlflow_schema as schema
 from lrlab.track.children import Child
 from lrlab.track.tags import equals, is_count, is_number

@@ -17,7 +17,7 @@ from mlflow.store.artifact.artifact_repository_registry import get_artifact_repo
 
 from lrlab.clock import now_ms
 from lrlab.errors import LrlabError, UserError
-from lrlab.measures import MEASURES
+from lrlab.metrics import MEASURES
 from lrlab.notes import listed
 from lrlab.search import best_trials
 from lrlab.track import locks

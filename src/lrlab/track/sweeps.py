@@ -8,11 +8,11 @@ from datetime import UTC, datetime
 
 from mlflow.entities import Run as MlflowRun
 
-from lrlab.catalogue import did_you_mean
 from lrlab.data import Baseline
 from lrlab.errors import UserError
-from lrlab.measures import MEASURES
+from lrlab.metrics import MEASURES
 from lrlab.notes import listed, note
+from lrlab.registry import did_you_mean
 from lrlab.spec import SweepSpec, parse_dumped_spec
 from lrlab.spec.digest import settings_digest
 from lrlab.track import mlflow_schema as schema

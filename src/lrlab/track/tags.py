@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Mapping
 
 from lrlab.data import Baseline
-from lrlab.measures import MEASURES
+from lrlab.metrics import MEASURES
 from lrlab.track import mlflow_schema as schema
 
 MOST_SHOWN = 40  # characters of a value in a message

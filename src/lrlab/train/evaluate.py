@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from lrlab.data import Problem
-from lrlab.measures import HELD_OUT, STEPPED, accuracy, log_loss
+from lrlab.metrics import HELD_OUT, STEPPED, accuracy, log_loss
 
 TILE = 2**20  # logits at a time, in double precision
 

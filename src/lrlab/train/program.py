@@ -20,7 +20,7 @@ from torch import Tensor
 
 from lrlab.clock import now_ms
 from lrlab.losses import LOSSES, Loss
-from lrlab.measures import STEPPED
+from lrlab.metrics import STEPPED
 from lrlab.optimizers import OPTIMIZERS
 from lrlab.spec import TrainSpec
 from lrlab.train import loop

@@ -1,0 +1,1 @@
+"""What a sweep shows, in numbers: frames and frozen values, no sentences."""

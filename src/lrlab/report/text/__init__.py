@@ -1,0 +1,1 @@
+"""Every sentence and caption that a report says."""
