@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 if TYPE_CHECKING:
-    import altair as alt
+    from altair import TopLevelMixin
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Figure:
     caption: str
     alt: str
     frame: pd.DataFrame
-    chart: alt.TopLevelMixin
+    chart: TopLevelMixin
     datasets: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     follows: str = ""
 
