@@ -5,7 +5,7 @@
 
 Every contestant searches the quickstart's space (optimizer, lr, loss, momentum's beta) on the
 tutorial's data with 1,000 full-batch steps a trial, and records each trial as an MLflow run in an
-SQLite store of its own: params, 20 points of 4 curves, the final measures, the weights and the
+SQLite store of its own: params, 20 points of 4 curves, the final metrics, the weights and the
 history of every step as artifacts.
 
     a  as people write it: Optuna on SQLite, a torch loop, mlflow.log_metric in the loop

@@ -1,4 +1,4 @@
-"""The measures, against scikit-learn and plain loops."""
+"""The metrics, against scikit-learn and plain loops."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from scipy.special import expit
 from sklearn import metrics
 
 from lrlab import metrics as held_out
-from lrlab.metrics import MEASURES, STEPPED
+from lrlab.metrics import METRICS, STEPPED
 
 
-def of_arrays(measure: Callable[..., torch.Tensor]) -> Callable[..., float]:
-    """A measure of tensors as a function of NumPy arrays."""
+def of_arrays(metric: Callable[..., torch.Tensor]) -> Callable[..., float]:
+    """A metric of tensors as a function of NumPy arrays."""
 
     def call(z: np.ndarray, y: np.ndarray, *args: int) -> float:
-        return float(measure(torch.from_numpy(z), torch.from_numpy(y), *args))
+        return float(metric(torch.from_numpy(z), torch.from_numpy(y), *args))
 
     return call
 
 
-HELD_OUT = {name: of_arrays(measure) for name, measure in held_out.HELD_OUT.items()}
+HELD_OUT = {name: of_arrays(metric) for name, metric in held_out.HELD_OUT.items()}
 log_loss, accuracy, brier, auc, expected_calibration_error = (
-    of_arrays(measure)
-    for measure in (
+    of_arrays(metric)
+    for metric in (
         held_out.log_loss,
         held_out.accuracy,
         held_out.brier,
@@ -114,8 +114,8 @@ def test_huge_logits_overflow_nothing() -> None:
     with warnings.catch_warnings(), np.errstate(all="raise", under="ignore"):
         warnings.simplefilter("error")
         for y in (np.zeros(9), np.ones(9), (HUGE > 0).astype(float)):
-            for name, measure in HELD_OUT.items():
-                value = measure(HUGE, y)
+            for name, metric in HELD_OUT.items():
+                value = metric(HUGE, y)
                 one_class = len(set(y)) == 1
                 assert math.isfinite(value) or (name == "val_auc" and one_class), name
     assert log_loss(np.array([1e6]), np.array([0.0])) == 1e6
@@ -134,21 +134,21 @@ def test_auc_of_one_class_is_not_a_number(label: float) -> None:
     assert math.isnan(auc(np.array([1.0, 2.0]), np.full(2, label)))
 
 
-def test_every_held_out_measure_is_in_the_catalogue_with_a_direction() -> None:
-    assert set(HELD_OUT) <= set(MEASURES)
-    assert set(STEPPED) <= set(MEASURES)
-    for name, measure in MEASURES.items():
-        assert measure.name == name
-        assert measure.meaning
+def test_every_held_out_metric_is_in_the_catalogue_with_a_direction() -> None:
+    assert set(HELD_OUT) <= set(METRICS)
+    assert set(STEPPED) <= set(METRICS)
+    for name, metric in METRICS.items():
+        assert metric.name == name
+        assert metric.meaning
         better = "maximize" if name.endswith(("accuracy", "auc")) else "minimize"
-        assert measure.direction == better
+        assert metric.direction == better
 
 
 @pytest.mark.parametrize("name", HELD_OUT)
-def test_the_direction_of_a_measure_prefers_the_better_model(name: str) -> None:
+def test_the_direction_of_a_metric_prefers_the_better_model(name: str) -> None:
     y = np.array([0.0, 1.0] * 50)
     good, bad = 3 * (2 * y - 1), -3 * (2 * y - 1)
-    if MEASURES[name].direction == "maximize":
+    if METRICS[name].direction == "maximize":
         good, bad = bad, good
     assert HELD_OUT[name](good, y) < HELD_OUT[name](bad, y)
 
@@ -156,6 +156,6 @@ def test_the_direction_of_a_measure_prefers_the_better_model(name: str) -> None:
 def test_many_runs_are_measured_as_each_alone() -> None:
     z = np.stack([sample(60, seed)[0] for seed in range(5)])
     y = sample(60, 0)[1]
-    for name, measure in held_out.HELD_OUT.items():
-        together = measure(torch.from_numpy(z), torch.from_numpy(y)).tolist()
+    for name, metric in held_out.HELD_OUT.items():
+        together = metric(torch.from_numpy(z), torch.from_numpy(y)).tolist()
         assert together == pytest.approx([HELD_OUT[name](row, y) for row in z], rel=1e-12)

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from lrlab import track
-from lrlab.metrics import MEASURES
+from lrlab.metrics import METRICS
 from lrlab.model.log import load_weights
 from lrlab.optimizers import OPTIMIZERS
 from lrlab.optimum import Optimum
@@ -65,7 +65,7 @@ class Sweep:
 
     def evaluated(self, metric: str, baselines: Baselines) -> Evaluation | None:
         """Each method's best setting by a metric, on rows that chose nothing, and baselines."""
-        direction = MEASURES[metric].direction
+        direction = METRICS[metric].direction
         return evaluate(
             self.runs,
             self.context.problem,
@@ -80,7 +80,7 @@ class Sweep:
         found = self.evaluated(metric, baselines)
         if found is None:
             return None
-        lower = MEASURES[metric].direction == "minimize"
+        lower = METRICS[metric].direction == "minimize"
         name = metric.removeprefix("val_")
         return Judgement(found, name, lower, self.context.minimum_effect)
 
@@ -114,7 +114,7 @@ class Sweep:
         return known
 
     def _weights(self, metric: str) -> Mapping[str, Weights]:
-        direction = MEASURES[metric].direction
+        direction = METRICS[metric].direction
         problem = self.context.problem
         needed = runs_to_judge(self.runs, problem, objective=metric, direction=direction)
         return self.weights_of(list(needed))

@@ -1,7 +1,7 @@
-"""The measures by which runs are compared, whatever loss they trained with.
+"""The metrics by which runs are compared, whatever loss they trained with.
 
-Held-out measures are the common yardstick of losses on different scales; `train_objective` is
-what the run itself minimises (loss + l2) on the whole training set.
+Held-out metrics are common to all losses, whatever their scale; `train_objective` is what the run
+itself minimises (loss + l2) on the whole training set.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ Direction = Literal["minimize", "maximize"]
 
 
 @dataclass(frozen=True)
-class Measure:
-    """A final measure of a run.
+class Metric:
+    """A final metric of a run.
 
     Args:
         name: As it is logged.
@@ -37,31 +37,31 @@ class Measure:
     chance: float | None = None
 
 
-MEASURES: dict[str, Measure] = {
-    measure.name: measure
-    for measure in (
-        Measure("val_log_loss", "minimize", "held-out log loss, nats a row", True, math.log(2)),
-        Measure("val_accuracy", "maximize", "held-out share classified right", True, 0.5),
-        Measure("val_auc", "maximize", "held-out area under the ROC curve", chance=0.5),
-        Measure("val_brier", "minimize", "held-out Brier score, mean (p - y)^2", chance=0.25),
-        Measure("val_ece", "minimize", "held-out expected calibration error, 15 bins"),
-        Measure("train_objective", "minimize", "loss + l2 on all training rows", stepped=True),
-        Measure("train_loss", "minimize", "loss + l2 of the last training step's batch"),
-        Measure(
+METRICS: dict[str, Metric] = {
+    metric.name: metric
+    for metric in (
+        Metric("val_log_loss", "minimize", "held-out log loss, nats a row", True, math.log(2)),
+        Metric("val_accuracy", "maximize", "held-out share classified right", True, 0.5),
+        Metric("val_auc", "maximize", "held-out area under the ROC curve", chance=0.5),
+        Metric("val_brier", "minimize", "held-out Brier score, mean (p - y)^2", chance=0.25),
+        Metric("val_ece", "minimize", "held-out expected calibration error, 15 bins"),
+        Metric("train_objective", "minimize", "loss + l2 on all training rows", stepped=True),
+        Metric("train_loss", "minimize", "loss + l2 of the last training step's batch"),
+        Metric(
             "train_log_loss",
             "minimize",
             "log loss on all training rows, nats a row",
             False,
             math.log(2),
         ),
-        Measure("train_accuracy", "maximize", "share of training rows classified right"),
+        Metric("train_accuracy", "maximize", "share of training rows classified right"),
     )
 }
 
 # A run's objective on all training rows at its initial weights, also of one that diverged. It says
-# what a gap is relative to, and nothing of how good a run is: so it is no measure to choose by.
+# what a gap is relative to, and nothing of how good a run is: so it is no metric to choose by.
 START = "start_objective"
-STEPPED = tuple(name for name, measure in MEASURES.items() if measure.stepped)
+STEPPED = tuple(name for name, metric in METRICS.items() if metric.stepped)
 
 
 def log_loss(z: Tensor, y: Tensor) -> Tensor:

@@ -390,7 +390,7 @@ ERRORS = {
     "unknown objective": (
         "name: t\nobjective: val_logloss\n",
         "spec.yaml:2: objective",
-        "unknown measure 'val_logloss'; did you mean 'val_log_loss'?",
+        "unknown metric 'val_logloss'; did you mean 'val_log_loss'?",
     ),
     "unknown source": (
         "name: t\ndata: {source: blob}\n",

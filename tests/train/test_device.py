@@ -26,7 +26,7 @@ from lrlab.data import load_problem
 from lrlab.losses import LOSSES, Loss
 from lrlab.optimizers import OPTIMIZERS
 from lrlab.spec import make_spec
-from lrlab.train.evaluate import stepped_measures
+from lrlab.train.evaluate import stepped_metrics
 from lrlab.train.margins import Margins
 from lrlab.train.program import Program
 from lrlab.trial import Run, TrialConfig
@@ -98,10 +98,10 @@ def test_steps_of_every_optimizer_and_loss_never_wait_for_the_gpu(batch_size: in
         assert program.weights.shape == (len(RUNS), 4)
 
 
-def test_measures_of_an_evaluation_are_taken_on_the_gpu() -> None:
+def test_metrics_of_an_evaluation_are_taken_on_the_gpu() -> None:
     with on_a_gpu(RUNS, None) as program:
         z = torch.empty(len(RUNS), len(program.problem.y_val), device="cuda")
-        for name, values in stepped_measures(z, program.problem.y_val).items():
+        for name, values in stepped_metrics(z, program.problem.y_val).items():
             assert values.device.type == "cuda", name
             assert values.shape == (len(RUNS),), name
 

@@ -346,7 +346,7 @@ def test_a_large_batch_on_many_rows_is_tiled_to_the_same_numbers(
         np.testing.assert_allclose(a, b, rtol=1e-12)
 
 
-def test_a_measure_that_is_not_a_number_is_left_out() -> None:
+def test_a_metric_that_is_not_a_number_is_left_out() -> None:
     data, how = problem("float64", None, 3)
     one_class = dataclasses.replace(data, y_val=torch.ones_like(data.y_val))
     for engine in (fused, loop):

@@ -15,7 +15,7 @@ from torch import nn
 
 from lrlab.data import Problem, load_problem
 from lrlab.losses import LOSSES, Loss
-from lrlab.metrics import MEASURES, STEPPED
+from lrlab.metrics import METRICS, STEPPED
 from lrlab.optimizers import OPTIMIZERS
 from lrlab.spec import TrainSpec, make_spec
 from lrlab.train import ENGINES, Trajectory, evaluation_steps
@@ -240,7 +240,7 @@ def test_every_optimizer_trains_every_loss(
     assert trajectory.train_loss[-1] < trajectory.train_loss[0]
     assert trajectory.outcome in ("converged", "slow")
     assert trajectory.diverged_at is None
-    assert set(trajectory.final) == set(MEASURES)
+    assert set(trajectory.final) == set(METRICS)
     assert set(trajectory.stepped) == set(STEPPED)
 
 
@@ -342,7 +342,7 @@ def test_each_step_is_reported(small: dict[str, Problem]) -> None:
     assert seen == [*zip(range(1, 8), trajectory.train_loss.tolist(), strict=True)]
 
 
-def test_the_final_measures_are_those_of_the_final_weights(problem: Problem) -> None:
+def test_the_final_metrics_are_those_of_the_final_weights(problem: Problem) -> None:
     trajectory = run(problem, "adam", "focal", 0.05, l2=0.1, steps=30)
     x, y = problem.x_val.double().numpy(), problem.y_val.numpy()
     z = x @ trajectory.weight + trajectory.bias

@@ -192,7 +192,7 @@ def show_outcome(
             "--trials N extends it, --new begins another.\n"
         )
     no_curves = curves_frame(no_histories())  # the terminal shows no steps to a threshold
-    aim = {"objective": spec.objective, "direction": spec.measure.direction}
+    aim = {"objective": spec.objective, "direction": spec.metric.direction}
     summary = summary_table(runs, no_curves, **aim)
     click.echo(summary_text(summary, spec.objective, result.baseline))
     trained = len(runs) - result.resumed

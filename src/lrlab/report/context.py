@@ -28,7 +28,7 @@ class ReportContext:
 
     Args:
         title: Heading of the page.
-        objective: Name of the final measure by which runs are compared.
+        objective: Name of the final metric by which runs are compared.
         direction: `minimize` or `maximize`.
         steps: Most steps that a run was allowed.
         data: One line on the data.

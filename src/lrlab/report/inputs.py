@@ -12,7 +12,7 @@ import pandas as pd
 
 from lrlab.data import Problem, TableReading, load_problem
 from lrlab.errors import LrlabError
-from lrlab.metrics import MEASURES
+from lrlab.metrics import METRICS
 from lrlab.model.log import load_weights
 from lrlab.notes import listed, note
 from lrlab.optimum.background import compute_optima
@@ -181,7 +181,7 @@ def ranked_trials(runs: pd.DataFrame, spec: SweepSpec) -> pd.DataFrame:
         `mean_<objective>`.
     """
     scores = scores_of(runs, spec.objective)
-    best = best_trials(scores, spec.search.replicates, spec.measure.direction)
+    best = best_trials(scores, spec.search.replicates, spec.metric.direction)
     where = {(score.trial, score.replicate): i for i, score in enumerate(scores)}
     rows = runs.iloc[[where[each.trial, each.replicate] for each in best]]
     return rows.assign(**{f"mean_{spec.objective}": [each.value for each in best]})
@@ -195,7 +195,7 @@ def best_of(runs: pd.DataFrame, spec: SweepSpec) -> pd.Series | None:
 
 def charts_path(info: SweepInfo) -> str:
     """The sweep's runs in the MLflow UI, best first, with their curves: path of the page."""
-    order = MEASURES[info.objective].direction == "minimize"
+    order = METRICS[info.objective].direction == "minimize"
     query = {
         "workflowType": "machine_learning",
         "compareRunsMode": "CHART",
@@ -236,7 +236,7 @@ def _context(store: Store, info: SweepInfo, spec: SweepSpec, runs: pd.DataFrame)
     return ReportContext(
         title=spec.name,
         objective=spec.objective,
-        direction=MEASURES[spec.objective].direction,
+        direction=METRICS[spec.objective].direction,
         steps=spec.train.steps,
         data=info.tags.get(schema.DATA, spec.data.source),
         spec_yaml=dump_spec(spec),

@@ -63,7 +63,7 @@ def batches(spec: SweepSpec) -> Iterator[Batch]:
 def new_study(spec: SweepSpec) -> optuna.Study:
     """An empty study in memory."""
     optuna.logging.set_verbosity(optuna.logging.ERROR)  # what it warns of is dealt with here
-    return optuna.create_study(direction=spec.measure.direction, study_name=spec.name)
+    return optuna.create_study(direction=spec.metric.direction, study_name=spec.name)
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from lrlab.metrics import MEASURES, Measure
+from lrlab.metrics import METRICS, Metric
 from lrlab.registry import did_you_mean
 from lrlab.spec.digest import content_digest
 from lrlab.spec.division import FOLDS, complete_sweep
@@ -45,8 +45,8 @@ BATCHES = {"tpe": 64, "random": 512, "qmc": 512, "grid": 512, "cmaes": 32, "gp":
 
 
 def _known_objective(name: str) -> str:
-    if name not in MEASURES:
-        raise ValueError(f"unknown measure {name!r}{did_you_mean(name, tuple(MEASURES))}")
+    if name not in METRICS:
+        raise ValueError(f"unknown metric {name!r}{did_you_mean(name, tuple(METRICS))}")
     return name
 
 
@@ -214,9 +214,9 @@ class SweepSpec(Section):
         return self.experiment or self.name
 
     @property
-    def measure(self) -> Measure:
+    def metric(self) -> Metric:
         """The objective's direction and meaning."""
-        return MEASURES[self.objective]
+        return METRICS[self.objective]
 
     @property
     def data_seed(self) -> int:

@@ -94,6 +94,6 @@ def best_after(
     """The best objective so far after each trial of a batch, from the first finite one on."""
     for trial in range(batch.start, batch.stop):
         value = trial_result(_replicates(spec, trial, results), spec.objective).value
-        best = search.better(best, value, spec.measure.direction)
+        best = search.better(best, value, spec.metric.direction)
         if best is not None:
             yield trial, best

@@ -59,5 +59,5 @@ def best_run(recorder: Recorder) -> RecordedRun | None:
     """The run that stands for the best trial; None if no trial has an objective."""
     spec = recorder.spec
     scores = [score_of(run, spec.objective) for run in recorder.runs.values()]
-    best = best_trial(scores, spec.search.replicates, spec.measure.direction)
+    best = best_trial(scores, spec.search.replicates, spec.metric.direction)
     return None if best is None else recorder.runs[best.trial, best.replicate]

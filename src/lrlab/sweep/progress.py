@@ -57,6 +57,6 @@ def after(before: Progress, recorder: Recorder, key: Key) -> Progress:
         before,
         done=before.done + 1,
         trial=run.trial,
-        best=search.better(before.best, value, spec.measure.direction),
+        best=search.better(before.best, value, spec.metric.direction),
         diverged=before.diverged + (run.outcome == "diverged"),
     )

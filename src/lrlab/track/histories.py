@@ -32,7 +32,7 @@ def history_writer(path: Path) -> pq.ParquetWriter:
 def histories_table(histories: Sequence[tuple[str, Mapping[str, np.ndarray]]]) -> pa.Table:
     """Histories, given as columns, one below the other, each row with its run_id.
 
-    A measure that a run never took is empty.
+    A metric that a run never took is empty.
     """
     steps = [len(columns["step"]) for _, columns in histories]
     which = np.repeat(np.arange(len(histories), dtype=np.int32), steps)

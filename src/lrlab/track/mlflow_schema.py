@@ -90,7 +90,7 @@ COLUMNS_FILE = "columns.json"  # how a table was read
 
 def experiment_tags(spec: SweepSpec) -> dict[str, str]:
     """Tags of a new experiment: the MLflow UI then opens it on training runs, not on GenAI."""
-    best = spec.measure.direction == "maximize"
+    best = spec.metric.direction == "maximize"
     return {
         "mlflow.experimentKind": "custom_model_development",
         "mlflow.experiment.primaryMetric.name": spec.objective,
@@ -175,7 +175,7 @@ def run_params(run: Run) -> list[Param]:
 
 
 def run_points(trajectory: Trajectory) -> list[Point]:
-    """Thinned curves, and each final measure that has no curve once, at step 0.
+    """Thinned curves, and each final metric that has no curve once, at step 0.
 
     At step 0, because the MLflow UI then compares runs in a bar chart and not in a line of one
     point. The steps of a curve increase, so its last point is what MLflow holds as the latest.

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from lrlab.errors import UserError
-from lrlab.metrics import MEASURES, START, STEPPED
+from lrlab.metrics import METRICS, START, STEPPED
 from lrlab.notes import listed, note
 from lrlab.optimum.record import Optima
 from lrlab.registry import did_you_mean
@@ -45,9 +45,9 @@ def note_faults(info: SweepInfo, faults: Sequence[Fault], fate: str) -> None:
 
 
 def runs_frame(runs: Sequence[RecordedRun]) -> pd.DataFrame:
-    """One row a run: ids, params as numbers, outcome, steps done and final measures.
+    """One row a run: ids, params as numbers, outcome, steps done and final metrics.
 
-    A diverged run has no final measures (NaN); its curves end at its last finite values. What it
+    A diverged run has no final metrics (NaN); its curves end at its last finite values. What it
     began with, `start_objective`, is NaN only where it is not recorded (lrlab 0.1.0).
     """
     rows = []
@@ -62,11 +62,11 @@ def runs_frame(runs: Sequence[RecordedRun]) -> pd.DataFrame:
         row["steps"] = run.steps
         row["diverged_at"] = run.diverged_at
         diverged = run.outcome == "diverged"
-        row |= {m: float("nan") if diverged else run.latest.get(m) for m in MEASURES}
+        row |= {m: float("nan") if diverged else run.latest.get(m) for m in METRICS}
         row[START] = run.latest.get(START)
         rows.append(row)
     first = ["run_id", "trial", "replicate", "seed", *LABELS, *NUMBERS]
-    last = ["outcome", "steps", "diverged_at", *MEASURES, START]
+    last = ["outcome", "steps", "diverged_at", *METRICS, START]
     frame = pd.DataFrame(rows, columns=None if rows else [*first, *last])
     middle = sorted(c for c in frame.columns if c not in first and c not in last)
     frame = frame[[*first, *middle, *last]]
@@ -75,7 +75,7 @@ def runs_frame(runs: Sequence[RecordedRun]) -> pd.DataFrame:
             "seed": "int64",
             "steps": "int64",
             "diverged_at": "Int64",
-            **dict.fromkeys((*MEASURES, START), float),
+            **dict.fromkeys((*METRICS, START), float),
         }
     )
 
@@ -89,7 +89,7 @@ def load_runs(sweep: str | None = None, tracking_uri: str | None = None) -> pd.D
 
     Returns:
         Columns run_id, trial, replicate, seed, optimizer, loss, lr, l2, the hyperparameters
-        (`momentum.beta`, NaN where they do not apply), outcome, diverged_at, every final measure
+        (`momentum.beta`, NaN where they do not apply), outcome, diverged_at, every final metric
         of `lrlab.metrics`, and start_objective.
 
     Raises:
@@ -109,11 +109,11 @@ def load_curves(
     Args:
         sweep: Name or run id; the latest sweep if None.
         tracking_uri: The store; as MLflow resolves it if None.
-        metrics: Which metrics; `train_loss` and the stepped measures if None.
+        metrics: Which metrics; `train_loss` and the stepped metrics if None.
 
     Returns:
         Columns run_id, step, metric, value. `train_loss` is the loss of a step's batch before
-        its update, the other measures are taken after it, at about 60 log-spaced steps.
+        its update, the other metrics are taken after it, at about 60 log-spaced steps.
 
     Raises:
         UserError: If there is no such sweep.
@@ -147,7 +147,7 @@ def curves_frame(histories: pd.DataFrame, metrics: Sequence[str] | None = None) 
 def load_histories(
     store: Store, info: SweepInfo, runs: Sequence[RecordedRun], *, every_step: bool = True
 ) -> pd.DataFrame:
-    """Histories, wide: run_id (categorical), step, train_loss and the stepped measures.
+    """Histories, wide: run_id (categorical), step, train_loss and the stepped metrics.
 
     Whole batches come from the parent's files; runs of a batch that is not complete yet, or whose
     file is damaged, from their own. Warns of what cannot be read.
@@ -156,7 +156,7 @@ def load_histories(
         store: Where they are.
         info: The sweep.
         runs: Which runs.
-        every_step: Every step; else only those at which the stepped measures were taken.
+        every_step: Every step; else only those at which the stepped metrics were taken.
     """
     known = pd.CategoricalDtype([run.run_id for run in runs])
     columns = no_histories().columns
@@ -215,7 +215,7 @@ def batch_files(store: Store, run_id: str) -> list[str]:
 
 
 def _evaluated(history: pd.DataFrame) -> pd.DataFrame:
-    """The steps at which the stepped measures were taken."""
+    """The steps at which the stepped metrics were taken."""
     taken = [name for name in STEPPED if name in history]
     return history.dropna(subset=taken, how="all") if taken else history.iloc[:0]
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lrlab.losses import LOSSES
-from lrlab.metrics import MEASURES, START
+from lrlab.metrics import METRICS, START
 from lrlab.optimizers import OPTIMIZERS
 from lrlab.registry import Catalogue
 from lrlab.track import mlflow_schema as schema
@@ -20,7 +20,7 @@ from lrlab.track.tags import equals, is_count, is_number
 from lrlab.train import Trajectory
 from lrlab.trial import Run, TrialConfig
 
-KEPT = {*MEASURES, START}
+KEPT = {*METRICS, START}
 LABELS = ("optimizer", "loss")
 NUMBERS = ("lr", "l2")
 

@@ -17,7 +17,7 @@ from mlflow.store.artifact.artifact_repository_registry import get_artifact_repo
 
 from lrlab.clock import now_ms
 from lrlab.errors import LrlabError, UserError
-from lrlab.metrics import MEASURES
+from lrlab.metrics import METRICS
 from lrlab.notes import listed
 from lrlab.search import best_trials
 from lrlab.track import locks
@@ -117,7 +117,7 @@ def _best(store: Store, info: SweepInfo, count: int) -> set[str]:
     """The runs of the best trials, and the one whose model is the sweep's."""
     runs = recorded_runs(store, info)
     scores = [score_of(run, info.objective) for run in runs]
-    order = best_trials(scores, info.replicates or 1, MEASURES[info.objective].direction)
+    order = best_trials(scores, info.replicates or 1, METRICS[info.objective].direction)
     best = {trial.trial for trial in order[:count]}
     chosen = info.tags.get(schema.BEST_RUN, "")
     return {run.run_id for run in runs if run.trial in best or run.run_id == chosen}

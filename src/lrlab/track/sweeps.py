@@ -10,7 +10,7 @@ from mlflow.entities import Run as MlflowRun
 
 from lrlab.data import Baseline
 from lrlab.errors import UserError
-from lrlab.metrics import MEASURES
+from lrlab.metrics import METRICS
 from lrlab.notes import listed, note
 from lrlab.registry import did_you_mean
 from lrlab.spec import SweepSpec, parse_dumped_spec
@@ -204,7 +204,7 @@ def sweep_info(store: Store, run: MlflowRun, experiment: str) -> SweepInfo:
         (
             name
             for name in (tags.get(schema.OBJECTIVE), params.get("objective"))
-            if name in MEASURES
+            if name in METRICS
         ),
         "val_log_loss",
     )

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Mapping
 
 from lrlab.data import Baseline
-from lrlab.metrics import MEASURES
+from lrlab.metrics import METRICS
 from lrlab.track import mlflow_schema as schema
 
 MOST_SHOWN = 40  # characters of a value in a message
@@ -51,7 +51,7 @@ _IS_SOUND: Mapping[str, Callable[[str], bool]] = {
     schema.LAYOUT: is_count,
     **dict.fromkeys((schema.SPEC_DIGEST, schema.SETTINGS_DIGEST, schema.DATA_DIGEST), is_digest),
     schema.STATE: schema.STATES.__contains__,
-    schema.OBJECTIVE: MEASURES.__contains__,
+    schema.OBJECTIVE: METRICS.__contains__,
     schema.BASE_RATE: _is_base_rate,
     **dict.fromkeys((schema.TRIALS, schema.DONE, schema.ATTEMPTS), is_count),
     **dict.fromkeys((schema.HEARTBEAT, schema.SUBMITTED_AT, schema.SPENT), is_number),

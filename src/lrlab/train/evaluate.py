@@ -1,4 +1,4 @@
-"""Evaluation: the measures of one or many runs."""
+"""Evaluation: the metrics of one or many runs."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from lrlab.metrics import HELD_OUT, STEPPED, accuracy, log_loss
 TILE = 2**20  # logits at a time, in double precision
 
 
-def stepped_measures(z_val: Tensor, y_val: Tensor) -> dict[str, Tensor]:
-    """The held-out measures that are taken along the way.
+def stepped_metrics(z_val: Tensor, y_val: Tensor) -> dict[str, Tensor]:
+    """The held-out metrics that are taken along the way.
 
     Args:
         z_val: Held-out logits, [..., m], in the working precision.
@@ -24,8 +24,8 @@ def stepped_measures(z_val: Tensor, y_val: Tensor) -> dict[str, Tensor]:
     return {name: HELD_OUT[name](z_val, y_val) for name in STEPPED if name in HELD_OUT}
 
 
-def final_measures(weights: Tensor, problem: Problem) -> dict[str, Tensor]:
-    """Every measure that the final weights decide, in double precision whatever trained them.
+def final_metrics(weights: Tensor, problem: Problem) -> dict[str, Tensor]:
+    """Every metric that the final weights decide, in double precision whatever trained them.
 
     So they are those of the logged model on the same rows, to the last digits.
 
@@ -41,7 +41,7 @@ def final_measures(weights: Tensor, problem: Problem) -> dict[str, Tensor]:
     for rows in weights.split(some):  # all logits at once would take much memory
         z_train, z_val = (exact_logits(rows, x) for x in (problem.x_train, problem.x_val))
         parts.append(
-            {name: measure(z_val, problem.y_val) for name, measure in HELD_OUT.items()}
+            {name: metric(z_val, problem.y_val) for name, metric in HELD_OUT.items()}
             | {
                 "train_log_loss": log_loss(z_train, problem.y_train),
                 "train_accuracy": accuracy(z_train, problem.y_train),

@@ -16,7 +16,7 @@ from lrlab.data import LogisticRegression, Problem
 from lrlab.losses import LOSSES
 from lrlab.optimizers import OPTIMIZERS
 from lrlab.spec import TrainSpec
-from lrlab.train.evaluate import final_measures, stepped_measures
+from lrlab.train.evaluate import final_metrics, stepped_metrics
 from lrlab.train.trajectory import (
     Trajectory,
     at_rest,
@@ -181,18 +181,18 @@ class _Recorder:
 
     @torch.no_grad()
     def evaluate(self, step: int) -> bool:
-        """Take the stepped measures if they are due; False if the run ends here."""
+        """Take the stepped metrics if they are due; False if the run ends here."""
         if step not in self.due:
             return True
         z_val = self.model(self.problem.x_val)
-        taken = stepped_measures(z_val, self.problem.y_val)
-        measures = {name: value.item() for name, value in taken.items()}
-        measures["train_objective"] = self._train_objective()
-        if not all(math.isfinite(value) for value in measures.values()):
+        taken = stepped_metrics(z_val, self.problem.y_val)
+        metrics = {name: value.item() for name, value in taken.items()}
+        metrics["train_objective"] = self._train_objective()
+        if not all(math.isfinite(value) for value in metrics.values()):
             self.diverged_at = step
             return False
         self.evaluated.append(step)
-        for name, value in measures.items():
+        for name, value in metrics.items():
             self.stepped.setdefault(name, []).append(value)
         return not (self.stop_converged and self._at_rest())
 
@@ -211,7 +211,7 @@ class _Recorder:
         evaluated = np.array(self.evaluated, dtype=np.int64)
         weight, bias = (part.double() for part in self.model.features.parameters())
         if self.diverged_at is None:
-            final = self._final_measures(torch.cat([weight, bias[:, None]], 1))
+            final = self._final_metrics(torch.cat([weight, bias[:, None]], 1))
             with_final(stepped, final)
             outcome = outcome_of(self.start, evaluated, stepped["train_objective"])
         else:
@@ -229,9 +229,9 @@ class _Recorder:
             began=self.began,
         )
 
-    def _final_measures(self, weights: Tensor) -> dict[str, float]:
-        taken = final_measures(weights, self.problem)
-        measures = {name: value.item() for name, value in taken.items()}
-        measures["train_objective"] = self.stepped["train_objective"][-1]
-        measures["train_loss"] = self.train_loss[-1]
-        return {name: value for name, value in measures.items() if math.isfinite(value)}
+    def _final_metrics(self, weights: Tensor) -> dict[str, float]:
+        taken = final_metrics(weights, self.problem)
+        metrics = {name: value.item() for name, value in taken.items()}
+        metrics["train_objective"] = self.stepped["train_objective"][-1]
+        metrics["train_loss"] = self.train_loss[-1]
+        return {name: value for name, value in metrics.items() if math.isfinite(value)}

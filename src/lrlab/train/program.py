@@ -24,7 +24,7 @@ from lrlab.metrics import STEPPED
 from lrlab.optimizers import OPTIMIZERS
 from lrlab.spec import TrainSpec
 from lrlab.train import loop
-from lrlab.train.evaluate import final_measures, stepped_measures
+from lrlab.train.evaluate import final_metrics, stepped_metrics
 from lrlab.train.margins import Margins, Tile
 from lrlab.train.memory import keep_freed_memory
 from lrlab.train.trajectory import (
@@ -184,19 +184,19 @@ class Program:
     # --- evaluation --------------------------------------------------------------------------
 
     def _evaluate(self, step: int, column: int) -> None:
-        """Take the stepped measures of the runs that are alive; let those go that are done."""
+        """Take the stepped metrics of the runs that are alive; let those go that are done."""
         losses = self._losses_and_gradients(self.data.tiles(None, self.tile_rows))
         objective = losses.double()
         if self.full_batch:
             self.known = losses  # of the next step; its gradient is there already
         z_val = _logits(self.weights, self.problem.x_val)
-        measures = stepped_measures(z_val, self.problem.y_val)
-        measures["train_objective"] = objective
+        metrics = stepped_metrics(z_val, self.problem.y_val)
+        metrics["train_objective"] = objective
         since = int(self.evaluated[column - 1]) if column else 0
         finite = self.losses[since:step, self.alive].isfinite().all(0)
-        for values in measures.values():
+        for values in metrics.values():
             finite &= values.isfinite()
-        for name, values in measures.items():
+        for name, values in metrics.items():
             self.stepped[name][self.alive, column] = torch.where(finite, values, torch.nan)
         done = ~finite
         if self.settings.stop_converged:
@@ -329,15 +329,15 @@ class Program:
         return [trajectories[i] for i in range(len(self.order))]
 
     def _finals(self) -> list[dict[str, float]]:
-        """Final measures of every run; those that are not numbers are left out."""
-        measures = final_measures(self.ended.double(), self.problem)
+        """Final metrics of every run; those that are not numbers are left out."""
+        metrics = final_metrics(self.ended.double(), self.problem)
         last = (self.ended_at - 1)[None]
-        measures["train_loss"] = self.losses.gather(0, last)[0]
+        metrics["train_loss"] = self.losses.gather(0, last)[0]
         column = torch.as_tensor(self.evaluated, device=self.device)
         column = torch.searchsorted(column, self.ended_at)[:, None]
-        measures["train_objective"] = self.stepped["train_objective"].gather(1, column)[:, 0]
-        names = list(measures)
-        table = torch.stack([measures[name].double() for name in names], 1).tolist()
+        metrics["train_objective"] = self.stepped["train_objective"].gather(1, column)[:, 0]
+        names = list(metrics)
+        table = torch.stack([metrics[name].double() for name in names], 1).tolist()
         return [
             {name: value for name, value in zip(names, values, strict=True) if np.isfinite(value)}
             for values in table

@@ -21,15 +21,15 @@ STILL = 1e-3  # ... which means: moves by less than this share of its whole desc
 
 @dataclass(frozen=True)
 class Trajectory:
-    """History, final measures and weights of one run.
+    """History, final metrics and weights of one run.
 
     Args:
         train_loss: Loss of each step's batch before that step's update, [steps] float64;
             finite.
-        evaluated: Steps after which the stepped measures were taken, [e] int64, increasing.
-        stepped: Stepped measures by name, each [e] float64; finite. Taken in the working
+        evaluated: Steps after which the stepped metrics were taken, [e] int64, increasing.
+        stepped: Stepped metrics by name, each [e] float64; finite. Taken in the working
             precision, but held-out ones of the final weights in double precision.
-        final: Final measures by name; those that are not finite are left out.
+        final: Final metrics by name; those that are not finite are left out.
         outcome: `converged`, `slow` or `diverged`.
         weight: Weights, [d] float64.
         bias: Bias.
@@ -62,7 +62,7 @@ class Trajectory:
 
     def columns(self) -> dict[str, np.ndarray]:
         """The history as columns of length `steps`: `step`, `train_loss`, then the stepped
-        measures, NaN where not taken."""
+        metrics, NaN where not taken."""
         columns = {"step": np.arange(1, self.steps + 1), "train_loss": self.train_loss}
         for name, values in self.stepped.items():
             columns[name] = np.full(self.steps, np.nan)
@@ -70,7 +70,7 @@ class Trajectory:
         return columns
 
     def history(self) -> pd.DataFrame:
-        """One row a step: `step`, `train_loss`, and the stepped measures where taken."""
+        """One row a step: `step`, `train_loss`, and the stepped metrics where taken."""
         return pd.DataFrame(self.columns())
 
 
@@ -117,7 +117,7 @@ def at_rest(start: Tensor, evaluated: np.ndarray, objective: Tensor) -> Tensor:
 
 
 def with_final(stepped: Mapping[str, np.ndarray], final: Mapping[str, float]) -> None:
-    """Let curves end, in place, at the final measures, which are taken more precisely."""
+    """Let curves end, in place, at the final metrics, which are taken more precisely."""
     for name, values in stepped.items():
         values[-1] = final.get(name, values[-1])
 

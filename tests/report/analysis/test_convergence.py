@@ -1,4 +1,4 @@
-"""Measures of convergence on curves whose rate, steps and end are known."""
+"""Metrics of convergence on curves whose rate, steps and end are known."""
 
 from __future__ import annotations
 
@@ -182,7 +182,7 @@ def test_every_row_is_measured_as_if_it_were_alone() -> None:
     rng = np.random.default_rng(3)
     gap = np.exp(np.cumsum(rng.normal(-0.1, 0.3, size=(20, len(STEPS))), axis=1))
     gap[3, 40:] = np.nan
-    for measure in (lambda steps, gap: c.arrival(steps, gap).stays, c.log_gap_area):
-        together = measure(STEPS, gap)
-        alone = np.concatenate([measure(STEPS, gap[i : i + 1]) for i in range(len(gap))])
+    for metric in (lambda steps, gap: c.arrival(steps, gap).stays, c.log_gap_area):
+        together = metric(STEPS, gap)
+        alone = np.concatenate([metric(STEPS, gap[i : i + 1]) for i in range(len(gap))])
         np.testing.assert_array_equal(together, alone)

@@ -1,4 +1,4 @@
-"""How runs converged: measures on arrays of curves, one row a run.
+"""How runs converged: metrics on arrays of curves, one row a run.
 
 A curve is an objective f at the steps at which it was taken, the same steps for all runs; what
 comes after a run's end is NaN. With the optimum f* known it is read as the relative gap

@@ -18,7 +18,7 @@ def lr_sensitivity(runs: pd.DataFrame, *, objective: str, direction: str) -> pd.
 
     Args:
         runs: The runs frame.
-        objective: Name of a final measure.
+        objective: Name of a final metric.
         direction: `minimize` or `maximize`.
 
     Returns:
@@ -69,7 +69,7 @@ def best_curves(
         runs: The runs frame.
         curves: The curves frame.
         metric: Which curve.
-        objective: Name of the final measure that says which trial is best.
+        objective: Name of the final metric that says which trial is best.
         direction: `minimize` or `maximize`.
 
     Returns:
@@ -95,7 +95,7 @@ def convergence_band(
         runs: The runs frame.
         curves: The curves frame.
         metric: Which curve.
-        objective: Name of the final measure that says which trial is best.
+        objective: Name of the final metric that says which trial is best.
         direction: `minimize` or `maximize`.
 
     Returns:
@@ -136,7 +136,7 @@ def history(runs: pd.DataFrame, *, objective: str, direction: str) -> pd.DataFra
 
     Args:
         runs: The runs frame.
-        objective: Name of a final measure.
+        objective: Name of a final metric.
         direction: `minimize` or `maximize`.
 
     Returns:

@@ -54,7 +54,7 @@ def importances(
 
     Args:
         runs: The runs frame.
-        objective: Name of a final measure.
+        objective: Name of a final metric.
         direction: `minimize` or `maximize`.
         random: The first trials that were drawn at random; None: all. They alone count, where
             there are 20 with a value; else all.

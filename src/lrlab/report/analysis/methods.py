@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from lrlab.metrics import MEASURES
+from lrlab.metrics import METRICS
 from lrlab.report.analysis.statistics import expected_best, lr_width
 from lrlab.report.analysis.tables import minimizes, prepare
 
@@ -29,7 +29,7 @@ class Comparison:
 
     Args:
         by: `optimizer` or `loss`.
-        measure: What is compared.
+        metric: What is compared.
         table: One row a method, best first: the setting of its best trial, value (mean over its
             replicates) with the lowest and highest of them, replicates; lr_width, trials,
             random_trials, diverged and expected_best_k, which rests on the random trials.
@@ -37,7 +37,7 @@ class Comparison:
     """
 
     by: str
-    measure: str
+    metric: str
     table: pd.DataFrame
     drawn: int = 0
 
@@ -47,7 +47,7 @@ def trial_frame(runs: pd.DataFrame, *, objective: str, direction: str) -> pd.Dat
 
     Args:
         runs: The runs frame.
-        objective: Name of a final measure.
+        objective: Name of a final metric.
         direction: `minimize` or `maximize`.
 
     Returns:
@@ -85,7 +85,7 @@ def compare(
     Args:
         runs: The runs frame.
         by: `optimizer` or `loss`.
-        objective: Name of a final measure.
+        objective: Name of a final metric.
         direction: `minimize` or `maximize`.
         random: The first trials that were drawn at random, a fair sample of the space; None: all.
     """
@@ -128,7 +128,7 @@ def tunability(
     Args:
         runs: The runs frame.
         by: `optimizer` or `loss`.
-        objective: Name of a final measure.
+        objective: Name of a final metric.
         direction: `minimize` or `maximize`.
         random: The first trials that were drawn at random, which alone count; None: all.
         most: Largest budget.
@@ -151,7 +151,7 @@ def tunability(
 def _affordable(
     trials: pd.DataFrame, names: pd.Series, by: str, objective: str
 ) -> list[list[float]]:
-    sign = 1 if MEASURES[objective].direction == "minimize" else -1
+    sign = 1 if METRICS[objective].direction == "minimize" else -1
     failed = _failed(trials, objective, sign)
     values = [
         expected_best(_capped(trials[trials[by] == n], sign, failed), BUDGETS) for n in names
@@ -161,7 +161,7 @@ def _affordable(
 
 def _failed(trials: pd.DataFrame, objective: str, sign: int) -> float:
     """What a trial that failed counts as, times sign."""
-    chance = MEASURES[objective].chance if objective in MEASURES else None
+    chance = METRICS[objective].chance if objective in METRICS else None
     if chance is not None:
         return sign * chance
     found = (sign * trials["value"]).dropna()

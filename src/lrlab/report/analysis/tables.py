@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from lrlab.errors import LrlabError, UserError
-from lrlab.metrics import MEASURES
+from lrlab.metrics import METRICS
 from lrlab.registry import did_you_mean
 from lrlab.search import Best, Score, best_trials
 
@@ -50,7 +50,7 @@ def prepare(runs: pd.DataFrame, objective: str, direction: str) -> pd.DataFrame:
 
     Args:
         runs: The runs frame; an empty one needs no columns.
-        objective: Name of a final measure.
+        objective: Name of a final metric.
         direction: `minimize` or `maximize`.
 
     Returns:
@@ -120,11 +120,11 @@ def rank_trials(runs: pd.DataFrame, *, objective: str, direction: str) -> pd.Dat
 
     Args:
         runs: The runs frame.
-        objective: Name of a final measure.
+        objective: Name of a final metric.
         direction: `minimize` or `maximize`.
 
     Returns:
-        Rows of `runs` without `replicate` (see `lrlab.search.Best`), in which final measures are
+        Rows of `runs` without `replicate` (see `lrlab.search.Best`), in which final metrics are
         the means over the trial's replicates.
     """
     order = order_of_trials(prepare(runs, objective, direction), direction)
@@ -133,7 +133,7 @@ def rank_trials(runs: pd.DataFrame, *, objective: str, direction: str) -> pd.Dat
     numbers = zip(runs["trial"].tolist(), runs["replicate"].tolist(), strict=True)
     where = {key: i for i, key in enumerate(numbers)}
     chosen = runs.iloc[[where[best.trial, best.replicate] for best in order]]
-    names = [name for name in dict.fromkeys((objective, *MEASURES)) if name in runs]
+    names = [name for name in dict.fromkeys((objective, *METRICS)) if name in runs]
     means = runs.groupby("trial")[names].mean().loc[chosen["trial"]]
     return chosen.assign(**{name: means[name].to_numpy() for name in names}).drop(
         columns="replicate"
@@ -145,7 +145,7 @@ def best_run(runs: pd.DataFrame, *, objective: str, direction: str) -> pd.Series
 
     Args:
         runs: The runs frame.
-        objective: Name of a final measure.
+        objective: Name of a final metric.
         direction: `minimize` or `maximize`.
 
     Raises:
@@ -171,7 +171,7 @@ def threshold(
 
     Args:
         runs: The runs frame.
-        objective: Name of a final measure.
+        objective: Name of a final metric.
         direction: `minimize` or `maximize`.
         tolerance: Share by which a value may be worse than the best.
 
@@ -217,7 +217,7 @@ def steps_to_reach(
     Args:
         runs: The runs frame.
         curves: The curves frame.
-        objective: Name of a final measure.
+        objective: Name of a final metric.
         direction: `minimize` or `maximize`.
 
     Returns:
@@ -249,7 +249,7 @@ def summary_table(
     Args:
         runs: The runs frame.
         curves: The curves frame.
-        objective: Name of a final measure.
+        objective: Name of a final metric.
         direction: `minimize` or `maximize`.
 
     Returns:

@@ -20,7 +20,7 @@ from lrlab.report.text.base_rate import base_rate
 from lrlab.report.text.formats import number, percent
 
 TOP_RUNS = 20
-MEASURES = ("val_log_loss", "val_accuracy", "val_auc", "val_brier", "val_ece")
+METRICS = ("val_log_loss", "val_accuracy", "val_auc", "val_brier", "val_ece")
 MOST_ROWS = 200
 # Tables that are shown, by name, each with its title and what it says.
 TITLES = {
@@ -250,21 +250,21 @@ def frame_rows(label: str, frame: pd.DataFrame) -> Table:
 
 def top_rows(top: pd.DataFrame, context: ReportContext) -> Table:
     """The best trials as they are shown; a column is left out where it says nothing."""
-    measures = [
+    metrics = [
         name
-        for name in dict.fromkeys((context.objective, *MEASURES))
+        for name in dict.fromkeys((context.objective, *METRICS))
         if name in top.columns and top[name].notna().any()
     ]
     own = [name for name in map(str, top.columns) if "." in name and top[name].notna().any()]
     order = "ascending" if minimizes(context.direction) else "descending"
     columns = [Column("run", False), Column("trial", True)]
     columns += [Column("optimizer", False), Column("loss", False), Column("lr", True)]
-    columns += [Column(name, True, None if i else order) for i, name in enumerate(measures)]
+    columns += [Column(name, True, None if i else order) for i, name in enumerate(metrics)]
     columns += [Column("steps", True), Column("outcome", False)]
     if own:
         columns.append(Column("hyperparameters", False))
     rows = tuple(
-        _top_row(row, context.run_links or {}, measures, own) for row in top.to_dict("records")
+        _top_row(row, context.run_links or {}, metrics, own) for row in top.to_dict("records")
     )
     return Table("Best trials", tuple(columns), rows)
 
@@ -272,14 +272,14 @@ def top_rows(top: pd.DataFrame, context: ReportContext) -> Table:
 def _top_row(
     row: Mapping[Any, Any],
     links: Mapping[str, str | None],
-    measures: list[str],
+    metrics: list[str],
     own: list[str],
 ) -> tuple[Cell, ...]:
     run_id = str(row["run_id"])
     cells = [Cell(run_id[-8:], run_id, safe_link(links.get(run_id)), run_id)]
     cells.append(_count(row["trial"]))
     cells += [_text(row["optimizer"]), _text(row["loss"]), _number(row["lr"], pad=False)]
-    cells += [_number(row[name]) for name in measures]
+    cells += [_number(row[name]) for name in metrics]
     cells += [_count(row.get("steps", math.nan)), _text(row["outcome"])]
     if own:
         given = [(name, float(row[name])) for name in own if not pd.isna(row[name])]

@@ -90,7 +90,7 @@ def _affordable(comparison: Comparison, sampler: str, better_small: bool) -> str
         return ""
     choices = [f"of {name} {listing(each)}" for name, each in budgets.items()]
     return (
-        f"{BUDGET} {comparison.measure} of random trials{which} is that {listing(choices)}; on "
+        f"{BUDGET} {comparison.metric} of random trials{which} is that {listing(choices)}; on "
         "the rows that chose, not tested."
     )
 
