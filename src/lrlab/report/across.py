@@ -11,7 +11,7 @@ import pandas as pd
 
 from lrlab.errors import UserError
 from lrlab.report.analysis import evidence
-from lrlab.report.analysis.answer import Verdict, Words
+from lrlab.report.analysis.answer import Verdict
 from lrlab.report.analysis.evidence import RATIOS
 from lrlab.report.analysis.findings import Findings, find
 from lrlab.report.analysis.statistics import performance_profile
@@ -21,6 +21,7 @@ from lrlab.report.context import Report, ReportContext
 from lrlab.report.figures.drawings import Drawing
 from lrlab.report.text.formats import listing, number, percent, plural
 from lrlab.report.text.remarks import BUDGET
+from lrlab.report.text.words import Words
 
 Input = tuple[pd.DataFrame, pd.DataFrame, ReportContext]
 

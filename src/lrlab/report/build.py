@@ -9,13 +9,14 @@ from pathlib import Path
 
 import pandas as pd
 
-from lrlab.report.analysis.answer import VERDICT_FILE, Verdict, Words
+from lrlab.report.analysis.answer import VERDICT_FILE, Verdict
 from lrlab.report.analysis.findings import find
 from lrlab.report.analysis.tables import rank_trials
 from lrlab.report.context import Report, ReportContext
 from lrlab.report.figures.drawings import Drawing, drawings
 from lrlab.report.render.markdown import render_markdown
 from lrlab.report.render.page import TOP_RUNS, Picture, render_page
+from lrlab.report.text.words import Words
 
 FORMATS = ("html", "csv", "md", "parquet", "json")
 USUAL = ("html", "csv")

@@ -12,7 +12,8 @@ import pandas as pd
 from lrlab.data import Baseline, Problem, TableReading
 from lrlab.metrics import Direction
 from lrlab.optimum.record import Optima
-from lrlab.report.analysis.answer import Verdict, Words
+from lrlab.report.analysis.answer import Verdict
+from lrlab.report.text.words import Words
 
 
 class Aim(TypedDict):

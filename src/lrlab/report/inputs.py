@@ -17,12 +17,13 @@ from lrlab.model.log import load_weights
 from lrlab.notes import listed, note
 from lrlab.optimum.background import compute_optima
 from lrlab.optimum.record import Optima
-from lrlab.report.analysis.answer import VERDICT_FILE, Verdict, Words
+from lrlab.report.analysis.answer import VERDICT_FILE, Verdict
 from lrlab.report.analysis.converged import objectives
 from lrlab.report.analysis.evaluation import runs_to_judge
 from lrlab.report.context import ReportContext
 from lrlab.report.render.markdown import escape
 from lrlab.report.text.base_rate import base_rate
+from lrlab.report.text.words import Words
 from lrlab.scratch import scratch_folder
 from lrlab.search import best_trials, random_trials, scores_of
 from lrlab.spec import SweepSpec, dump_spec

@@ -10,33 +10,16 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from lrlab.optimum.separability import Separability
+
+if TYPE_CHECKING:
+    from lrlab.report.text.words import Words
 
 VERDICT_FILE = "verdict.json"
 Interval = tuple[float, float]
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class Words:
-    """An answer as it is shown.
-
-    Args:
-        paragraphs: The answer, the first paragraph first.
-        counts: How many runs there are and how they ended, a sentence.
-        remarks: What limits the answer, a sentence each.
-    """
-
-    paragraphs: tuple[str, ...]
-    counts: str
-    remarks: tuple[str, ...] = ()
-
-    @property
-    def text(self) -> str:
-        """The paragraphs as one text."""
-        return "\n\n".join(self.paragraphs)
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pandas as pd
@@ -16,7 +16,6 @@ from lrlab.report.analysis.statistics import performance_profile
 from lrlab.report.analysis.tables import FALLBACK_CURVE, stepped_curve, threshold
 from lrlab.report.context import ReportContext
 from lrlab.report.text import captions
-from lrlab.report.text.formats import number, percent, plural
 from lrlab.report.text.remarks import too_few_random_trials
 
 # What is minimized differs from loss to loss: values of different losses do not compare.
@@ -63,9 +62,7 @@ def _gaps(found: Findings, look: Look, context: ReportContext) -> Iterator[Drawi
         return
     caption = captions.gap_caption(found.fastest, int(found.runs["replicate"].nunique()))
     caption += captions.gap_basis(found.gaps)
-    alt = f"Line plots of the relative gap against step on log axes, one a loss. {caption}"
-    figure = draw_gaps(bands, look)
-    yield Drawing("gaps", "Gap to the exact optimum", caption, alt, figure)
+    yield _drawing("gaps", caption, draw_gaps(bands, look))
 
 
 def _lr_sensitivity(found: Findings, look: Look, context: ReportContext) -> Iterator[Drawing]:
@@ -77,12 +74,8 @@ def _lr_sensitivity(found: Findings, look: Look, context: ReportContext) -> Iter
     medians = figure_data.lr_medians(points)
     caption = captions.lr_caption(points, medians, found.summary, context.objective)
     caption += captions.stability_caption(found.limits)
-    alt = (
-        f"Scatter plots of {context.objective} against learning rate, one a loss "
-        f"({points['loss'].nunique()}), coloured by optimizer. {caption}"
-    )
     figure = draw_lr_sensitivity(points, medians, look, limits=found.limits, **context.aim)
-    yield Drawing("lr_sensitivity", "Sensitivity to the learning rate", caption, alt, figure)
+    yield _drawing("lr_sensitivity", caption, figure, objective=context.objective)
 
 
 def _heat_map(found: Findings, look: Look, context: ReportContext) -> Iterator[Drawing]:
@@ -93,12 +86,8 @@ def _heat_map(found: Findings, look: Look, context: ReportContext) -> Iterator[D
     if len(table) < 2 or table["best"].isna().all():
         return
     caption = captions.heat_map_caption(table, context.objective)
-    alt = (
-        f"Heat map of the best {context.objective}: {summary['optimizer'].nunique()} optimizers "
-        f"in rows, {summary['loss'].nunique()} losses in columns. {caption}"
-    )
     figure = draw_heat_map(table, direction=context.direction)
-    yield Drawing("heat_map", "Optimizer and loss", caption, alt, figure)
+    yield _drawing("heat_map", caption, figure, objective=context.objective)
 
 
 def _tunability(found: Findings, look: Look, context: ReportContext) -> Iterator[Drawing]:
@@ -111,14 +100,11 @@ def _tunability(found: Findings, look: Look, context: ReportContext) -> Iterator
     if table.empty or table["trials"].max() < 2:
         return
     caption = captions.tunability_caption(table, **context.aim)
-    if random is not None and found.optimizers.drawn < found.runs["trial"].nunique():
-        caption += (
-            f" Of the first {plural(found.optimizers.drawn, 'trial')} only: {context.sampler} "
-            "drew these at random, before it learnt."
-        )
-    alt = f"Expected best {context.objective} by number of random trials. {caption}"
+    if random is not None:
+        trials = int(found.runs["trial"].nunique())
+        caption += captions.tunability_basis(found.optimizers, trials, context.sampler)
     figure = draw_tunability(table, look, **context.aim)
-    yield Drawing("tunability", "What k random trials give", caption, alt, figure)
+    yield _drawing("tunability", caption, figure, objective=context.objective)
 
 
 def _profile(found: Findings, look: Look, context: ReportContext) -> Iterator[Drawing]:
@@ -132,8 +118,7 @@ def _profile(found: Findings, look: Look, context: ReportContext) -> Iterator[Dr
     table = performance_profile(costs, evidence.RATIOS)
     tried = found.optimizers.table.set_index("optimizer")["trials"].reindex(table.columns)
     caption = captions.profile_caption(table, len(costs), tried.dropna().astype(int))
-    alt = f"Performance profile of {plural(table.shape[1], 'optimizer')}. {caption}"
-    yield Drawing("profile", "Performance profile", caption, alt, draw_profile(table, look))
+    yield _drawing("profile", caption, draw_profile(table, look))
 
 
 def _convergence(found: Findings, look: Look, context: ReportContext) -> Iterator[Drawing]:
@@ -150,7 +135,6 @@ def _convergence(found: Findings, look: Look, context: ReportContext) -> Iterato
         if stepped is not None and stepped[0] == metric:
             limit = threshold(runs, objective=metric, direction=stepped[1])
         caption = captions.convergence_caption(lines, summary, band, metric, limit)
-        alt = f"Line plots of {metric} against step, one a loss. {caption}"
         figure = draw_convergence(
             lines,
             band,
@@ -161,7 +145,7 @@ def _convergence(found: Findings, look: Look, context: ReportContext) -> Iterato
             limit=limit,
         )
         name = "convergence_" + re.sub(r"\W", "_", metric)
-        yield Drawing(name, f"Convergence of {metric}", caption, alt, figure)
+        yield replace(_drawing("convergence", caption, figure, metric=metric), name=name)
 
 
 def _boundary(found: Findings, look: Look, context: ReportContext) -> Iterator[Drawing]:
@@ -171,15 +155,9 @@ def _boundary(found: Findings, look: Look, context: ReportContext) -> Iterator[D
     if problem is None or context.best_weights is None or problem.n_features != 2:
         return
     rows, line = evidence.boundary(problem, *context.best_weights)
-    wrong = int((~rows["right"]).sum())
-    caption = (
-        f"The best run's decision boundary over the held-out rows: {wrong:,} of "
-        f"{plural(len(rows), 'row')} lie on the wrong side."
-    )
+    caption = captions.boundary_caption(int((~rows["right"]).sum()), len(rows))
     names = (problem.feature_names[0], problem.feature_names[1])
-    alt = f"Scatter plot of two columns with a straight line between the classes. {caption}"
-    figure = draw_boundary(rows, line, names, problem.classes)
-    yield Drawing("boundary", "Decision boundary", caption, alt, figure)
+    yield _drawing("boundary", caption, draw_boundary(rows, line, names, problem.classes))
 
 
 def _calibration(found: Findings, look: Look, context: ReportContext) -> Iterator[Drawing]:
@@ -188,17 +166,7 @@ def _calibration(found: Findings, look: Look, context: ReportContext) -> Iterato
     if context.best_problem is None or context.best_weights is None:
         return
     table = evidence.calibration(context.best_problem, *context.best_weights)
-    off = int(((table["predicted"] < table["low"]) | (table["predicted"] > table["high"])).sum())
-    wide = float((table["high"] - table["low"]).median())
-    few = "; so few rows leave them wide" if wide > 0.3 else ""
-    caption = (
-        f"Share of class 1 among {int(table['rows'].sum()):,} held-out rows, by tenths of the "
-        f"best run's probability, with 95 % intervals{few}. {off} of "
-        f"{plural(len(table), 'interval')} {'misses' if off == 1 else 'miss'} the diagonal, on "
-        "which probabilities are right."
-    )
-    alt = f"Reliability diagram of the best run. {caption}"
-    yield Drawing("calibration", "Calibration", caption, alt, draw_calibration(table))
+    yield _drawing("calibration", captions.calibration_caption(table), draw_calibration(table))
 
 
 def _importance(found: Findings, look: Look, context: ReportContext) -> Iterator[Drawing]:
@@ -207,17 +175,12 @@ def _importance(found: Findings, look: Look, context: ReportContext) -> Iterator
     importance = found.importance
     if importance.shares.empty:
         return
-    top = str(importance.shares.index[0])
-    caption = (
-        f"{top} matters most for {context.objective} in this space "
-        f"({percent(float(importance.shares.iloc[0]))}), by "
+    learns = context.random_trials is not None
+    caption = captions.importance_caption(
+        importance, context.objective, context.sampler, learns=learns
     )
-    caption += captions.importance_basis(
-        importance, context.sampler, learns=context.random_trials is not None
-    )
-    alt = f"Bars: share of each setting in the variation of {context.objective}. {caption}"
     figure = draw_importance(importance.shares)
-    yield Drawing("importance", "Which setting matters", caption, alt, figure)
+    yield _drawing("importance", caption, figure, objective=context.objective)
 
 
 def _parallel(found: Findings, look: Look, context: ReportContext) -> Iterator[Drawing]:
@@ -226,16 +189,10 @@ def _parallel(found: Findings, look: Look, context: ReportContext) -> Iterator[D
     table = evidence.parallel(found.runs, **context.aim)
     if len(table) < 2 or table.shape[1] < 3:
         return
-    best = table.iloc[-1]
-    folds = context.problem is not None and context.problem.folds
-    whose = " on its own fold; folds are not equally hard" if folds else ""
-    caption = (
-        f"Each line is a run, from setting to setting to its {context.objective}; the darker, "
-        f"the better. The best run reaches {number(float(best['value']))}{whose}."
-    )
-    alt = f"Parallel coordinates of {plural(len(table), 'run')}. {caption}"
-    figure = draw_parallel(table, **context.aim)
-    yield Drawing("parallel", "Settings and result", caption, alt, figure)
+    folds = context.problem is not None and bool(context.problem.folds)
+    best = float(table.iloc[-1]["value"])
+    caption = captions.parallel_caption(best, context.objective, folds=folds)
+    yield _drawing("parallel", caption, draw_parallel(table, **context.aim))
 
 
 def _history(found: Findings, look: Look, context: ReportContext) -> Iterator[Drawing]:
@@ -245,9 +202,8 @@ def _history(found: Findings, look: Look, context: ReportContext) -> Iterator[Dr
     if len(table) < 2 or table["value"].isna().all():
         return
     caption = captions.history_caption(table, context.objective)
-    alt = f"{context.objective} of {len(table)} runs by trial, with the best so far. {caption}"
     figure = draw_history(table, look, **context.aim)
-    yield Drawing("history", "Optimization history", caption, alt, figure)
+    yield _drawing("history", caption, figure, objective=context.objective)
 
 
 FIGURES: tuple[Callable[[Findings, Look, ReportContext], Iterator[Drawing]], ...] = (
@@ -263,6 +219,12 @@ FIGURES: tuple[Callable[[Findings, Look, ReportContext], Iterator[Drawing]], ...
     _parallel,
     _history,
 )
+
+
+def _drawing(name: str, caption: str, figure: Any, **given: str) -> Drawing:
+    """A figure with the words that belong to its name."""
+    title, alt = captions.title(name, **given), captions.alternative(name, caption, **given)
+    return Drawing(name, title, caption, alt, figure)
 
 
 def _by_merit(frame: pd.DataFrame, summary: pd.DataFrame) -> pd.DataFrame:

@@ -9,10 +9,11 @@ from typing import Any
 
 import pandas as pd
 
-from lrlab.report.analysis.answer import Words
 from lrlab.report.context import ReportContext
-from lrlab.report.render.page import TITLES, Picture
+from lrlab.report.render.page import Picture
 from lrlab.report.text.formats import number
+from lrlab.report.text.tables import SUMMARY, TITLES, steps_allowed, summary_note
+from lrlab.report.text.words import Words
 
 MOST_ROWS = 40
 # A mark that means something within a line; an underscore only at the edge of a word.
@@ -35,11 +36,12 @@ def render_markdown(
     """
     parts = [f"# {escape(context.title)}", escape(context.data)]
     parts += [escape(paragraph) for paragraph in words.paragraphs]
-    counts = f"{words.counts} A run had at most {context.steps:,} steps."
+    counts = f"{words.counts} {steps_allowed(context.steps)}"
     parts += ["\n".join(f"- {escape(line)}" for line in (counts, *words.remarks))]
-    for name, (title, note) in TITLES.items():
+    shown = {"summary": (SUMMARY, summary_note(context.objective, "")), **TITLES}
+    for name, (title, note) in shown.items():
         if name in tables:
-            parts += [f"## {title}", _table(tables[name]), *([escape(note)] if note else [])]
+            parts += [f"## {title}", _table(tables[name]), escape(note)]
     for picture in pictures:
         parts += [
             f"## {escape(picture.title)}",

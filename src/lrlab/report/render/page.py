@@ -13,81 +13,23 @@ import numpy as np
 import pandas as pd
 from jinja2 import Environment, StrictUndefined
 
-from lrlab.report.analysis.answer import Words
-from lrlab.report.analysis.tables import TOLERANCE, minimizes
+from lrlab.report.analysis.tables import minimizes
 from lrlab.report.context import ReportContext
 from lrlab.report.text.base_rate import base_rate
 from lrlab.report.text.formats import number, percent
+from lrlab.report.text.tables import (
+    HEADINGS,
+    SUMMARY,
+    TITLES,
+    steps_allowed,
+    summary_note,
+    top_title,
+)
+from lrlab.report.text.words import Words
 
 TOP_RUNS = 20
 METRICS = ("val_log_loss", "val_accuracy", "val_auc", "val_brier", "val_ece")
 MOST_ROWS = 200
-# Tables that are shown, by name, each with its title and what it says.
-TITLES = {
-    "summary": ("Optimizer by loss", ""),
-    "optimizers": (
-        "Optimizers compared",
-        "Each at its best trial, by the rows that chose it: value (mean over the replicates), "
-        "lowest and highest; what new rows are expected to give is the table of expected values. "
-        "lr_width: decades of learning rate within 10 % of its best; diverged: share of all its "
-        "runs; expected_best_k: of k of its random_trials.",
-    ),
-    "held_out": (
-        "Losses by the metrics common to all",
-        "Each at its best trial by the objective of the sweep, by the rows that chose it. What a "
-        "loss optimises itself is not what it is judged by: where scores are raw, log loss, Brier "
-        "score and ECE say little before they are recalibrated.",
-    ),
-    "across_optimizers": (
-        "Optimizers on every data set",
-        "Each at its best trial: ratio to the best of the data set (more is worse), expected "
-        "value on new rows, and what these say (best, tied, worse); lr_width: decades of learning "
-        "rate within 10 % of its best; expected_best_k: of k random trials.",
-    ),
-    "across_losses": ("Losses on every data set", "As above, each loss at its best trial."),
-    "speed": (
-        "Steps to a relative gap of 1e-3",
-        "On one objective: that of the best trial (its loss, hyperparameters and l2). Each "
-        "optimizer at the setting that needs the fewest steps until the gap stays so small: "
-        "geometric mean over the seeds (infinite if it misses on one), fewest and most; reached: "
-        "on how many seeds; runs_reached: of how many runs of all its trials; value: the sweep's "
-        "objective at that setting.",
-    ),
-    "speed_claims": (
-        "Who needs more steps",
-        "Steps of the worse, at the setting that comes nearest, as a multiple of those of the "
-        "better, over seeds that did not choose the better's setting; intervals are 95 % for all "
-        "pairs together.",
-    ),
-    "endings": (
-        "How runs ended",
-        "how: as recorded; detail: by the gap to the optimum, within it (docs/report.md).",
-    ),
-    "objectives": (
-        "Objectives, their optimum and curvature",
-        "Optimum of loss + l2 on the training rows, in double precision. stable_lr: 2/L, the "
-        "largest learning rate at which gradient descent stays at the optimum; safe_lr: the same "
-        "with the largest L anywhere, below which it falls from any start.",
-    ),
-    "beaten": (
-        "Best known optima that a run came below",
-        "Of losses that are not convex. best_known: the lowest of several starts; reached: what a "
-        "run came to, from which gaps are measured; by: the difference.",
-    ),
-    "stable_lr": (
-        "Largest stable learning rate, by theory and as observed",
-        "limit: 2(1 + beta)/L with L at the optimum, above which no run can rest there; safe: 2/L "
-        "with the largest L anywhere, below which gradient descent falls from any start; with "
-        "momentum only on a quadratic loss, as no such lr is known for others (Goujaud et al. "
-        "2023); holds: the largest lr up to which no run oscillated or diverged; breaks: the "
-        "smallest at which one did.",
-    ),
-    "columns": (
-        "How your columns were read",
-        "Every column of the table, in its order. missing: rows without a value; categories: "
-        "different values; why: why it was left out, or what is odd about it.",
-    ),
-}
 
 
 @dataclass(frozen=True)
@@ -181,17 +123,22 @@ def render_page(
     return template.render(
         context=context,
         words=words,
-        base_rate=base_rate(context.baseline, context.objective),
-        tolerance=percent(TOLERANCE),
+        allowed=steps_allowed(context.steps),
+        headings=HEADINGS,
+        summary_title=SUMMARY,
+        summary_note=summary_note(
+            context.objective, base_rate(context.baseline, context.objective)
+        ),
         summary=summary_rows(tables["summary"], context.direction)
         if "summary" in tables
         else None,
         evidence=[
             (name, title, note, frame_rows(title, tables[name].head(MOST_ROWS)))
             for name, (title, note) in TITLES.items()
-            if name in tables and name != "summary"
+            if name in tables
         ],
         top=top_rows(top, context),
+        top_title=top_title(len(top)),
         pictures=pictures,
         style=_asset("style.css"),
         script=_asset("sort.js"),
@@ -228,7 +175,7 @@ def summary_rows(summary: pd.DataFrame, direction: str) -> Table:
         )
         for row in summary.to_dict("records")
     )
-    return Table("Optimizer by loss", columns, rows)
+    return Table(SUMMARY, columns, rows)
 
 
 def frame_rows(label: str, frame: pd.DataFrame) -> Table:

@@ -10,9 +10,9 @@ from lrlab.report.analysis.answer import (
     Reference,
     Tie,
     Verdict,
-    Words,
 )
 from lrlab.report.text.formats import listing, number, percent, plural
+from lrlab.report.text.words import Words
 
 OUTCOMES = ("converged", "slow", "diverged")
 MOST_NAMES = 12
