@@ -10,15 +10,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import torch
-import torch.nn.functional as F
-from torch import Tensor
+import numpy as np
 
+from lrlab.lazy import on_use
 from lrlab.registry import Catalogue, Hyperparameter
 
-PerExample = Callable[..., Tensor]
-_BCE_FLOOR = float(torch.tensor(1e-12, dtype=torch.float32))
+if TYPE_CHECKING:
+    import torch
+    import torch.nn.functional as F
+    from torch import Tensor
+else:
+    torch, F = on_use("torch"), on_use("torch.nn.functional")
+
+PerExample = Callable[..., "Tensor"]
+_BCE_FLOOR = float(np.float32(1e-12))
 
 
 @dataclass(frozen=True)

@@ -8,14 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-
-import torch
+from typing import TYPE_CHECKING
 
 from lrlab import update_rules
+from lrlab.lazy import on_use
 from lrlab.registry import Catalogue, Hyperparameter
 from lrlab.update_rules import UpdateRule
 
-Parameters = Iterable[torch.nn.Parameter]
+if TYPE_CHECKING:
+    import torch
+else:
+    torch = on_use("torch")
+
+Parameters = Iterable["torch.nn.Parameter"]
 
 
 @dataclass(frozen=True)

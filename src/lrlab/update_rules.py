@@ -13,12 +13,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import torch
-from torch import Tensor
+from lrlab.lazy import on_use
 
-State = dict[str, Tensor]
-Coefficients = dict[str, Tensor]
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+else:
+    torch = on_use("torch")
+
+State = dict[str, "Tensor"]
+Coefficients = dict[str, "Tensor"]
 
 
 @dataclass(frozen=True)

@@ -2,62 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING
 
-import torch
+from lrlab.lazy import exports
 
-from lrlab.data.baseline import Baseline, baseline_of
-from lrlab.data.blobs import load_blobs
-from lrlab.data.columns import ColumnReading
-from lrlab.data.division import divided, why_other_folds
-from lrlab.data.encode import Usable, encoded
-from lrlab.data.module import LogisticRegression
-from lrlab.data.problem import Problem
-from lrlab.data.reading import TableReading
-from lrlab.data.sources import read_table
-from lrlab.data.table import sklearn_table, usable_table
-from lrlab.spec import BlobsData, SweepSpec
+if TYPE_CHECKING:
+    from lrlab.data.baseline import Baseline as Baseline
+    from lrlab.data.baseline import baseline_of as baseline_of
+    from lrlab.data.columns import ColumnReading as ColumnReading
+    from lrlab.data.division import why_other_folds as why_other_folds
+    from lrlab.data.load import load_divided as load_divided
+    from lrlab.data.load import load_problem as load_problem
+    from lrlab.data.module import LogisticRegression as LogisticRegression
+    from lrlab.data.problem import Problem as Problem
+    from lrlab.data.reading import TableReading as TableReading
+    from lrlab.data.sources import read_table as read_table
 
-TABLES: dict[str, Callable[[Any], Usable]] = {
-    "csv": usable_table,
-    "parquet": usable_table,
-    "sklearn": sklearn_table,
-}
-
-
-def load_divided(spec: SweepSpec) -> tuple[SweepSpec, Problem]:
-    """The spec with the division of its rows written out, and the data that it names.
-
-    Raises:
-        UserError: If the data cannot be used; the message names file and column.
-    """
-    dtype = getattr(torch, spec.train.dtype)
-    if isinstance(spec.data, BlobsData):
-        return spec, load_blobs(spec.data, spec.data_seed, dtype)
-    table = TABLES[spec.data.source](spec.data)
-    spec = divided(spec, table.rows)
-    return spec, encoded(table, spec, dtype)
-
-
-def load_problem(spec: SweepSpec) -> Problem:
-    """The data that a spec names, divided as it says, else as the size of the table asks for.
-
-    Raises:
-        UserError: If the data cannot be used; the message names file and column.
-    """
-    return load_divided(spec)[1]
-
-
-__all__ = [
-    "Baseline",
-    "ColumnReading",
-    "LogisticRegression",
-    "Problem",
-    "TableReading",
-    "baseline_of",
-    "load_divided",
-    "load_problem",
-    "read_table",
-    "why_other_folds",
-]
+__getattr__, __dir__ = exports(
+    __name__,
+    {
+        "lrlab.data.baseline": ["Baseline", "baseline_of"],
+        "lrlab.data.columns": ["ColumnReading"],
+        "lrlab.data.division": ["why_other_folds"],
+        "lrlab.data.load": ["load_divided", "load_problem"],
+        "lrlab.data.module": ["LogisticRegression"],
+        "lrlab.data.problem": ["Problem"],
+        "lrlab.data.reading": ["TableReading"],
+        "lrlab.data.sources": ["read_table"],
+    },
+)

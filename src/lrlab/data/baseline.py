@@ -7,8 +7,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
+from typing import TYPE_CHECKING
 
-from lrlab.data.problem import Problem
+if TYPE_CHECKING:
+    from lrlab.data.problem import Problem
 
 SHARE = "share_of_class_1"
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Mapping
 from dataclasses import astuple, dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from lrlab.data.columns import DIVIDES, ColumnReading
-from lrlab.data.problem import Problem
 from lrlab.data.suspects import IN_DISGUISE, NAMED_LIKE_GROUP, NAMED_LIKE_IDENTIFIER
 from lrlab.wording import quoted
+
+if TYPE_CHECKING:
+    from lrlab.data.problem import Problem
 
 MOST = 10  # columns that a sentence names
 KEYS = ("column", "read_as", "missing", "categories", "why")  # as ColumnReading has them

@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from lrlab.optimum.objectives import Objective, Optimum
-from lrlab.optimum.optima import find_optima
+from typing import TYPE_CHECKING
 
-__all__ = ["Objective", "Optimum", "find_optima"]
+from lrlab.lazy import exports
+
+if TYPE_CHECKING:
+    from lrlab.optimum.objectives import Objective as Objective
+    from lrlab.optimum.objectives import Optimum as Optimum
+    from lrlab.optimum.optima import find_optima as find_optima
+
+__getattr__, __dir__ = exports(
+    __name__,
+    {
+        "lrlab.optimum.objectives": ["Objective", "Optimum"],
+        "lrlab.optimum.optima": ["find_optima"],
+    },
+)

@@ -5,11 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import torch
-from torch import Tensor
-
+from lrlab.lazy import on_use
 from lrlab.losses import Loss
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+else:
+    torch = on_use("torch")
 
 FAR = 20.0  # logits at which a loss shows whether it still falls
 PROBES = 4001  # logits at which a loss is looked at

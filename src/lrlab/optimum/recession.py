@@ -11,11 +11,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 
+from lrlab.lazy import on_use
 from lrlab.optimum.curvature import independent
+
+if TYPE_CHECKING:
+    import torch
+else:
+    torch = on_use("torch")
 
 PATIENCE = 5.0  # seconds for one linear program
 ROUNDS = 50  # of adding rows to it

@@ -8,13 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 
+from lrlab.lazy import on_use
 from lrlab.optimum.curvature import independent
 from lrlab.optimum.recession import PATIENCE, recession, unit
+
+if TYPE_CHECKING:
+    import torch
+else:
+    torch = on_use("torch")
 
 MOST_COLUMNS = 5
 NEGLIGIBLE = 1e-6  # of the largest weight

@@ -1,6 +1,6 @@
 """The best trial: one meaning, wherever something is called best.
 
-A trial's objective is the mean over its replicates, as the search is told (`study.combine`). A
+A trial's objective is the mean over its replicates, as the search is told (`results.combine`). A
 trial of which a replicate diverged or is not there (yet) has none.
 """
 
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from lrlab.metrics import Direction
-from lrlab.search.study import TrialResult, combine
+from lrlab.search.results import TrialResult, combine
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -25,7 +25,8 @@ from optuna.samplers import BaseSampler
 from lrlab.errors import LrlabError
 from lrlab.optimizers import OPTIMIZERS
 from lrlab.search.cube import axes, configs_at
-from lrlab.search.study import Batch, Proposal, distribution
+from lrlab.search.results import Batch
+from lrlab.search.study import Proposal, distribution
 from lrlab.search.tpe import propose_tpe
 from lrlab.spec import Domain, SweepSpec
 from lrlab.spec.space import active_keys, exact, names, values

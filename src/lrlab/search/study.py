@@ -1,9 +1,9 @@
-"""What Optuna's study holds: batches of trials, how each ended, and trials taken from a record."""
+"""What Optuna's study holds: trials with their ends, told or taken from a record."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,53 +11,10 @@ import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
 from optuna.trial import TrialState
 
+from lrlab.search.results import TrialResult
 from lrlab.spec import Domain, Range, SweepSpec
 from lrlab.spec.space import active_keys, exact
 from lrlab.trial import TrialConfig
-
-
-@dataclass(frozen=True)
-class Batch:
-    """Trials `start` to `stop` - 1, asked for and trained together."""
-
-    index: int
-    start: int
-    stop: int
-
-
-@dataclass(frozen=True)
-class TrialResult:
-    """How a trial ended.
-
-    Args:
-        value: The objective, the mean over replicates; None if the trial diverged.
-        last_value: For a diverged trial, the last finite objective, if there was one.
-        last_step: For a diverged trial, the step at which it diverged.
-    """
-
-    value: float | None
-    last_value: float | None = None
-    last_step: int = 0
-
-
-def combine(results: Sequence[TrialResult]) -> TrialResult:
-    """A trial's result from its replicates: the mean; diverged if any of them diverged."""
-    ended = [result.value for result in results if result.value is not None]
-    if len(ended) == len(results):
-        return TrialResult(math.fsum(ended) / len(ended))
-    diverged = [result for result in results if result.value is None]
-    last = [result.last_value for result in diverged if result.last_value is not None]
-    return TrialResult(
-        None,
-        math.fsum(last) / len(last) if last else None,
-        min(result.last_step for result in diverged),
-    )
-
-
-def batches(spec: SweepSpec) -> Iterator[Batch]:
-    """The sweep's batches; only the last may be short."""
-    for index, start in enumerate(range(0, spec.n_trials, spec.search.batch)):
-        yield Batch(index, start, min(start + spec.search.batch, spec.n_trials))
 
 
 def new_study(spec: SweepSpec) -> optuna.Study:

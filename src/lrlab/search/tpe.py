@@ -24,7 +24,8 @@ from optuna.samplers._tpe.parzen_estimator import _ParzenEstimator, _ParzenEstim
 from optuna.samplers._tpe.sampler import default_gamma, default_weights
 from optuna.trial import FrozenTrial, TrialState
 
-from lrlab.search.study import Batch, distribution
+from lrlab.search.results import Batch
+from lrlab.search.study import distribution
 from lrlab.spec import SweepSpec
 from lrlab.spec.space import Space, active_keys, exact, names, values
 from lrlab.trial import TrialConfig

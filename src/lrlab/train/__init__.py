@@ -2,69 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING
 
-import torch
+from lrlab.lazy import exports
 
-from lrlab.data import Problem
-from lrlab.errors import UserError
-from lrlab.spec import TrainSpec
-from lrlab.train import fused, loop
-from lrlab.train.executors import EXECUTORS, open_executor
-from lrlab.train.loop import train
-from lrlab.train.trajectory import Trajectory, evaluation_steps
-from lrlab.train.workers import Processes, Workers
-from lrlab.trial import Run
+if TYPE_CHECKING:
+    from lrlab.train.engines import ENGINES as ENGINES
+    from lrlab.train.engines import Engine as Engine
+    from lrlab.train.engines import Finished as Finished
+    from lrlab.train.engines import device_of as device_of
+    from lrlab.train.executors import EXECUTORS as EXECUTORS
+    from lrlab.train.executors import open_executor as open_executor
+    from lrlab.train.loop import train as train
+    from lrlab.train.trajectory import Trajectory as Trajectory
+    from lrlab.train.trajectory import evaluation_steps as evaluation_steps
+    from lrlab.train.workers import Processes as Processes
+    from lrlab.train.workers import Workers as Workers
 
-Finished = list[tuple[Run, Trajectory]]
-
-
-class Engine(Protocol):
-    """Trains one trial batch and yields its runs in the parts in which they end.
-
-    The loop yields run by run, the fused engine program by program. A part is recorded as a
-    whole; runs that are `recorded` already are left out. Replicate r of a trial trains on
-    `problem.of(r)`.
-    """
-
-    def __call__(
-        self,
-        problem: Problem,
-        runs: Sequence[Run],
-        settings: TrainSpec,
-        recorded: Collection[tuple[int, int]] = ...,
-        workers: Workers | None = ...,
-    ) -> Iterator[Finished]: ...
-
-
-def device_of(settings: TrainSpec) -> torch.device:
-    """Where to train: `auto` is a GPU if there is one.
-
-    Raises:
-        UserError: If CUDA is asked for and there is none.
-    """
-    available = torch.cuda.is_available()
-    if settings.device == "cuda" and not available:
-        raise UserError(
-            "train.device is cuda, but torch finds no GPU here; write cpu or auto, or install a "
-            "CUDA build of torch"
-        )
-    return torch.device("cuda" if available and settings.device != "cpu" else "cpu")
-
-
-ENGINES: dict[str, Engine] = {"fused": fused.train_batch, "loop": loop.train_batch}
-
-__all__ = [
-    "ENGINES",
-    "EXECUTORS",
-    "Engine",
-    "Finished",
-    "Processes",
-    "Trajectory",
-    "Workers",
-    "device_of",
-    "evaluation_steps",
-    "open_executor",
-    "train",
-]
+__getattr__, __dir__ = exports(
+    __name__,
+    {
+        "lrlab.train.engines": ["ENGINES", "Engine", "Finished", "device_of"],
+        "lrlab.train.executors": ["EXECUTORS", "open_executor"],
+        "lrlab.train.loop": ["train"],
+        "lrlab.train.trajectory": ["Trajectory", "evaluation_steps"],
+        "lrlab.train.workers": ["Processes", "Workers"],
+    },
+)

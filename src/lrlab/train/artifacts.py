@@ -5,13 +5,20 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-import torch
 
-from lrlab.train.trajectory import Trajectory
+from lrlab.lazy import on_use
+
+if TYPE_CHECKING:
+    import torch
+
+    from lrlab.train.trajectory import Trajectory
+else:
+    torch = on_use("torch")
 
 WEIGHTS_FILE = "weights.pt"
 HISTORY_FILE = "history.parquet"
