@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gc
 import json
+import subprocess
+import sys
 from concurrent.futures import wait
 from pathlib import Path
 from typing import Any
@@ -33,6 +35,17 @@ def numbers(name: str = "tiny") -> pd.DataFrame:
 
 def run(changes: dict[str, Any] | None = None, **options: Any) -> Any:
     return run_sweep(make_spec(tiny(**(changes or {}))), **options)
+
+
+def test_the_first_step_waits_for_nothing_of_the_report() -> None:
+    code = (
+        "import sys, lrlab.sweep; from lrlab import load_problem, make_spec; "
+        "load_problem(make_spec({'name': 'a'})).initial_model(1); "
+        "heavy = {'scipy.stats', 'sklearn', 'sympy', 'matplotlib', 'altair'} & set(sys.modules); "
+        "sys.exit(' '.join(heavy) or 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_the_same_spec_gives_the_same_numbers(workdir) -> None:

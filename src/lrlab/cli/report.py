@@ -18,7 +18,7 @@ from lrlab.cli.common import (
 )
 
 if TYPE_CHECKING:
-    from lrlab.report import Report
+    from lrlab.report.context import Report
     from lrlab.track import SweepInfo
 
 
@@ -63,7 +63,8 @@ def report(
     With several SWEEPs: what holds on all of their data sets, and what does not.
     """
     from lrlab import track
-    from lrlab.report import across_report, build_report
+    from lrlab.report.across import across_report
+    from lrlab.report.build import build_report
     from lrlab.report.inputs import report_input
 
     track.quiet(verbose)
@@ -104,7 +105,7 @@ def report(
 
 def _write(made: Report, folder: Path, formats: tuple[str, ...]) -> list[Path]:
     from lrlab.errors import LrlabError
-    from lrlab.report import write_report
+    from lrlab.report.build import write_report
 
     try:
         return write_report(made, folder, formats or ("html", "csv"))

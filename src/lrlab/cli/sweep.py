@@ -163,7 +163,7 @@ def show_outcome(
     seconds: float,
 ) -> None:
     """Print the table, the best trial and what to do next, or add them to `documents`."""
-    from lrlab.report import summary_table
+    from lrlab.report.analysis.tables import summary_table
     from lrlab.report.inputs import best_of, describe_best
     from lrlab.track import curves_frame, runs_frame
     from lrlab.track.read import no_histories

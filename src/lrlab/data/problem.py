@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import init
 
 from lrlab.data.columns import ColumnReading
@@ -143,10 +143,12 @@ class Problem:
         The same seed gives the same weights for every trial, so that trials are compared from
         the same start. Torch's global random state is not touched: threads share it.
         """
-        with torch.device("meta"):
+        with torch.device("meta"):  # or torch draws weights of its own
             model = LogisticRegression(self.n_features)
-        model.to_empty(device="cpu")
         stream, linear = self.stream(seed), model.features
+        # `to_empty` does the same, but imports sympy: most of a second before a sweep's first step
+        linear.weight = nn.Parameter(torch.empty(1, self.n_features))
+        linear.bias = nn.Parameter(torch.empty(1))
         init.kaiming_uniform_(linear.weight, a=math.sqrt(5), generator=stream)
         bound = 1 / math.sqrt(self.n_features)
         init.uniform_(linear.bias, -bound, bound, generator=stream)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from lrlab.data import Problem
 from lrlab.model.log import log_best_model
 from lrlab.optimum.record import Optima
-from lrlab.report import build_report, write_report
 from lrlab.report.analysis.answer import Verdict
+from lrlab.report.build import build_report, write_report
 from lrlab.report.inputs import note_on, report_input
 from lrlab.scratch import scratch_folder
 from lrlab.search import best_trial
