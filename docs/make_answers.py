@@ -105,7 +105,7 @@ def picture(reads: Mapping[str, optimizers.Read]) -> None:
     """The performance profile, as the report draws it."""
     from lrlab.report.figures.drawn import render
     from lrlab.report.figures.evidence_figures import draw_profile
-    from lrlab.report.figures.style import styles
+    from lrlab.report.figures.matplotlib_style import styles
 
     profile, _ = optimizers.profile(reads)
     PICTURE.write_bytes(render(draw_profile(profile, styles(profile.columns)), "png"))

@@ -252,7 +252,7 @@ def _robust(table: pd.DataFrame, sweeps: int, direction: str) -> str:
 def _drawings(found: Across, context: ReportContext) -> list[Drawing]:
     from lrlab.report.figures.evidence_figures import draw_profile
     from lrlab.report.figures.heat_map_figure import draw_heat_map
-    from lrlab.report.figures.style import styles
+    from lrlab.report.figures.matplotlib_style import styles
 
     drawn: list[Drawing] = []
     for by, table in (("optimizer", found.optimizers), ("loss", found.losses)):

@@ -76,6 +76,13 @@ class ReportContext:
         """The data that the best run trained on, if they can be had."""
         return self.problem and self.problem.of(self.best_replicate)
 
+    def link(self, run_id: str) -> str | None:
+        """Address of a run's page, if it has one on the web: a link must not run a script."""
+        address = (self.run_links or {}).get(run_id)
+        if address is not None and address.lower().startswith(("http://", "https://")):
+            return address
+        return None
+
     @property
     def aim(self) -> Aim:
         """Objective and direction, as most functions of the report take them."""

@@ -29,7 +29,7 @@ from lrlab.report.figures.drawn import (
     render,
 )
 from lrlab.report.figures.heat_map_figure import draw_heat_map
-from lrlab.report.figures.style import styles
+from lrlab.report.figures.matplotlib_style import styles
 from lrlab.report.text.captions import heat_map_caption, history_caption, lr_caption
 from lrlab.report.text.formats import number, percent
 

@@ -46,7 +46,7 @@ def drawings(found: Findings, context: ReportContext) -> list[Drawing]:
     """All figures that a sweep has data for, in the order of the page."""
     if found.runs.empty:
         return []
-    from lrlab.report.figures.style import styles
+    from lrlab.report.figures.matplotlib_style import styles
 
     look = styles(found.summary["optimizer"])
     return [drawing for draw in FIGURES for drawing in draw(found, look, context)]

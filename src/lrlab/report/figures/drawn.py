@@ -16,8 +16,8 @@ from matplotlib.ticker import MaxNLocator
 from PIL import Image
 
 from lrlab.report.analysis.tables import minimizes
-from lrlab.report.figures import style
-from lrlab.report.figures.style import Look
+from lrlab.report.figures import matplotlib_style as style
+from lrlab.report.figures.matplotlib_style import Look
 
 MOST_VECTOR_POINTS = 2000
 HIGH_RESOLUTION = 200  # dots an inch: two for every pixel of the page

@@ -16,9 +16,9 @@ from matplotlib.ticker import (
 )
 
 from lrlab.report.analysis.tables import minimizes
-from lrlab.report.figures import style
+from lrlab.report.figures import matplotlib_style as style
 from lrlab.report.figures.drawn import panel_height
-from lrlab.report.figures.style import Look
+from lrlab.report.figures.matplotlib_style import Look
 from lrlab.report.text.formats import number
 
 CLASS_COLOURS = ("#d55e00", "#0072b2")

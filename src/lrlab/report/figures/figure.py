@@ -8,13 +8,19 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from lrlab.report.figures.records import records
+from lrlab.report.figures.style import config
+
 if TYPE_CHECKING:
     from altair import TopLevelMixin
+
+SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
+WIDTH = 680  # pixels of a figure outside the page, where no window says how wide it may be
 
 
 @dataclass(frozen=True)
 class Figure:
-    """One figure, complete without a browser and without the page.
+    """One figure, complete without a browser and without the page. A notebook shows it.
 
     Args:
         name: File name without ending, such as `lr_sensitivity`.
@@ -22,12 +28,17 @@ class Figure:
         caption: What to see in it.
         alt: What it shows, for those who cannot see it.
         frame: The numbers that are drawn; the page offers them as a table.
-        chart: The Altair chart. Data that several figures share (such as `runs`) it names, and
-            `datasets` holds; all else is in it.
-        datasets: Shared frames by the name that the chart gives them.
+        spec: Its Vega-Lite specification, without ink, paper and fonts (`style.config` has them):
+            a layered view as wide as its container, or small multiples under `concat`, of which
+            the page sets `columns` and each view's `width`. Its own data are under `datasets`.
+        datasets: Frames that several figures share (such as `runs`), by the name that the
+            specification gives them.
         follows: What a selection of runs elsewhere on the page does to it: `run` (its marks are
-            runs: only the selected stay), `method` (its marks are methods: those without a
-            selected run fade), or nothing.
+            runs: only the selected stay), `method` (its marks are methods: those that are not in
+            the parameter `selected`, a list of optimizers, fade), or nothing.
+        variants: Other specifications by name (`linear`: on a linear axis), without `datasets`:
+            those of `spec` are theirs.
+        links: Addresses of the runs' pages by run id, http or https.
     """
 
     name: str
@@ -35,11 +46,64 @@ class Figure:
     caption: str
     alt: str
     frame: pd.DataFrame
-    chart: TopLevelMixin
+    spec: Mapping[str, Any]
     datasets: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     follows: str = ""
+    variants: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    links: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     def specification(self) -> dict[str, Any]:
-        """The chart as Vega-Lite JSON; shared data stay names."""
-        spec: dict[str, Any] = self.chart.to_dict()
-        return spec
+        """The figure as Vega-Lite JSON; shared data stay names."""
+        return {"$schema": SCHEMA, **self.spec}
+
+    def complete(self, theme: str = "light") -> dict[str, Any]:
+        """The figure as Vega-Lite JSON that needs nothing else: all data in it, runs are links.
+
+        Args:
+            theme: `light` or `dark`.
+        """
+        shared = {name: self._linked(name, frame) for name, frame in self.datasets.items()}
+        spec = _sized(_with_links(self.specification()) if self.links else self.specification())
+        spec["datasets"] = {**spec.get("datasets", {}), **shared}
+        return {**spec, "description": self.alt, "config": config(theme)}
+
+    @property
+    def chart(self) -> TopLevelMixin:
+        """The figure as an Altair chart, complete, to be shown, changed or saved."""
+        import altair
+
+        kind = altair.ConcatChart if "concat" in self.spec else altair.LayerChart
+        return kind.from_dict(self.complete())
+
+    def _repr_mimebundle_(self, *args: Any, **kwargs: Any) -> Any:
+        """What a notebook shows."""
+        return self.chart._repr_mimebundle_(*args, **kwargs)
+
+    def _linked(self, name: str, frame: pd.DataFrame) -> list[dict[str, Any]]:
+        rows = records(frame)
+        if name != "runs":
+            return rows
+        return [row | {"href": self.links.get(str(row["id"]))} for row in rows]
+
+
+def _with_links(view: Any) -> Any:
+    """The specification with an address for every mark that is a run."""
+    if isinstance(view, list):
+        return [_with_links(each) for each in view]
+    if not isinstance(view, dict):
+        return view
+    inner = {
+        key: _with_links(value) if key in ("layer", "concat") else value
+        for key, value in view.items()
+    }
+    if "mark" in view and view.get("data") == {"name": "runs"}:
+        inner["encoding"] = {**view["encoding"], "href": {"field": "href", "type": "nominal"}}
+    return inner
+
+
+def _sized(spec: dict[str, Any]) -> dict[str, Any]:
+    """The specification with a width in pixels."""
+    if "concat" not in spec:
+        return {**spec, "width": WIDTH} if spec.get("width") == "container" else spec
+    each = round(WIDTH / min(len(spec["concat"]), spec.get("columns", 1))) - 50
+    return {**spec, "concat": [{**view, "width": each} for view in spec["concat"]]}

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from lrlab.report.analysis.tables import minimizes
-from lrlab.report.figures import style
+from lrlab.report.figures import matplotlib_style as style
 from lrlab.report.text.formats import number
 
 
