@@ -24,7 +24,7 @@ from lrlab.train import ENGINES, Finished, Processes, Workers, open_executor
 from lrlab.trial import Run, TrialConfig
 
 WORKERS = 2
-PROGRAMS = 8  # of 256 runs
+GROUPS = 8  # of 256 runs
 REPEATS = 3
 SETTINGS = TrainSpec(steps=1000, stop_converged=False)
 OPTIMIZERS = ("sgd", "momentum", "adam")
@@ -56,7 +56,7 @@ def cluster() -> Iterator[str]:
 def runs() -> list[Run]:
     return [
         Run(i, 0, 1, TrialConfig.of(OPTIMIZERS[i % 3], LOSSES[i // 3 % 3], 1e-3 * (1 + i % 50)))
-        for i in range(256 * PROGRAMS)
+        for i in range(256 * GROUPS)
     ]
 
 
@@ -97,7 +97,7 @@ def main() -> None:
     )
     out = len(pickle.dumps([run for run, _ in ended[:256]]))
     back = len(pickle.dumps([trajectory for _, trajectory in ended[:256]], protocol=5))
-    print(f"\na program: {out / 1e3:.0f} kB there, {back / 1e6:.1f} MB back; same bits: {same}")
+    print(f"\na group: {out / 1e3:.0f} kB there, {back / 1e6:.1f} MB back; same bits: {same}")
 
 
 if __name__ == "__main__":

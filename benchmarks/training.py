@@ -25,8 +25,8 @@ import torch
 from lrlab.data import Problem, load_problem
 from lrlab.spec import TrainSpec, make_spec
 from lrlab.train import ENGINES, Processes, Workers
-from lrlab.train.fused import is_large, programs
-from lrlab.train.program import TILE
+from lrlab.train.fused.engine import fused_groups, is_large
+from lrlab.train.fused.group import TILE
 from lrlab.trial import Run, TrialConfig
 
 OPTIMIZERS, LOSSES = ("sgd", "momentum", "adam"), ("bce", "mse", "hinge")
@@ -112,7 +112,7 @@ def main() -> None:
             loop = run_steps_a_second("loop", problem, 3 if n < 10_000 else 1, loop_steps)
             fused = max(run_steps_a_second("fused", problem, runs, fused_steps) for _ in range(2))
             settings = TrainSpec(steps=fused_steps)
-            groups = programs(trial_batch(runs), [n], settings)
+            groups = fused_groups(trial_batch(runs), [n], settings)
             large = is_large([n], settings)
             cores = os.cpu_count() or 1 if large else 1
             least = floor(n, d, len(groups[0])) / min(cores, len(groups))

@@ -104,7 +104,7 @@ def test_more_trials_extend_a_sweep_to_what_it_would_have_been(workdir) -> None:
     extended = run({"search": {"trials": 10}})
     assert extended.run_id == short.run_id
     assert extended.resumed == 6
-    # The last batch was trained in a smaller program at first, and a matrix product over fewer
+    # The last batch was trained in a smaller group at first, and a matrix product over fewer
     # rows may round otherwise on some processors.
     pd.testing.assert_frame_equal(numbers(), undisturbed, rtol=1e-3)
 
@@ -300,7 +300,7 @@ def test_worker_processes_change_nothing(workdir, monkeypatch: pytest.MonkeyPatc
     started = []
 
     class Ready(Processes):
-        """Up before the first program comes, which else this process would train itself."""
+        """Up before the first fused group comes, which else this process would train itself."""
 
         def __init__(self, *args: Any) -> None:
             super().__init__(*args)

@@ -53,7 +53,7 @@ def test_no_more_are_started_than_a_batch_has_programs(started: Any) -> None:
     assert started(64, LONG) == 16  # of 256 runs
     assert started(64, LONG | {"batch": 64}) == 1
     assert started(64, LONG | {"batch": 64, "replicates": 8}) == 2
-    # with mini-batches, programs are of one seed
+    # with mini-batches, groups are of one seed
     assert started(64, LONG | {"batch": 64, "replicates": 8}, {"batch_size": 8}) == 8
 
 

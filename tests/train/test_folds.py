@@ -16,11 +16,14 @@ from lrlab.data import Problem, load_problem
 from lrlab.losses import LOSSES
 from lrlab.optimizers import OPTIMIZERS
 from lrlab.spec import TrainSpec, make_spec
-from lrlab.train import fused, loop, remote, workers
-from lrlab.train.fused import most_programs, programs, rows_of_folds
+from lrlab.train import loop
+from lrlab.train.fused import engine as fused
+from lrlab.train.fused.engine import fused_groups, most_groups, rows_of_folds
+from lrlab.train.fused.margins import Folds
 from lrlab.train.loop import batches
-from lrlab.train.margins import Folds
 from lrlab.train.trajectory import Trajectory
+from lrlab.train.workers import processes as workers
+from lrlab.train.workers.dask import remote
 from lrlab.trial import Run, TrialConfig
 
 FOLDS, STEPS = 3, 25
@@ -107,12 +110,12 @@ def test_programs_are_of_one_fold_and_depend_on_the_spec_and_the_sizes_alone(
     how, runs = TrainSpec(batch_size=batch_size), some_runs(100)
     n_rows = rows_of_folds(folded())
     assert n_rows == [19, 19, 20]
-    divided = programs(runs, n_rows, how)
+    divided = fused_groups(runs, n_rows, how)
     assert sorted(run.key for group in divided for run in group) == [run.key for run in runs]
     assert all(len({run.replicate % FOLDS for run in group}) == 1 for group in divided)
     assert all(not batch_size or len({run.seed for run in group}) == 1 for group in divided)
-    assert len(divided) == most_programs(100, 2 * FOLDS, n_rows, how) == (6 if batch_size else 3)
-    assert programs(runs, n_rows, how) == divided
+    assert len(divided) == most_groups(100, 2 * FOLDS, n_rows, how) == (6 if batch_size else 3)
+    assert fused_groups(runs, n_rows, how) == divided
 
 
 class Process:
@@ -141,7 +144,7 @@ class DaskWorker(Process):
         with pytest.MonkeyPatch.context() as patched:
             patched.setattr(remote, "_unwanted", lambda: lambda: False)
             for group in groups:
-                answer = remote.train_program(remote.versions(), data, pickle.dumps(group))
+                answer = remote.train_group(remote.versions(), data, pickle.dumps(group))
                 assert isinstance(answer, bytes)
                 yield pickle.loads(answer)
 
@@ -158,9 +161,9 @@ def test_the_bits_depend_neither_on_processes_nor_on_interruptions_nor_on_copies
     recorded = {key for key in expected if key[1] in (0, 3, 4)}  # a fold, and of one a half
     rest = trained(fused, problem, runs, how, recorded)
     assert same_bits(rest, {key: t for key, t in expected.items() if key not in recorded})
-    monkeypatch.setattr("lrlab.train.margins.COPIED", 0)
+    monkeypatch.setattr("lrlab.train.fused.margins.COPIED", 0)
     assert same_bits(trained(fused, problem, runs, how), expected)
-    monkeypatch.setattr(fused, "ROWS_TIMES_RUNS", 1)  # in threads, in as large programs
+    monkeypatch.setattr(fused, "ROWS_TIMES_RUNS", 1)  # in threads, in as large groups
     monkeypatch.setattr(fused, "LEAST_RUNS", fused.MOST_RUNS)
     assert same_bits(trained(fused, problem, runs, how), expected)
 

@@ -215,10 +215,10 @@ def graph(
     svg: str | None,
 ) -> int:
     """Draw the autograd graph of model and loss, and show what backward does to gradients."""
+    from lrlab.autograd_graph.graph import gradient_lessons, lessons_text, to_text, trace
+    from lrlab.autograd_graph.svg import to_svg
     from lrlab.data import load_problem
     from lrlab.errors import LrlabError
-    from lrlab.train.graph import gradient_lessons, lessons_text, to_text, trace
-    from lrlab.train.graph_svg import to_svg
     from lrlab.train.loop import objective_of
 
     spec = _spec(spec_file, overrides, seed)

@@ -18,7 +18,7 @@ PROBE_SECONDS = 1.0  # beyond which the short probe is enough
 def estimate_seconds(spec: SweepSpec, problem: Problem) -> float:
     """Seconds of training that a sweep needs here, from timed starts of its first runs.
 
-    The loop trains run by run, so it is timed on one; the fused engine on a program, with folds
+    The loop trains run by run, so it is timed on one; the fused engine on a group, with folds
     one of the first fold.
     """
     problem = problem.to(device_of(spec.train))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from lrlab.autograd_graph.graph import trace
+from lrlab.autograd_graph.svg import to_svg
 from lrlab.data import Problem
 from lrlab.model.log import log_best_model
 from lrlab.optimum.record import Optima
@@ -15,8 +17,6 @@ from lrlab.spec.space import names
 from lrlab.track import RecordedRun, Recorder
 from lrlab.track import mlflow_schema as schema
 from lrlab.track.study import score_of
-from lrlab.train.graph import trace
-from lrlab.train.graph_svg import to_svg
 from lrlab.train.loop import objective_of
 from lrlab.trial import TrialConfig
 

@@ -9,7 +9,7 @@ from lrlab import search
 from lrlab.data import Problem
 from lrlab.spec import SweepSpec
 from lrlab.train import Processes, Workers, open_executor
-from lrlab.train.fused import is_large, most_programs, rows_of_folds
+from lrlab.train.fused.engine import is_large, most_groups, rows_of_folds
 
 WORTH_A_PROCESS = 5  # seconds of work left for each worker process that is started
 LEAST_A_RUN = 0.0015  # seconds, before a sweep's first batch has told
@@ -20,7 +20,7 @@ class WorkerPool:
 
     Those are started when enough work is left for them to be worth their start: before the sweep
     is opened, if the spec says as much, so that they are up when it begins. No more are started
-    than a batch has programs.
+    than a batch has groups.
     """
 
     def __init__(
@@ -63,6 +63,6 @@ class WorkerPool:
         else:
             self._begun = time.monotonic()
         worth = a_trial * (spec.n_trials - batch.start) / WORTH_A_PROCESS
-        in_a_batch = most_programs(spec.search.batch, spec.search.replicates, n_rows, spec.train)
+        in_a_batch = most_groups(spec.search.batch, spec.search.replicates, n_rows, spec.train)
         if worth > 1:
             self.workers = Processes(min(self.count, int(worth), in_a_batch), data, spec.train)

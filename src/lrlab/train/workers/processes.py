@@ -1,9 +1,8 @@
-"""Workers: where programs of a fused training run besides this process.
+"""Worker processes of this machine.
 
-`Workers` is what the fused engine needs of them. `Processes` are those of this machine: small
-tensor operations spend much of their time in Python, which runs one thread at a time; so on small
-data processes are what uses more than one core. A process holds the data, gets the runs of a
-program and gives back their trajectories, with the files that are kept of them; it writes
+Small tensor operations spend much of their time in Python, which runs one thread at a time; so on
+small data processes are what uses more than one core. A process holds the data, gets the runs of
+a fused group and gives back their trajectories, with the files that are kept of them; it writes
 nothing. It ends with its parent, however that ends.
 """
 
@@ -17,37 +16,18 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing import get_context, parent_process, resource_tracker
-from typing import Protocol
 
 import torch
 
 from lrlab.data import Problem
 from lrlab.spec import TrainSpec
 from lrlab.train.artifacts import with_files
-from lrlab.train.margins import Folds
-from lrlab.train.program import Program
+from lrlab.train.fused.group import FusedGroup
+from lrlab.train.fused.margins import Folds
 from lrlab.train.trajectory import Trajectory
 from lrlab.trial import Run
 
 _held: tuple[Folds, TrainSpec] | None = None  # in a worker: what it trains on
-
-
-class Workers(Protocol):
-    """What trains programs besides this process. They write nothing."""
-
-    @property
-    def ready(self) -> bool:
-        """Whether they can be given programs now."""
-
-    def map(self, groups: Sequence[Sequence[Run]]) -> Iterator[list[Trajectory] | None]:
-        """Trajectories of each program, in order.
-
-        None stands for a program that they could not train; where the iterator ends early, they
-        are gone. Both are trained in this process instead, to the same numbers.
-        """
-
-    def close(self) -> None:
-        """Let go of them, also in the middle of a program. May be called again."""
 
 
 class Processes:
@@ -76,7 +56,7 @@ class Processes:
         return not self._broken and any(future.done() for future in self._warm)
 
     def map(self, groups: Sequence[Sequence[Run]]) -> Iterator[list[Trajectory]]:
-        """Trajectories of each program, in order; ends early if a worker is killed."""
+        """Trajectories of each group, in order; ends early if a worker is killed."""
         futures: list[Future[list[Trajectory]]] = []
         try:
             futures += [self._pool.submit(_run, list(group)) for group in groups]
@@ -89,7 +69,7 @@ class Processes:
                 future.cancel()
 
     def close(self) -> None:
-        """End the processes, also in the middle of a program: nothing of theirs is kept."""
+        """End the processes, also in the middle of a group: nothing of theirs is kept."""
         processes = list((self._pool._processes or {}).values())
         self._pool.shutdown(wait=False, cancel_futures=True)
         for process in processes:
@@ -125,4 +105,4 @@ def _end_with(parent: object) -> None:
 def _run(runs: list[Run]) -> list[Trajectory]:
     assert _held is not None
     data, settings = _held
-    return with_files(Program(data.of(runs[0]), runs, settings).run())
+    return with_files(FusedGroup(data.of(runs[0]), runs, settings).run())

@@ -1,7 +1,7 @@
-"""The fused engine: a trial batch as a few tensor programs, each of many runs.
+"""The fused engine: a trial batch as a few fused groups, each of many runs.
 
-How a batch is divided into programs depends on the spec and the size of the data, never on the
-machine: so the numbers do not either. Programs are independent, and as many as there are cores
+How a batch is divided into groups depends on the spec and the size of the data, never on the
+machine: so the numbers do not either. Groups are independent, and as many as there are cores
 run at a time.
 """
 
@@ -18,16 +18,16 @@ from lrlab.data import Problem
 from lrlab.optimizers import OPTIMIZERS
 from lrlab.spec import TrainSpec
 from lrlab.train import loop
-from lrlab.train.margins import Folds
-from lrlab.train.program import Program
+from lrlab.train.fused.group import FusedGroup
+from lrlab.train.fused.margins import Folds
+from lrlab.train.fused.workers import Workers
 from lrlab.train.trajectory import Trajectory
-from lrlab.train.workers import Workers
 from lrlab.trial import Run
 
-MOST_RUNS = 256  # in one program: beyond, a step's tensors leave the cache
+MOST_RUNS = 256  # in one fused group: beyond, a step's tensors leave the cache
 LEAST_RUNS = 16  # on large data: fewer, and matrix products become slow
 ROWS_TIMES_RUNS = 2**19
-HISTORY = 2**25  # losses that a program holds at most
+HISTORY = 2**25  # losses that a group holds at most
 
 
 def train_batch(
@@ -37,7 +37,7 @@ def train_batch(
     recorded: Collection[tuple[int, int]] = frozenset(),
     workers: Workers | None = None,
 ) -> Iterator[list[tuple[Run, Trajectory]]]:
-    """Train a trial batch; yields the runs of each program as it ends, in a fixed order.
+    """Train a trial batch; yields the runs of each group as it ends, in a fixed order.
 
     Runs of an optimizer without an update rule are trained by the loop.
 
@@ -46,14 +46,14 @@ def train_batch(
         runs: The whole trial batch.
         settings: Steps, batch size and so on.
         recorded: Keys of runs that are recorded already: left out of what is yielded, and
-            programs of which all are recorded are not run.
-        workers: Where to run programs besides this process, once they are ready.
+            groups of which all are recorded are not run.
+        workers: Where to run groups besides this process, once they are ready.
     """
     n_rows = rows_of_folds(problem)
     fusible = [run for run in runs if OPTIMIZERS[run.config.optimizer].rule is not None]
     due = [
         group
-        for group in programs(fusible, n_rows, settings)
+        for group in fused_groups(fusible, n_rows, settings)
         if any(run.key not in recorded for run in group)
     ]
     left = list(due)
@@ -87,7 +87,7 @@ def _in_threads(
 
     def run(group: Sequence[Run]) -> list[Trajectory]:
         with loop.one_thread():  # holds for the thread that it is called in
-            return Program(data.of(group[0]), group, settings).run(cancelled.is_set)
+            return FusedGroup(data.of(group[0]), group, settings).run(cancelled.is_set)
 
     count = os.cpu_count() if is_large(data.n_rows, settings) else 1
     with ThreadPoolExecutor(count, thread_name_prefix="lrlab-train") as pool:
@@ -104,14 +104,16 @@ def rows_of_folds(problem: Problem) -> list[int]:
 
 
 def is_large(n_rows: Sequence[int], settings: TrainSpec) -> bool:
-    """Whether a program's operations are large enough for threads to work side by side.
+    """Whether a group's operations are large enough for threads to work side by side.
 
     Threads that do little but dispatch small operations only get in each other's way.
     """
     return loop.batch_rows(max(n_rows), settings) * MOST_RUNS > ROWS_TIMES_RUNS
 
 
-def programs(runs: Sequence[Run], n_rows: Sequence[int], settings: TrainSpec) -> list[list[Run]]:
+def fused_groups(
+    runs: Sequence[Run], n_rows: Sequence[int], settings: TrainSpec
+) -> list[list[Run]]:
     """Divide a trial batch: like runs together, of one fold, with mini-batches of one seed only.
 
     With mini-batches, runs of one seed see the same batches; each replicate has a seed of its own.
@@ -133,8 +135,8 @@ def programs(runs: Sequence[Run], n_rows: Sequence[int], settings: TrainSpec) ->
     return found
 
 
-def most_programs(trials: int, replicates: int, n_rows: Sequence[int], settings: TrainSpec) -> int:
-    """Into how many programs a trial batch of so many trials is divided at most."""
+def most_groups(trials: int, replicates: int, n_rows: Sequence[int], settings: TrainSpec) -> int:
+    """Into how many groups a trial batch of so many trials is divided at most."""
     rows = max(n_rows)
     size, apart = _most_runs(rows, settings), len(n_rows)
     if loop.batch_rows(rows, settings) < rows:  # each replicate has a seed of its own
@@ -143,7 +145,7 @@ def most_programs(trials: int, replicates: int, n_rows: Sequence[int], settings:
 
 
 def _most_runs(n_rows: int, settings: TrainSpec) -> int:
-    """Runs of one program."""
+    """Runs of one fused group."""
     rows = loop.batch_rows(n_rows, settings)
     size = min(MOST_RUNS, max(LEAST_RUNS, ROWS_TIMES_RUNS // rows))
     return max(1, min(size, HISTORY // settings.steps))

@@ -9,8 +9,8 @@ import pytest
 
 from lrlab.data import load_problem
 from lrlab.spec import TrainSpec, make_spec
-from lrlab.train.margins import Margins
-from lrlab.train.program import Program
+from lrlab.train.fused.group import FusedGroup
+from lrlab.train.fused.margins import Margins
 from lrlab.trial import Run, TrialConfig
 
 
@@ -21,7 +21,7 @@ def test_steps_use_memory_again_instead_of_getting_it_from_the_system() -> None:
 
     def page_faults() -> int:
         before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-        Program(data, runs, TrainSpec(steps=steps)).run()
+        FusedGroup(data, runs, TrainSpec(steps=steps)).run()
         return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
 
     page_faults()

@@ -19,11 +19,13 @@ from lrlab.data import Problem, load_problem
 from lrlab.losses import LOSSES, Loss
 from lrlab.optimizers import OPTIMIZERS, Optimizer
 from lrlab.spec import TrainSpec, make_spec
-from lrlab.train import fused, loop, program
-from lrlab.train.fused import programs
+from lrlab.train import loop
+from lrlab.train.fused import engine as fused
+from lrlab.train.fused import group
+from lrlab.train.fused.engine import fused_groups
+from lrlab.train.fused.group import FusedGroup
+from lrlab.train.fused.margins import Margins
 from lrlab.train.loop import batches
-from lrlab.train.margins import Margins
-from lrlab.train.program import Program
 from lrlab.train.trajectory import Trajectory
 from lrlab.trial import Run, TrialConfig
 
@@ -275,16 +277,18 @@ def test_a_batch_is_divided_into_programs_by_the_spec_alone(
 ) -> None:
     how = TrainSpec(batch_size=batch_size)
     runs = some_runs(700)
-    divided = programs(runs, [rows], how)
+    divided = fused_groups(runs, [rows], how)
     assert sorted(run.trial for group in divided for run in group) == [*range(700)]
     assert max(len(group) for group in divided) == (16 if rows > 10**5 else 256)
-    assert divided == programs(runs, [rows], how)
-    if batch_size:  # runs of one program share their mini-batches
+    assert divided == fused_groups(runs, [rows], how)
+    if batch_size:  # runs of one fused group share their mini-batches
         assert all(len({run.seed for run in group}) == 1 for group in divided)
 
 
 def test_long_histories_make_small_programs() -> None:
-    assert max(len(g) for g in programs(some_runs(300), [200], TrainSpec(steps=1_000_000))) == 33
+    assert (
+        max(len(g) for g in fused_groups(some_runs(300), [200], TrainSpec(steps=1_000_000))) == 33
+    )
 
 
 def test_programs_in_many_threads_give_the_bits_of_one(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -304,7 +308,7 @@ def test_a_program_stops_at_the_next_step_when_it_is_cancelled() -> None:
     data, how = problem("float32", None, 1000)
     asked = iter([False] * 3 + [True])
     with pytest.raises(CancelledError):
-        Program(Margins(data), some_runs(4), how).run(lambda: next(asked))
+        FusedGroup(Margins(data), some_runs(4), how).run(lambda: next(asked))
 
 
 def test_large_data_are_not_copied_and_give_the_same_bits(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -312,7 +316,7 @@ def test_large_data_are_not_copied_and_give_the_same_bits(monkeypatch: pytest.Mo
         data, how = problem("float32", batch_size, 50)
         copied = batch_of(fused, data, some_runs(), how)
         with monkeypatch.context() as patched:
-            patched.setattr("lrlab.train.margins.COPIED", 0)
+            patched.setattr("lrlab.train.fused.margins.COPIED", 0)
             formed = batch_of(fused, data, some_runs(), how)
         for (_, a), (_, b) in zip(copied, formed, strict=True):
             assert np.array_equal(a.train_loss, b.train_loss)
@@ -340,7 +344,7 @@ def test_a_large_batch_on_many_rows_is_tiled_to_the_same_numbers(
 ) -> None:
     data, how = problem("float64", None, 30)
     whole = [t.train_loss for _, t in batch_of(fused, data, some_runs(), how)]
-    monkeypatch.setattr(program, "TILE", 40)
+    monkeypatch.setattr(group, "TILE", 40)
     tiled = [t.train_loss for _, t in batch_of(fused, data, some_runs(), how)]
     for a, b in zip(whole, tiled, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-12)

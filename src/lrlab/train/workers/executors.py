@@ -7,14 +7,13 @@ from collections.abc import Callable
 from lrlab.data import Problem
 from lrlab.errors import UserError
 from lrlab.spec import TrainSpec
-from lrlab.train.workers import Workers
+from lrlab.train.fused.workers import Note, Workers
 
-Note = Callable[[str], None]
 Opener = Callable[[str, Problem, TrainSpec, Note], Workers]
 
 
 def _dask(address: str, problem: Problem, settings: TrainSpec, note: Note) -> Workers:
-    from lrlab.train.cluster import Cluster
+    from lrlab.train.workers.dask.cluster import Cluster
 
     return Cluster(address, problem, settings, note)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from html import escape
 from itertools import pairwise
 
-from lrlab.train.graph import AutogradGraph, Node
+from lrlab.autograd_graph.graph import AutogradGraph, Node
 
 CHARACTER, HEIGHT, GAP, LAYER = 7.3, 40, 26, 78  # pixels
 MARGIN, LEGEND = 24, 124
@@ -38,7 +38,7 @@ def to_svg(graph: AutogradGraph, title: str = "Autograd graph") -> str:
     """A self-contained SVG of the graph: no script, no font, no reference to anywhere.
 
     Args:
-        graph: From `lrlab.train.graph.trace`.
+        graph: From `lrlab.autograd_graph.graph.trace`.
         title: Shown at the top and read by screen readers.
     """
     places, paths = _lay_out(graph)

@@ -28,8 +28,9 @@ from lrlab.spec import TrainSpec, make_spec
 from lrlab.sweep import Progress, run_sweep
 from lrlab.track import list_sweeps, quiet
 from lrlab.track.store import connect
-from lrlab.train import ENGINES, Finished, fused, open_executor
+from lrlab.train import ENGINES, Finished, open_executor
 from lrlab.train.artifacts import run_files
+from lrlab.train.fused import engine as fused
 from lrlab.train.trajectory import Trajectory
 from lrlab.trial import Run, TrialConfig
 from support import free_port, tiny
@@ -37,7 +38,7 @@ from support import free_port, tiny
 distributed = pytest.importorskip(
     "distributed", reason="training on a Dask cluster is tested where lrlab[dask] is installed"
 )
-cluster = pytest.importorskip("lrlab.train.cluster")
+cluster = pytest.importorskip("lrlab.train.workers.dask.cluster")
 
 SHORT, LONG = TrainSpec(steps=60), TrainSpec(steps=2000)
 PAIRS = [("adam", "bce"), ("sgd", "hinge"), ("nadam", "focal"), ("momentum", "mse")]
@@ -86,13 +87,13 @@ class Lab:
             yield client
 
     def training(self) -> list[int]:
-        """Pids of the workers that train a program at this moment."""
+        """Pids of the workers that train a group at this moment."""
         with self.client() as client:
             pids, busy = client.run(os.getpid), programs_executing(client)
         return [pids[worker] for worker in busy]
 
     def kill_a_trainer(self) -> int:
-        """Kill a worker in the middle of a program."""
+        """Kill a worker in the middle of a group."""
         found: list[int] = []
         until(lambda: found.extend(self.training()) or found)
         os.kill(found[0], signal.SIGKILL)
@@ -105,12 +106,12 @@ class Lab:
 
 
 def programs_executing(client: Any) -> list[str]:
-    """Workers that train a program."""
+    """Workers that train a group."""
 
     def count(dask_worker: Any) -> int:
         tasks = dask_worker.state.tasks.values()
         names = [str(t.key) for t in tasks if t.previous == "executing" or t.state == "executing"]
-        return sum(name.startswith("lrlab-program") for name in names)
+        return sum(name.startswith("lrlab-group") for name in names)
 
     return [worker for worker, found in client.run(count).items() if found]
 
@@ -149,14 +150,14 @@ def problem() -> Problem:
 
 @pytest.fixture
 def fours(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Programs of four runs, so that there are four of them."""
+    """Groups of four runs, so that there are four of them."""
     monkeypatch.setattr(fused, "MOST_RUNS", 4)
     monkeypatch.setattr(fused, "LEAST_RUNS", 4)
 
 
 @pytest.fixture
 def here(fours: None, monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """How many programs this process trains itself, each time that it does."""
+    """How many groups this process trains itself, each time that it does."""
     counts: list[int] = []
     real = fused._in_threads
 
@@ -440,9 +441,9 @@ def test_ctrl_c_leaves_nothing_behind_on_the_cluster(lab: Lab, workdir, cli) -> 
         return len(dask_scheduler.tasks)
 
     def held() -> int:
-        import lrlab.train.remote
+        import lrlab.train.workers.dask.remote
 
-        return len(lrlab.train.remote._prepared)
+        return len(lrlab.train.workers.dask.remote._prepared)
 
     with lab.client() as client:
         until(lambda: client.run_on_scheduler(known) == 0)

@@ -1,7 +1,7 @@
-"""A Dask cluster as workers: programs are tasks, and the data go there once.
+"""A Dask cluster as workers: groups are tasks, and the data go there once.
 
 Dask trains a task again whose worker dies, and sends the data to workers that come later. What it
-does not answer for is done here: a scheduler that goes away, workers that do not come, a program
+does not answer for is done here: a scheduler that goes away, workers that do not come, a group
 that kills every worker, other versions over there. The last resort is always this process, which
 gets the same numbers.
 """
@@ -28,10 +28,10 @@ from uuid import uuid4
 from lrlab.data import Problem
 from lrlab.errors import LrlabError, UserError
 from lrlab.spec import TrainSpec
-from lrlab.train import remote
-from lrlab.train.batch import Batch
-from lrlab.train.executors import Note
+from lrlab.train.fused.workers import Note
 from lrlab.train.trajectory import Trajectory
+from lrlab.train.workers.dask import remote
+from lrlab.train.workers.dask.batch import Batch
 from lrlab.trial import Run
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ CONNECT = 10.0  # seconds to wait for the scheduler, at first and when it was lo
 WORKERS = 60.0  # seconds to wait for a worker
 IN_DOUBT = 2.0  # seconds to wait for either, once waiting was in vain
 LOSSES = 3  # connections lost in a row, beyond which a batch is trained here
-KILLS = 4  # workers that may die over a program before it is trained here
+KILLS = 4  # workers that may die over a group before it is trained here
 LOOK = 1.0  # seconds without news, after which the cluster is looked after
 ANSWER = 30.0  # seconds that an answer may take
 LOGGERS = ("distributed", "distributed.client", "distributed.gc", "tornado", "tornado.application")
@@ -60,14 +60,14 @@ class _AloneError(Exception):
 
 
 class Cluster:
-    """Trains programs on a Dask cluster.
+    """Trains groups on a Dask cluster.
 
     Args:
         executor: `dask://host:port`, `tcp://` for the same, or `tls://`, for which Dask's own
             configuration (`distributed.comm.tls`) names the certificates.
         problem: What to train on.
         settings: How. Workers train on the kind of device that the problem is on.
-        note: Told when programs cannot be trained there.
+        note: Told when groups cannot be trained there.
 
     Raises:
         UserError: If the address is malformed, or workers have other versions.
@@ -97,7 +97,7 @@ class Cluster:
             raise
 
     def map(self, groups: Sequence[Sequence[Run]]) -> Iterator[list[Trajectory] | None]:
-        """Trajectories of each program, in order; see `Workers`."""
+        """Trajectories of each group, in order; see `Workers`."""
         batch = Batch(groups)
         try:
             for number in range(len(groups)):
@@ -117,7 +117,7 @@ class Cluster:
     # --- one batch ---------------------------------------------------------------------------
 
     def _bring(self, batch: Batch, number: int) -> bool:
-        """Have a program ended; False if this one and the rest are to be trained here."""
+        """Have a group ended; False if this one and the rest are to be trained here."""
         lost = 0
         while number not in batch.ended:
             try:
@@ -149,7 +149,7 @@ class Cluster:
         return self._client is not None
 
     def _submit(self, batch: Batch) -> None:
-        """Send every program that is not there yet."""
+        """Send every group that is not there yet."""
         if self._client is None:
             raise _LostError
         try:
@@ -157,12 +157,12 @@ class Cluster:
             if not due:
                 return
             data = self._share(self._client)
-            same = (_by_name(f"{remote.__name__}:train_program"), self._versions, data)
+            same = (_by_name(f"{remote.__name__}:train_group"), self._versions, data)
             futures = self._client.map(
                 operator.call,
                 *([value] * len(due) for value in same),
                 [pickle.dumps(list(batch.groups[number]), protocol=5) for number in due],
-                key=[f"lrlab-program-{uuid4().hex}" for _ in due],
+                key=[f"lrlab-group-{uuid4().hex}" for _ in due],
                 priority=batch.sent,  # what is sent again is waited for
                 pure=False,
             )
@@ -187,7 +187,7 @@ class Cluster:
         return self._data
 
     def _await(self, batch: Batch, number: int) -> None:
-        """Wait until something has happened to the batch's programs, and take note of it."""
+        """Wait until something has happened to the batch's groups, and take note of it."""
         found = batch.next_finished(number, LOOK)
         if found is None:
             self._look_after()
@@ -217,9 +217,9 @@ class Cluster:
         batch.end(number, answer)
 
     def _failed(self, batch: Batch, number: int, error: Exception) -> None:
-        """A program failed: again, if its worker was killed; else in this process.
+        """A group failed: again, if its worker was killed; else in this process.
 
-        What is wrong with the program itself then shows here, without Dask around it.
+        What is wrong with the group itself then shows here, without Dask around it.
         """
         from distributed.scheduler import KilledWorker
 
@@ -238,7 +238,9 @@ class Cluster:
         else:
             first = str(error).strip().partition("\n")[0]
             reason = f"{type(error).__name__}: {first}"
-        self._say(f"a program failed on {self.executor} ({reason}) and is trained in this process")
+        self._say(
+            f"a fused group failed on {self.executor} ({reason}) and is trained in this process"
+        )
         batch.end(number, b"")
 
     def _look_after(self) -> None:
@@ -307,7 +309,7 @@ class Cluster:
             )
 
     def _check_versions(self, client: Client) -> None:
-        """Refuse workers that are there; those that come later are asked with each program."""
+        """Refuse workers that are there; those that come later are asked with each group."""
         found: dict[str, dict[str, str]] = {}
         for package in remote.COMPARED:
             ask = partial(client.run, metadata.version, package, on_error="return")

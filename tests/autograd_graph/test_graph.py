@@ -10,10 +10,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from lrlab.autograd_graph.graph import gradient_lessons, lessons_text, to_text, trace
+from lrlab.autograd_graph.svg import to_svg
 from lrlab.data import LogisticRegression
 from lrlab.losses import LOSSES
-from lrlab.train.graph import gradient_lessons, lessons_text, to_text, trace
-from lrlab.train.graph_svg import to_svg
 
 X = torch.arange(12.0).reshape(6, 2) / 10
 Y = torch.tensor([0.0, 1.0, 0.0, 1.0, 1.0, 0.0])

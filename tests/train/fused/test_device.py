@@ -27,8 +27,8 @@ from lrlab.losses import LOSSES, Loss
 from lrlab.optimizers import OPTIMIZERS
 from lrlab.spec import make_spec
 from lrlab.train.evaluate import stepped_metrics
-from lrlab.train.margins import Margins
-from lrlab.train.program import Program
+from lrlab.train.fused.group import FusedGroup
+from lrlab.train.fused.margins import Margins
 from lrlab.trial import Run, TrialConfig
 
 
@@ -64,20 +64,20 @@ def moved(thing: Any) -> Any:
 
 
 @contextmanager
-def on_a_gpu(runs: list[Run], batch_size: int | None) -> Iterator[Program]:
-    """A program that has begun, with all that it holds on a fake GPU."""
+def on_a_gpu(runs: list[Run], batch_size: int | None) -> Iterator[FusedGroup]:
+    """A group that has begun, with all that it holds on a fake GPU."""
     data = {"sizes": [12, 9], "val_sizes": [5, 5], "features": 3}
     train = {"steps": 50, "batch_size": batch_size}
     spec = make_spec({"name": "t", "data": data, "train": train})
-    program = Program(Margins(load_problem(spec)), runs, spec.train)
-    program._start()
+    group = FusedGroup(Margins(load_problem(spec)), runs, spec.train)
+    group._start()
     with FakeTensorMode(), _Indexing(), torch.inference_mode():
-        for owner in (program, program.data):
+        for owner in (group, group.data):
             vars(owner).update(
                 {key: moved(value) for key, value in vars(owner).items() if key != "data"}
             )
-        program.device = torch.device("cuda")
-        yield program
+        group.device = torch.device("cuda")
+        yield group
 
 
 RUNS = [
@@ -90,18 +90,18 @@ RUNS = [
 
 @pytest.mark.parametrize("batch_size", [None, 8], ids=["full-batch", "mini-batch"])
 def test_steps_of_every_optimizer_and_loss_never_wait_for_the_gpu(batch_size: int | None) -> None:
-    with on_a_gpu(RUNS, batch_size) as program:
+    with on_a_gpu(RUNS, batch_size) as group:
         rows = torch.arange(8, device="cuda") if batch_size else None
         for step in (1, 2, 3):
-            program._step(step, rows)
-        assert program.weights.device.type == "cuda"
-        assert program.weights.shape == (len(RUNS), 4)
+            group._step(step, rows)
+        assert group.weights.device.type == "cuda"
+        assert group.weights.shape == (len(RUNS), 4)
 
 
 def test_metrics_of_an_evaluation_are_taken_on_the_gpu() -> None:
-    with on_a_gpu(RUNS, None) as program:
-        z = torch.empty(len(RUNS), len(program.problem.y_val), device="cuda")
-        for name, values in stepped_metrics(z, program.problem.y_val).items():
+    with on_a_gpu(RUNS, None) as group:
+        z = torch.empty(len(RUNS), len(group.problem.y_val), device="cuda")
+        for name, values in stepped_metrics(z, group.problem.y_val).items():
             assert values.device.type == "cuda", name
             assert values.shape == (len(RUNS),), name
 
@@ -110,12 +110,12 @@ def test_a_step_that_asks_for_a_number_is_noticed(monkeypatch: pytest.MonkeyPatc
     def peeping(m: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         return m * m.max().item(), m
 
-    with on_a_gpu(RUNS[:1], None) as program:
-        monkeypatch.setattr(program.blocks[0][0], "loss", replace(LOSSES["bce"], slope=peeping))
+    with on_a_gpu(RUNS[:1], None) as group:
+        monkeypatch.setattr(group.blocks[0][0], "loss", replace(LOSSES["bce"], slope=peeping))
         with pytest.raises(DataDependentOutputException):
-            program._step(1, None)
+            group._step(1, None)
 
 
 def test_rows_that_are_left_on_the_cpu_are_noticed() -> None:
-    with on_a_gpu(RUNS, 8) as program, pytest.raises(FakeTensorDeviceMismatchError):
-        program._step(1, torch.arange(8))
+    with on_a_gpu(RUNS, 8) as group, pytest.raises(FakeTensorDeviceMismatchError):
+        group._step(1, torch.arange(8))

@@ -25,8 +25,8 @@ from lrlab.optimizers import OPTIMIZERS
 from lrlab.spec import TrainSpec
 from lrlab.train import loop
 from lrlab.train.evaluate import final_metrics, stepped_metrics
-from lrlab.train.margins import Margins, Tile
-from lrlab.train.memory import keep_freed_memory
+from lrlab.train.fused.margins import Margins, Tile
+from lrlab.train.fused.memory import keep_freed_memory
 from lrlab.train.trajectory import (
     Trajectory,
     at_rest,
@@ -90,7 +90,7 @@ class _OptimizerGroup:
         ]
 
 
-class Program:
+class FusedGroup:
     """One fused training; rows are runs, ordered by loss."""
 
     def __init__(self, data: Margins, runs: Sequence[Run], settings: TrainSpec) -> None:

@@ -1,4 +1,4 @@
-"""What a Dask worker does for a sweep: one program.
+"""What a Dask worker does for a sweep: one fused group.
 
 The cluster's scheduler only passes names and bytes on, so it needs neither lrlab nor torch.
 """
@@ -16,8 +16,9 @@ from importlib import metadata
 from lrlab.spec import TrainSpec
 from lrlab.train import loop
 from lrlab.train.artifacts import with_files
-from lrlab.train.margins import Folds
-from lrlab.train.program import Program
+from lrlab.train.device import device_of
+from lrlab.train.fused.group import FusedGroup
+from lrlab.train.fused.margins import Folds
 
 COMPARED = ("lrlab", "torch")  # the packages that the numbers depend on
 
@@ -35,15 +36,13 @@ def public(version: str) -> str:
     return version.partition("+")[0]
 
 
-def train_program(
-    expected: dict[str, str], data: array[int], runs: bytes
-) -> bytes | dict[str, str]:
-    """Train a program in a Dask worker.
+def train_group(expected: dict[str, str], data: array[int], runs: bytes) -> bytes | dict[str, str]:
+    """Train a group in a Dask worker.
 
     Args:
         expected: The client's versions.
         data: Problem and settings, pickled.
-        runs: The program's runs, pickled.
+        runs: The group's runs, pickled.
 
     Returns:
         Their trajectories, pickled: one block of bytes travels faster than thousands of small
@@ -53,19 +52,17 @@ def train_program(
     if here != expected:
         return here
     folds, settings = _prepare(data)
-    program = pickle.loads(runs)
+    group = pickle.loads(runs)
     with loop.one_thread():
         try:
-            ended = Program(folds.of(program[0]), program, settings).run(_unwanted())
+            ended = FusedGroup(folds.of(group[0]), group, settings).run(_unwanted())
         except CancelledError:
             return b""
     return pickle.dumps(with_files(ended), protocol=5)
 
 
 def _prepare(data: array[int]) -> tuple[Folds, TrainSpec]:
-    """The data as a program needs them: once a process, and for as long as Dask keeps them."""
-    from lrlab.train import device_of
-
+    """The data as a group needs them: once a process, and for as long as Dask keeps them."""
     with _preparing:
         if id(data) not in _prepared:
             problem, settings = pickle.loads(data)

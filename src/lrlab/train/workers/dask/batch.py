@@ -1,4 +1,4 @@
-"""The programs of a batch on their way through a Dask cluster: who has ended, who is due."""
+"""The groups of a batch on their way through a Dask cluster: who has ended, who is due."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ AHEAD = 2**28  # bytes of results that are fetched before their turn
 
 
 class Batch:
-    """Programs of a trial batch on their way through the cluster.
+    """Groups of a trial batch on their way through the cluster.
 
     Attributes:
-        groups: The runs of each program.
+        groups: The runs of each group.
         ended: Pickled trajectories of those that have ended and were not taken, by number; no
-            bytes for a program to be trained here.
-        kills: Workers that have died over a program.
-        sent: How often programs were sent.
+            bytes for a group to be trained here.
+        kills: Workers that have died over a group.
+        sent: How often groups were sent.
     """
 
     def __init__(self, groups: Sequence[Sequence[Run]]) -> None:
@@ -42,7 +42,7 @@ class Batch:
         self._early: deque[tuple[int, Future[Any]]] = deque()  # finished before their turn
 
     def due(self) -> list[int]:
-        """Programs that are to be sent to the cluster."""
+        """Groups that are to be sent to the cluster."""
         return sorted(self._left - self._futures.keys())
 
     def watch(self, number: int, future: Future[Any]) -> None:
@@ -51,7 +51,7 @@ class Batch:
         future.add_done_callback(lambda ended: self._finished.put((number, ended)))
 
     def next_finished(self, number: int, timeout: float) -> tuple[int, Future[Any]] | None:
-        """A program that has finished, if one does within `timeout` seconds.
+        """A group that has finished, if one does within `timeout` seconds.
 
         The one that is waited for goes first; others follow as long as there is room for them.
         """
@@ -72,17 +72,17 @@ class Batch:
                 return None
 
     def end(self, number: int, trajectories: bytes) -> None:
-        """A program has ended."""
+        """A group has ended."""
         self.ended[number] = trajectories
         self._left.discard(number)
         self._futures.pop(number).release()
 
     def retry(self, number: int) -> None:
-        """A program is to be sent again."""
+        """A group is to be sent again."""
         self._futures.pop(number).release()
 
     def take(self, number: int) -> list[Trajectory] | None:
-        """What came of a program that has ended."""
+        """What came of a group that has ended."""
         trajectories = self.ended.pop(number)
         return pickle.loads(trajectories) if trajectories else None
 

@@ -1,0 +1,1 @@
+"""Who trains fused groups besides this process: processes here, or a cluster."""
