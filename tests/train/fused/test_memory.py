@@ -25,4 +25,4 @@ def test_steps_use_memory_again_instead_of_getting_it_from_the_system() -> None:
         return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
 
     page_faults()
-    assert page_faults() < steps  # were it given back, a step would cost about a hundred
+    assert page_faults() < 10 * steps  # were it given back, a step would cost about a hundred
