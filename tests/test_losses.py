@@ -1,4 +1,4 @@
-"""The losses: a contract that every entry of the catalogue keeps, and independent references."""
+"""The losses: a contract that every entry of the registry keeps, and independent references."""
 
 from __future__ import annotations
 

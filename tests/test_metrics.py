@@ -134,7 +134,7 @@ def test_auc_of_one_class_is_not_a_number(label: float) -> None:
     assert math.isnan(auc(np.array([1.0, 2.0]), np.full(2, label)))
 
 
-def test_every_held_out_metric_is_in_the_catalogue_with_a_direction() -> None:
+def test_every_held_out_metric_is_in_the_registry_with_a_direction() -> None:
     assert set(HELD_OUT) <= set(METRICS)
     assert set(STEPPED) <= set(METRICS)
     for name, metric in METRICS.items():

@@ -1,4 +1,4 @@
-"""The catalogue: registering entries, finding them, and plug-ins of other packages."""
+"""The registry: registering entries, finding them, and plug-ins of other packages."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from lrlab.errors import LrlabError, UserError
 from lrlab.losses import LOSSES, Loss
 from lrlab.optimizers import OPTIMIZERS, Optimizer
 from lrlab.registry import (
-    Catalogue,
     Hyperparameter,
+    Registry,
     did_you_mean,
     resolve_hyperparameters,
 )
@@ -27,41 +27,41 @@ class Thing:
     hyperparameters: tuple[Hyperparameter, ...] = ()
 
 
-def fresh() -> Catalogue[Thing]:
-    return Catalogue("thing", Thing, group="lrlab.test_things")
+def fresh() -> Registry[Thing]:
+    return Registry("thing", Thing, group="lrlab.test_things")
 
 
 def test_a_registered_entry_is_found_by_its_name() -> None:
-    catalogue = fresh()
-    entry = catalogue.register(Thing("one"))
-    assert catalogue["one"] is entry
-    assert "one" in catalogue
-    assert "two" not in catalogue
+    registry = fresh()
+    entry = registry.register(Thing("one"))
+    assert registry["one"] is entry
+    assert "one" in registry
+    assert "two" not in registry
 
 
 def test_entries_keep_the_order_in_which_they_were_registered() -> None:
-    catalogue = fresh()
+    registry = fresh()
     for name in ("zebra", "ape", "mouse"):
-        catalogue.register(Thing(name))
-    assert catalogue.names() == ("zebra", "ape", "mouse")
-    assert [entry.name for entry in catalogue] == ["zebra", "ape", "mouse"]
+        registry.register(Thing(name))
+    assert registry.names() == ("zebra", "ape", "mouse")
+    assert [entry.name for entry in registry] == ["zebra", "ape", "mouse"]
 
 
 def test_a_name_is_given_once() -> None:
-    catalogue = fresh()
-    first = catalogue.register(Thing("one"))
+    registry = fresh()
+    first = registry.register(Thing("one"))
     with pytest.raises(UserError, match="there is already a thing named 'one'"):
-        catalogue.register(Thing("one"))
-    assert catalogue["one"] is first
+        registry.register(Thing("one"))
+    assert registry["one"] is first
 
 
 def test_an_unregistered_name_is_free_again() -> None:
-    catalogue = fresh()
-    catalogue.register(Thing("one"))
-    catalogue.unregister("one")
-    catalogue.unregister("never there")
-    assert "one" not in catalogue
-    catalogue.register(Thing("one"))
+    registry = fresh()
+    registry.register(Thing("one"))
+    registry.unregister("one")
+    registry.unregister("never there")
+    assert "one" not in registry
+    registry.register(Thing("one"))
 
 
 @pytest.mark.parametrize("name", ["", "A", "a b", "a.b", "1a", "_a", "a-b", "é", "a\n", " a"])
@@ -76,13 +76,13 @@ def test_an_entry_of_the_wrong_type_is_refused() -> None:
 
 
 def test_an_unknown_name_is_answered_with_the_nearest_one() -> None:
-    catalogue = fresh()
+    registry = fresh()
     for name in ("alpha", "beta"):
-        catalogue.register(Thing(name))
+        registry.register(Thing(name))
     with pytest.raises(UserError, match=r"unknown thing 'alpah'; did you mean 'alpha'\?"):
-        catalogue["alpah"]
+        registry["alpah"]
     with pytest.raises(UserError, match="unknown thing 'qqq'; known: alpha, beta"):
-        catalogue["qqq"]
+        registry["qqq"]
 
 
 def test_without_any_known_word_nothing_is_suggested() -> None:
@@ -135,11 +135,11 @@ def test_an_entry_without_hyperparameters_says_so() -> None:
         resolve_hyperparameters(Thing("one"), {"x": 1})
 
 
-@pytest.mark.parametrize("catalogue", [LOSSES, OPTIMIZERS], ids=["losses", "optimizers"])
+@pytest.mark.parametrize("registry", [LOSSES, OPTIMIZERS], ids=["losses", "optimizers"])
 def test_every_shipped_entry_is_documented_and_its_defaults_are_permitted(
-    catalogue: Catalogue[Loss] | Catalogue[Optimizer],
+    registry: Registry[Loss] | Registry[Optimizer],
 ) -> None:
-    for entry in catalogue:
+    for entry in registry:
         assert entry.formula
         assert entry.when
         assert entry.source
@@ -182,21 +182,21 @@ entry = Loss("exponential", exponential, formula="exp(-s z)", when="Boosting.", 
 """
 
 
-def test_an_installed_package_s_entry_point_joins_the_catalogue_after_lrlab_s_own(
+def test_an_installed_package_s_entry_point_joins_the_registry_after_lrlab_s_own(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     install(tmp_path, "plug_one", SOURCE, "exponential = plug_one:entry", monkeypatch)
-    catalogue = Catalogue("loss", Loss, group=GROUP)
-    catalogue.register(LOSSES["bce"])
-    assert catalogue.names() == ("bce", "exponential")
-    assert catalogue["exponential"].formula == "exp(-s z)"
+    registry = Registry("loss", Loss, group=GROUP)
+    registry.register(LOSSES["bce"])
+    assert registry.names() == ("bce", "exponential")
+    assert registry["exponential"].formula == "exp(-s z)"
 
 
 def test_an_entry_point_of_another_group_is_left_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     install(tmp_path, "plug_two", SOURCE, "exponential = plug_two:entry", monkeypatch)
-    assert Catalogue("loss", Loss, group="lrlab.others").names() == ()
+    assert Registry("loss", Loss, group="lrlab.others").names() == ()
 
 
 @pytest.mark.parametrize(
@@ -215,10 +215,10 @@ def test_a_broken_plug_in_is_named_with_its_package_and_a_remedy(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str, point: str, reason: str
 ) -> None:
     install(tmp_path, "plug_bad", source, f"exponential = {point}", monkeypatch)
-    catalogue = Catalogue("loss", Loss, group=GROUP)
-    catalogue.register(LOSSES["bce"])
+    registry = Registry("loss", Loss, group=GROUP)
+    registry.register(LOSSES["bce"])
     with pytest.raises(LrlabError) as caught:
-        catalogue.names()
+        registry.names()
     message = str(caught.value)
     assert message.startswith("the loss 'exponential' of package plug_bad cannot be loaded (")
     assert reason in message

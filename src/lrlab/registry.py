@@ -1,6 +1,6 @@
-"""A catalogue of named entries: the idea that losses and optimizers share.
+"""Entries by name: the idea that losses and optimizers share.
 
-An entry comes from lrlab, from `Catalogue.register`, or from an installed package's entry
+An entry comes from lrlab, from `Registry.register`, or from an installed package's entry
 point; wherever it came from, it is used by name.
 """
 
@@ -32,7 +32,7 @@ class Hyperparameter:
         high: Largest permitted value; the default keeps float32 arithmetic finite.
         low_open: Whether `low` itself is forbidden.
         high_open: Whether `high` itself is forbidden.
-        meaning: One line for the catalogue.
+        meaning: One line for the registry.
     """
 
     name: str
@@ -58,7 +58,7 @@ class Hyperparameter:
 
 
 class Entry(Protocol):
-    """What a catalogue needs to know of an entry."""
+    """What a registry needs to know of an entry."""
 
     @property
     def name(self) -> str: ...
@@ -70,7 +70,7 @@ class Entry(Protocol):
 E = TypeVar("E", bound=Entry)
 
 
-class Catalogue(Generic[E]):
+class Registry(Generic[E]):
     """Entries by name, in the order in which they were registered.
 
     Args:

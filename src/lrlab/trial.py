@@ -38,8 +38,8 @@ class TrialConfig:
         """A complete configuration.
 
         Args:
-            optimizer: Name in the catalogue of optimizers.
-            loss: Name in the catalogue of losses.
+            optimizer: Name in the registry of optimizers.
+            loss: Name in the registry of losses.
             lr: Learning rate, above 0.
             l2: Weight of ||w||^2 / 2, at least 0.
             hyperparameters: Values by `owner.name`; what is left out takes its default.
@@ -72,8 +72,8 @@ class TrialConfig:
         """A configuration from values by key of a search space.
 
         Args:
-            optimizer: Name in the catalogue of optimizers.
-            loss: Name in the catalogue of losses.
+            optimizer: Name in the registry of optimizers.
+            loss: Name in the registry of losses.
             chosen: Value by key; the learning rate's key may be the optimizer's own.
             l2: What l2 is where the space does not search it.
         """

@@ -37,7 +37,7 @@ def optimum_of(problem: Problem, wanted: Objective) -> Optimum:
 
 
 def function_of(problem: Problem, wanted: Objective) -> Any:
-    """The objective by the catalogue's reference, as a function of weights and bias."""
+    """The objective by the registry's reference, as a function of weights and bias."""
     loss, params = LOSSES[wanted.loss], dict(wanted.loss_params)
 
     def value(w: torch.Tensor) -> torch.Tensor:

@@ -44,7 +44,7 @@ def without(values: Mapping[str, str], name: str) -> dict[str, str]:
 
 @pytest.fixture
 def own_loss() -> Iterator[Loss]:
-    """A user's own loss with a hyperparameter, in the catalogue for this test."""
+    """A user's own loss with a hyperparameter, in the registry for this test."""
     loss = Loss(
         name="mine",
         formula="z^2",

@@ -11,7 +11,7 @@ import click
 from lrlab.cli.common import cell, json_option, print_json, table
 
 if TYPE_CHECKING:
-    from lrlab.registry import Catalogue
+    from lrlab.registry import Registry
     from lrlab.spec import SweepSpec
     from lrlab.train import Trajectory
     from lrlab.trial import TrialConfig
@@ -246,7 +246,7 @@ def losses(name: str | None, as_json: bool) -> int:
     """List the losses: formula, when to choose each, hyperparameters, source."""
     from lrlab.losses import LOSSES
 
-    _show_catalogue(LOSSES, name, as_json)
+    _show_registry(LOSSES, name, as_json)
     if not as_json and not name:
         click.echo("y in {0, 1}, s = 2y - 1, z the logit, p = sigmoid(z).")
     return 0
@@ -259,14 +259,14 @@ def optimizers(name: str | None, as_json: bool) -> int:
     """List the optimizers: update, when to choose each, hyperparameters, source."""
     from lrlab.optimizers import OPTIMIZERS
 
-    _show_catalogue(OPTIMIZERS, name, as_json)
+    _show_registry(OPTIMIZERS, name, as_json)
     if not as_json and not name:
         click.echo("w the weights, g the gradient, m and v averages of g and g^2, ^ unbiased.")
     return 0
 
 
-def _show_catalogue(catalogue: Catalogue[Any], name: str | None, as_json: bool) -> None:
-    entries = [catalogue[name]] if name else list(catalogue)
+def _show_registry(registry: Registry[Any], name: str | None, as_json: bool) -> None:
+    entries = [registry[name]] if name else list(registry)
     if as_json:
         print_json([_entry_dict(entry) for entry in entries])
         return

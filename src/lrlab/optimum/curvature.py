@@ -65,7 +65,7 @@ def by_logit(
     """Values of a loss and its first two derivatives by the logit, by autograd.
 
     Args:
-        loss: Any entry of the catalogue.
+        loss: Any entry of the registry.
         z: Logits, [R, t].
         y: Labels, [t].
         params: Hyperparameters, each [R, 1].

@@ -15,7 +15,7 @@ class Objective:
     """What a run minimises: the mean of a loss plus (l2 / 2) ||w||^2.
 
     Args:
-        loss: Name in the catalogue.
+        loss: Name in the registry.
         loss_params: Its hyperparameters, sorted by name.
         l2: Weight of the penalty.
     """

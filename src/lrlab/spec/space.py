@@ -208,18 +208,18 @@ def check_space(space: Space) -> Iterator[Problem]:
         if isinstance(domain, tuple) and len(set(domain)) < len(domain):
             yield (key,), "names a value twice"
             return
-    for key, catalogue in (("optimizer", OPTIMIZERS), ("loss", LOSSES)):
+    for key, registry in (("optimizer", OPTIMIZERS), ("loss", LOSSES)):
         if isinstance(space.get(key), Range):
             yield (
                 (key,),
-                f"should be a list of names, such as [{', '.join(catalogue.names()[:3])}]",
+                f"should be a list of names, such as [{', '.join(registry.names()[:3])}]",
             )
             return
         for name in names(space, key):
             try:
-                catalogue[name]
+                registry[name]
             except UserError as error:
-                yield (key,), f"{error} (`lrlab {catalogue.kind}{_plural(key)}` lists them)"
+                yield (key,), f"{error} (`lrlab {registry.kind}{_plural(key)}` lists them)"
                 return
     for key, domain in space.items():
         if key not in ("optimizer", "loss"):

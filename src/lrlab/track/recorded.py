@@ -13,7 +13,7 @@ from typing import Any
 from lrlab.losses import LOSSES
 from lrlab.metrics import METRICS, START
 from lrlab.optimizers import OPTIMIZERS
-from lrlab.registry import Catalogue
+from lrlab.registry import Registry
 from lrlab.track import mlflow_schema as schema
 from lrlab.track.children import Child
 from lrlab.track.tags import equals, is_count, is_number
@@ -53,7 +53,7 @@ class RecordedRun:
         """The configuration that the params describe.
 
         Raises:
-            UserError: If its loss or optimizer is not in the catalogue (any more).
+            UserError: If its loss or optimizer is not in the registry (any more).
         """
         known = (*LABELS, *NUMBERS, "seed")
         rest = {key: float(value) for key, value in self.params.items() if key not in known}
@@ -183,7 +183,7 @@ def _trial_params(params: Mapping[str, str]) -> dict[str, str]:
     for name in (*LABELS, *NUMBERS, "seed"):
         if name not in params:
             raise _Broken(f"the param {name} is missing")
-    owners: dict[str, Catalogue[Any]] = {params["optimizer"]: OPTIMIZERS, params["loss"]: LOSSES}
+    owners: dict[str, Registry[Any]] = {params["optimizer"]: OPTIMIZERS, params["loss"]: LOSSES}
     kept = {name: params[name] for name in LABELS}
     for name, text in params.items():
         if name in (*NUMBERS, "seed") or _is_hyperparameter(name, text, owners):
@@ -193,15 +193,15 @@ def _trial_params(params: Mapping[str, str]) -> dict[str, str]:
     return kept
 
 
-def _is_hyperparameter(key: str, text: str, owners: Mapping[str, Catalogue[Any]]) -> bool:
+def _is_hyperparameter(key: str, text: str, owners: Mapping[str, Registry[Any]]) -> bool:
     """Whether a param is one of the trial's optimizer or loss.
 
-    Of an owner that is not in the catalogue (any more), every number with its name may be one.
+    Of an owner that is not in the registry (any more), every number with its name may be one.
     """
     owner, dot, name = key.partition(".")
     if not dot or owner not in owners:
         return False
-    catalogue = owners[owner]
-    if owner not in catalogue:
+    registry = owners[owner]
+    if owner not in registry:
         return is_number(text)
-    return any(name == known.name for known in catalogue[owner].hyperparameters)
+    return any(name == known.name for known in registry[owner].hyperparameters)

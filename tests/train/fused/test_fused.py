@@ -323,7 +323,7 @@ def test_large_data_are_not_copied_and_give_the_same_bits(monkeypatch: pytest.Mo
 
 
 @pytest.mark.parametrize("name", LOSSES.names())
-def test_slopes_are_the_derivatives_of_the_loss(name: str) -> None:
+def test_gradients_are_the_derivatives_of_the_loss(name: str) -> None:
     entry = LOSSES[name]
     m = torch.linspace(-30, 30, 241, dtype=torch.float64).repeat(2, 2)
     y = torch.cat([torch.zeros(241), torch.ones(241)]).double()
@@ -332,11 +332,11 @@ def test_slopes_are_the_derivatives_of_the_loss(name: str) -> None:
     columns = {k: torch.full((2, 1), v, dtype=torch.float64) for k, v in params.items()}
     values = entry.per_example(z, y.expand_as(z), **params)
     [expected] = torch.autograd.grad(values.sum(), z)
-    assert entry.slope is not None
-    mine, slopes = entry.slope(m, y, **columns)
+    assert entry.value_and_grad is not None
+    mine, grad = entry.value_and_grad(m, y, **columns)
     # torch's own bce_logits loses digits to cancellation where the loss is tiny.
     torch.testing.assert_close(mine, values.detach(), rtol=1e-12, atol=1e-14)
-    torch.testing.assert_close(slopes * (2 * y - 1), expected, rtol=1e-10, atol=1e-15)
+    torch.testing.assert_close(grad * (2 * y - 1), expected, rtol=1e-10, atol=1e-15)
 
 
 def test_a_large_batch_on_many_rows_is_tiled_to_the_same_numbers(

@@ -21,7 +21,7 @@ from torch import Tensor
 from lrlab.clock import now_ms
 from lrlab.losses import LOSSES, Loss
 from lrlab.metrics import STEPPED
-from lrlab.optimizers import OPTIMIZERS
+from lrlab.optimizers import OPTIMIZERS, Coefficients, State, UpdateRule
 from lrlab.spec import TrainSpec
 from lrlab.train import loop
 from lrlab.train.evaluate import final_metrics, stepped_metrics
@@ -35,7 +35,6 @@ from lrlab.train.trajectory import (
     with_final,
 )
 from lrlab.trial import Run
-from lrlab.update_rules import Coefficients, State, UpdateRule
 
 # Margins at a time, what a core's cache holds. No power of two: rows of a tile of 1,024 columns
 # fall into the same sets of the cache, and a product takes five times as long.
@@ -50,17 +49,17 @@ class _LossBlock:
     loss: Loss
     params: Mapping[str, Tensor]  # each [r, 1]
 
-    def values_and_slopes(self, m: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    def value_and_grad(self, m: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         """Loss of every example and its derivative by the margin, both [r, t]."""
-        if self.loss.slope is not None:
-            return self.loss.slope(m, y, **self.params)
+        if self.loss.value_and_grad is not None:
+            return self.loss.value_and_grad(m, y, **self.params)
         sign = 2 * y - 1
         with torch.inference_mode(False), torch.enable_grad():
             z = (m * sign).clone().requires_grad_()
             params = {name: value.clone() for name, value in self.params.items()}
             values = self.loss.per_example(z, y.clone().expand_as(z), **params)
-            (slopes,) = torch.autograd.grad(values.sum(), z)
-        return values.detach(), slopes * sign
+            (grad,) = torch.autograd.grad(values.sum(), z)
+        return values.detach(), grad * sign
 
 
 @dataclass
@@ -152,13 +151,13 @@ class FusedGroup:
         for tile in tiles:
             margins = torch.mm(self.weights, tile.x.T)
             for block, rows, sums, gradients in self.blocks:
-                values, slopes = block.values_and_slopes(margins[rows], tile.y)
+                values, grad = block.value_and_grad(margins[rows], tile.y)
                 if n == 0:
                     torch.sum(values, 1, out=sums)
-                    torch.mm(slopes, tile.x, out=gradients)
+                    torch.mm(grad, tile.x, out=gradients)
                 else:
                     sums.add_(values.sum(1))
-                    gradients.addmm_(slopes, tile.x)
+                    gradients.addmm_(grad, tile.x)
             n += len(tile.x)
         self.gradients.div_(n)
         losses = self.sums / n

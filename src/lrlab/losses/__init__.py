@@ -1,0 +1,24 @@
+"""The losses by name: lrlab's own, and those of other packages (entry points)."""
+
+from __future__ import annotations
+
+from lrlab.losses import cross_entropy, hinge, squared_error
+from lrlab.losses.loss import Loss, PerExample
+from lrlab.registry import Registry
+
+LOSSES: Registry[Loss] = Registry("loss", Loss, group="lrlab.losses")
+
+for _loss in (
+    cross_entropy.bce,
+    cross_entropy.bce_logits,
+    squared_error.mse,
+    hinge.hinge,
+    hinge.squared_hinge,
+    cross_entropy.focal,
+    cross_entropy.label_smoothing,
+    cross_entropy.weighted_bce,
+    hinge.modified_huber,
+):
+    LOSSES.register(_loss)
+
+__all__ = ["LOSSES", "Loss", "PerExample"]
