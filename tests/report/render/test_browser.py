@@ -82,7 +82,7 @@ def test_in_the_dark_the_page_is_dark_and_the_figures_stand_on_white(page):
     page.emulate_media(color_scheme="dark")
     colour = "getComputedStyle(document.querySelector('{}')).backgroundColor"
     assert page.evaluate(colour.format("body")) == "rgb(21, 24, 28)"
-    assert page.evaluate(colour.format(".card")) == "rgb(255, 255, 255)"
+    assert page.evaluate(colour.format(".picture")) == "rgb(255, 255, 255)"
 
 
 def test_the_page_asks_for_no_other_file(page, requests):

@@ -1,0 +1,124 @@
+// Which runs are selected: those that pass every filter. Figures and tables ask here.
+const data = JSON.parse(document.getElementById("data").textContent);
+const labels = data.labels;
+const total = data.runs.count;
+
+// What is chosen: brushed runs by figure (a Set of run numbers), optimizers (none: all), the rest.
+const chosen = { brushes: new Map(), methods: new Set(), form: {} };
+const listeners = [];
+
+function columnOf(name) {
+  const column = data.runs.columns[name];
+  if (!column) { return null; }
+  if (column.levels) { column.values = column.codes.map((code) => column.levels[code]); }
+  return column.values;
+}
+
+const columns = {};
+Object.keys(data.runs.columns).forEach((name) => { columns[name] = columnOf(name); });
+
+function linkOf(run) {
+  const id = columns.id ? columns.id[run] : null;
+  const found = id in data.links.other ? data.links.other[id] : null;
+  const link = found || (data.links.prefix && id ? data.links.prefix + id : "");
+  return /^https?:\/\//i.test(link) ? link : null;
+}
+
+function passesForm(run) {
+  const form = chosen.form;
+  if (chosen.methods.size && !chosen.methods.has(columns.optimizer[run])) { return false; }
+  for (const name of ["sweep", "loss", "outcome"]) {
+    if (form[name] && columns[name] && columns[name][run] !== form[name]) { return false; }
+  }
+  const lr = columns.lr ? columns.lr[run] : null;
+  if (form.low !== undefined && !(lr >= form.low)) { return false; }
+  return !(form.high !== undefined && !(lr <= form.high));
+}
+
+// The runs that pass all filters but the brush of one figure, which shows what it leaves out.
+function runsWithout(figure) {
+  const found = [];
+  for (let run = 0; run < total; run += 1) {
+    let passes = passesForm(run);
+    chosen.brushes.forEach((runs, other) => {
+      if (other !== figure && !runs.has(run)) { passes = false; }
+    });
+    if (passes) { found.push(run); }
+  }
+  return found;
+}
+
+function isSelecting() {
+  const form = chosen.form;
+  const limits = form.low !== undefined || form.high !== undefined;
+  const named = form.sweep || form.loss || form.outcome;
+  return Boolean(chosen.brushes.size || chosen.methods.size || limits || named);
+}
+
+// Optimizers that still have a run, as the figures' parameter `selected`: none means all.
+function methodsLeft(runs) {
+  if (!isSelecting() || !columns.optimizer) { return []; }
+  const found = Array.from(new Set(runs.map((run) => columns.optimizer[run])));
+  return found.length ? found : ["\u0000"];
+}
+
+let announced = false;
+function changed(source) {
+  if (announced) { return; }
+  announced = true;
+  requestAnimationFrame(() => {
+    announced = false;
+    const runs = runsWithout(null);
+    listeners.forEach((listen) => listen(runs, source));
+  });
+}
+
+function toggleMethod(name) {
+  if (!chosen.methods.delete(name)) { chosen.methods.add(name); }
+  changed(null);
+}
+
+function clearSelection() {
+  chosen.brushes.clear();
+  chosen.methods.clear();
+  chosen.form = {};
+  const form = document.getElementById("filters");
+  if (form) { form.reset(); }
+  changed("clear");
+}
+
+function limit(text) {
+  const value = Number(text);
+  return text.trim() === "" || Number.isNaN(value) ? undefined : value;
+}
+
+function readForm(form) {
+  const value = (name) => (form.elements[name] ? form.elements[name].value : "");
+  chosen.form = {
+    sweep: value("sweep"), loss: value("loss"), outcome: value("outcome"),
+    low: limit(value("low")), high: limit(value("high")),
+  };
+  changed(null);
+}
+
+function offerFilters() {
+  const form = document.getElementById("filters");
+  const bar = document.getElementById("selected");
+  if (!form || !total) { return; }
+  form.hidden = false;
+  form.addEventListener("input", () => readForm(form));
+  form.addEventListener("submit", (event) => event.preventDefault());
+  form.querySelectorAll("button[data-method]").forEach((button) => {
+    button.addEventListener("click", () => toggleMethod(button.dataset.method));
+  });
+  bar.querySelector("button").addEventListener("click", clearSelection);
+  listeners.push((runs) => {
+    form.querySelectorAll("button[data-method]").forEach((button) => {
+      button.setAttribute("aria-pressed", String(chosen.methods.has(button.dataset.method)));
+    });
+    const words = { count: runs.length.toLocaleString("en"), total: total.toLocaleString("en") };
+    bar.querySelector("span").textContent = isSelecting() ? fill(labels.selected, words) : "";
+    bar.classList.toggle("shown", isSelecting());
+    bar.querySelector("button").hidden = !isSelecting();
+  });
+}

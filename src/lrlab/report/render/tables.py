@@ -1,0 +1,208 @@
+"""Tables as the page shows them: cells with what they sort by, and which columns are printed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from lrlab.report.analysis.tables import minimizes
+from lrlab.report.context import ReportContext
+from lrlab.report.text.formats import number, percent
+from lrlab.report.text.tables import SUMMARY
+
+METRICS = ("val_log_loss", "val_accuracy", "val_auc", "val_brier", "val_ece")
+PAPER = 660  # pixels that a table has on A4
+LETTER, GAP, MOST_LETTERS = 5.6, 10, 22  # pixels of a printed letter and between columns
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell of a table.
+
+    Args:
+        text: What is shown.
+        key: What it sorts by: a number or a text; empty means last.
+        link: Address, or None.
+        hint: The full text where `text` is cut.
+    """
+
+    text: str
+    key: str
+    link: str | None = None
+    hint: str | None = None
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a table.
+
+    Args:
+        title: Its heading.
+        numeric: Whether it sorts by number, and is set flush right.
+        sort: `ascending` or `descending` if the rows come sorted by it, else None.
+        printed: Whether paper has room for it.
+    """
+
+    title: str
+    numeric: bool
+    sort: str | None = None
+    printed: bool = True
+
+    @property
+    def kind(self) -> str:
+        """Its classes in the page's style."""
+        return ("number" if self.numeric else "text") + ("" if self.printed else " screen")
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of the page."""
+
+    label: str
+    columns: tuple[Column, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+
+    @property
+    def not_printed(self) -> str:
+        """Titles of the columns that paper has no room for."""
+        return ", ".join(column.title for column in self.columns if not column.printed)
+
+
+def fitted(label: str, columns: Sequence[Column], rows: Sequence[tuple[Cell, ...]]) -> Table:
+    """A table without its empty columns; of a wide one only the first that fit are printed."""
+    if rows:
+        kept = [
+            i for i in range(len(columns)) if any(row[i].text not in ("", "–") for row in rows)
+        ]
+        columns = [columns[i] for i in kept]
+        rows = [tuple(row[i] for i in kept) for row in rows]
+    room, found = float(PAPER), []
+    for i, column in enumerate(columns):
+        letters = max((len(row[i].text) for row in rows), default=0)
+        heading = max(map(len, column.title.split()), default=0)
+        width = LETTER * min(max(letters, heading), MOST_LETTERS) + GAP
+        fits = width <= room
+        room -= width if fits else 0
+        found.append(replace(column, printed=fits))
+    return Table(label, tuple(found), tuple(rows))
+
+
+def summary_rows(summary: pd.DataFrame, direction: str) -> Table:
+    """The table optimizer x loss as it is shown."""
+    order = "ascending" if minimizes(direction) else "descending"
+    columns = [
+        Column("optimizer", False),
+        Column("loss", False),
+        Column("runs", True),
+        Column("best", True, order),
+        Column("best lr", True),
+        Column("median", True),
+        Column("spread", True),
+        Column("steps to threshold", True),
+        Column("reached", True),
+        Column("diverged", True),
+    ]
+    rows = [
+        (
+            _text(row["optimizer"]),
+            _text(row["loss"]),
+            _count(row["n_runs"]),
+            _number(row["best"]),
+            _number(row["best_lr"], pad=False),
+            _number(row["median"]),
+            _number(row["spread"]),
+            _count(row["steps_to_threshold"]),
+            _count(row["reached"]),
+            Cell(percent(row["diverged"]), repr(float(row["diverged"]))),
+        )
+        for row in summary.to_dict("records")
+    ]
+    return fitted(SUMMARY, columns, rows)
+
+
+def frame_rows(label: str, frame: pd.DataFrame) -> Table:
+    """Any frame as it is shown."""
+    numeric = [pd.api.types.is_numeric_dtype(frame[name]) for name in frame.columns]
+    columns = [
+        Column(str(name).replace("_", " "), is_number)
+        for name, is_number in zip(frame.columns, numeric, strict=True)
+    ]
+    rows = [
+        tuple(
+            _value(value) if is_number else _text(value)
+            for value, is_number in zip(row, numeric, strict=True)
+        )
+        for row in frame.to_numpy(dtype=object)
+    ]
+    return fitted(label, columns, rows)
+
+
+def top_rows(top: pd.DataFrame, context: ReportContext) -> Table:
+    """The best trials as they are shown; a column is left out where it says nothing."""
+    metrics = [
+        name
+        for name in dict.fromkeys((context.objective, *METRICS))
+        if name in top.columns and top[name].notna().any()
+    ]
+    own = [name for name in map(str, top.columns) if "." in name and top[name].notna().any()]
+    order = "ascending" if minimizes(context.direction) else "descending"
+    columns = [Column("run", False), Column("trial", True)]
+    columns += [Column("optimizer", False), Column("loss", False), Column("lr", True)]
+    columns += [Column(name, True, None if i else order) for i, name in enumerate(metrics)]
+    columns += [Column("steps", True), Column("outcome", False)]
+    if own:
+        columns.append(Column("hyperparameters", False))
+    links = context.run_links or {}
+    rows = [_top_row(row, links, metrics, own) for row in top.to_dict("records")]
+    return fitted("Best trials", columns, rows)
+
+
+def _top_row(
+    row: Mapping[Any, Any],
+    links: Mapping[str, str | None],
+    metrics: list[str],
+    own: list[str],
+) -> tuple[Cell, ...]:
+    run_id = str(row["run_id"])
+    cells = [Cell(run_id[-8:], run_id, safe_link(links.get(run_id)), run_id)]
+    cells.append(_count(row["trial"]))
+    cells += [_text(row["optimizer"]), _text(row["loss"]), _number(row["lr"], pad=False)]
+    cells += [_number(row[name]) for name in metrics]
+    cells += [_count(row.get("steps", math.nan)), _text(row["outcome"])]
+    if own:
+        given = [(name, float(row[name])) for name in own if not pd.isna(row[name])]
+        # A line may break between two of them, not within one.
+        cells.append(_text(", ".join(f"{name}\u00a0{number(v, pad=False)}" for name, v in given)))
+    return tuple(cells)
+
+
+def safe_link(address: str | None) -> str | None:
+    """`address` if it is a web page's; a link must not run a script."""
+    if address is not None and address.lower().startswith(("http://", "https://")):
+        return address
+    return None
+
+
+def _text(value: object) -> Cell:
+    return Cell(str(value), str(value))
+
+
+def _number(value: float, *, pad: bool = True) -> Cell:
+    value = float(value)
+    return Cell(number(value, pad=pad), repr(value) if math.isfinite(value) else "")
+
+
+def _value(value: Any) -> Cell:
+    whole = isinstance(value, int | np.integer)
+    return _count(value) if whole else _number(value, pad=False)
+
+
+def _count(value: float) -> Cell:
+    if math.isnan(float(value)):
+        return Cell("–", "")
+    return Cell(f"{int(value):,}", str(int(value)))
