@@ -273,7 +273,7 @@ def test_runs_with_a_damaged_file_are_named_and_trained_again(edited: Edited) ->
 @pytest.mark.parametrize("how", ["missing", "cut off"])
 def test_a_damaged_file_of_curves_is_read_around_and_made_anew(how: str, edited: Edited) -> None:
     curves = lrlab.load_curves(None, edited.uri)
-    path = edited.file(edited.parent, "curves/cohort-00001.parquet")
+    path = edited.file(edited.parent, "curves/batch-00001.parquet")
     whole = path.read_bytes()
     DAMAGE[how](path)
     expected = set(map(tuple, curves.itertuples(index=False)))
@@ -282,11 +282,27 @@ def test_a_damaged_file_of_curves_is_read_around_and_made_anew(how: str, edited:
             expected
         )
     else:
-        with pytest.warns(RecordWarning, match=r"curves/cohort-00001.parquet of run"):
+        with pytest.warns(RecordWarning, match=r"curves/batch-00001.parquet of run"):
             read = lrlab.load_curves(None, edited.uri)
         assert set(map(tuple, read.itertuples(index=False))) == expected
     assert edited.sweep().resumed == 16
     assert path.read_bytes() == whole
+
+
+def test_curves_named_as_lrlab_0_1_0_named_them_are_read_and_not_written_again(
+    edited: Edited,
+) -> None:
+    curves = lrlab.load_curves(None, edited.uri)
+    folder = edited.file(edited.parent, "curves")
+    for path in folder.iterdir():
+        path.rename(folder / path.name.replace("batch", "cohort"))
+    old = {path.name for path in folder.iterdir()}
+    assert edited.sweep().already_finished
+    assert {path.name for path in folder.iterdir()} == old
+    DAMAGE["cut off"](folder / "cohort-00000.parquet")
+    assert edited.sweep().resumed == 16  # the damaged one is written anew, under today's name
+    assert {path.name for path in folder.iterdir()} == old | {"batch-00000.parquet"}
+    pd.testing.assert_frame_equal(lrlab.load_curves(None, edited.uri), curves)
 
 
 def test_where_the_artifacts_are_gone_altogether_nothing_is_trained_again(
@@ -299,7 +315,7 @@ def test_where_the_artifacts_are_gone_altogether_nothing_is_trained_again(
 
 
 def test_what_cannot_be_read_at_all_is_left_out_of_the_curves(edited: Edited) -> None:
-    DAMAGE["cut off"](edited.file(edited.parent, "curves/cohort-00000.parquet"))
+    DAMAGE["cut off"](edited.file(edited.parent, "curves/batch-00000.parquet"))
     run_id = edited.run(1)
     DAMAGE["zeros"](edited.file(run_id, "history.parquet"))
     with pytest.warns(RecordWarning) as warned:
@@ -307,7 +323,7 @@ def test_what_cannot_be_read_at_all_is_left_out_of_the_curves(edited: Edited) ->
     assert set(edited.before["run_id"]) - set(curves["run_id"]) == {run_id}
     notes = [str(each.message) for each in warned]
     assert len(notes) == 2
-    assert "cohort-00000.parquet" in notes[0]
+    assert "batch-00000.parquet" in notes[0]
     assert f"no curves of these runs: {run_id}" in notes[1]
 
 

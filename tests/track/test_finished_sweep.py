@@ -222,8 +222,8 @@ def test_the_sweeps_artifacts_are_complete(client: MlflowClient, parent: MlflowR
 
     assert {"sweep.yaml", "curves", "graph.svg", "report"} <= names()
     assert names("curves") == {
-        "curves/cohort-00000.parquet",
-        "curves/cohort-00001.parquet",
+        "curves/batch-00000.parquet",
+        "curves/batch-00001.parquet",
     }
     assert {"report/report.html", "report/runs.csv"} <= names("report")
 

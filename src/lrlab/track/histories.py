@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +13,6 @@ import pyarrow.parquet as pq
 
 from lrlab.metrics import STEPPED
 from lrlab.track.artifacts import DamagedArtifact
-from lrlab.track.mlflow_schema import CURVES_FOLDER
 
 ROWS_AT_A_TIME = 2**20
 _HISTORIES = pa.schema(
@@ -51,12 +50,27 @@ def histories_table(histories: Sequence[tuple[str, Mapping[str, np.ndarray]]]) -
 
 def curves_file(batch: int) -> str:
     """Name of the file with all histories of one trial batch."""
-    return f"cohort-{batch:05d}.parquet"
+    return f"batch-{batch:05d}.parquet"
 
 
-def is_curves_file(path: str) -> bool:
-    """Whether an artifact is the file of a trial batch; a person may have put others beside it."""
-    return re.fullmatch(rf"{CURVES_FOLDER}/cohort-\d{{5,9}}\.parquet", path) is not None
+def batch_of(name: str) -> int | None:
+    """The trial batch whose histories a file holds, by its name; None if it is another file.
+
+    lrlab 0.1.0 called such a file `cohort-00000.parquet`.
+    """
+    found = re.fullmatch(r"(?:batch|cohort)-(\d{5,9})\.parquet", name)
+    return int(found[1]) if found else None
+
+
+def by_batch(names: Iterable[str]) -> dict[int, str]:
+    """Files of histories, one a trial batch, among others that a person may have put there.
+
+    Where a batch has one under either name, the older one was damaged: the newer one counts.
+    """
+    oldest_first = sorted(names, reverse=True)
+    return {
+        batch: name for name in oldest_first if (batch := batch_of(Path(name).name)) is not None
+    }
 
 
 def corners(curve: Mapping[int, float]) -> list[tuple[int, float]]:

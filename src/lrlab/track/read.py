@@ -15,7 +15,7 @@ from lrlab.registry import did_you_mean
 from lrlab.track import mlflow_schema as schema
 from lrlab.track.artifacts import DamagedArtifact, fetched
 from lrlab.track.children import children
-from lrlab.track.histories import is_curves_file, read_histories
+from lrlab.track.histories import by_batch, read_histories
 from lrlab.track.recorded import LABELS, NUMBERS, Fault, RecordedRun, sort_out
 from lrlab.track.store import Store, connect, explained
 from lrlab.track.sweeps import SweepInfo, find_sweep
@@ -211,7 +211,7 @@ def batch_files(store: Store, run_id: str) -> list[str]:
     """The artifacts with the histories of whole batches, in order."""
     with explained(store.uri):
         files = store.client.list_artifacts(run_id, schema.CURVES_FOLDER)
-    return sorted(str(file.path) for file in files if is_curves_file(str(file.path)))
+    return [name for _, name in sorted(by_batch(str(file.path) for file in files).items())]
 
 
 def _evaluated(history: pd.DataFrame) -> pd.DataFrame:

@@ -20,7 +20,7 @@ from lrlab.spec import SweepSpec, dump_spec
 from lrlab.track import mlflow_schema as schema
 from lrlab.track.artifacts import DamagedArtifact, damaged_file, is_lost, whole_files
 from lrlab.track.children import children, running
-from lrlab.track.histories import corners, curves_file, histories_table, history_writer
+from lrlab.track.histories import by_batch, corners, curves_file, histories_table, history_writer
 from lrlab.track.locks import Lease
 from lrlab.track.read import load_history, note_faults
 from lrlab.track.recorded import Fault, RecordedRun, Sorted, as_recorded, sort_out
@@ -55,7 +55,7 @@ class Recorder:
             lease.more = self._progress
         self._open = True
         self._best_steps: set[int] | None = None  # that have a point of the best objective
-        self._curves: set[str] | None = None
+        self._curves: set[int] | None = None
         self._lost = is_lost(info.artifact_uri)
         self.writer_name, self._writer, self.why_not_faster = choose_writer(
             store, info.experiment_id
@@ -124,22 +124,23 @@ class Recorder:
         """Files of the sweep that are missing or not whole."""
         if self._lost:
             return []
-        curves = {curves_file(batch.index) for batch in batches(self.spec)}
-        damaged = sorted(curves - self._whole_curves())
+        due = {batch.index for batch in batches(self.spec)}
+        damaged = [curves_file(index) for index in sorted(due - self._whole_curves())]
         try:
             load_sweep_spec(self.store, self.info)
         except DamagedArtifact:
             damaged.append(schema.SPEC_FILE)
         return damaged
 
-    def _whole_curves(self) -> set[str]:
-        """Names of the files of trial batches that are whole, as of the first look."""
+    def _whole_curves(self) -> set[int]:
+        """Trial batches whose file of histories is whole, as of the first look."""
         if self._curves is None:
             info = self.info
             with explained(self.store.uri):
-                self._curves = whole_files(
+                whole = whole_files(
                     self.store, info.run_id, info.artifact_uri, schema.CURVES_FOLDER
                 )
+            self._curves = set(by_batch(whole))
         return self._curves
 
     def resume(self) -> None:
@@ -176,11 +177,10 @@ class Recorder:
         with self._writing():
             there = self._recorded_best()
             points = [point for point in corners(best) if point[0] not in there]
-            name = curves_file(index)
-            if not fresh and not points and name in self._whole_curves():
+            if not fresh and not points and index in self._whole_curves():
                 return
-            self._log_histories(ids, name)
-            self._whole_curves().add(name)
+            self._log_histories(ids, curves_file(index))
+            self._whole_curves().add(index)
             self._log_best(points)
             there.update(trial for trial, _ in points)
             self._set_tags({schema.DONE: str(len(self.runs))})
