@@ -75,8 +75,8 @@ def filled_study(spec: SweepSpec, trials: int) -> optuna.Study:
     rng = np.random.default_rng(0)
     study = new_study(spec)
     for batch in batches(drawn):
-        asked = ask(study, drawn, batch)
-        configs = [each.config for each in asked]
+        proposals = ask(study, drawn, batch)
+        configs = [each.config for each in proposals]
         results = [
             TrialResult(None, 2.0, 5)
             if rng.random() < 0.1
@@ -95,10 +95,10 @@ def cost(name: str, sampler: str, ask_batch: Ask, trials: int) -> None:
     asking = []
     for _ in range(3 if sampler == "tpe" and ask_batch is ask else 1):
         start = time.perf_counter()
-        asked = ask_batch(study, spec, batch)
+        proposals = ask_batch(study, spec, batch)
         asking.append(time.perf_counter() - start)
     start = time.perf_counter()
-    for each in asked:
+    for each in proposals:
         tell(study, spec, each, TrialResult(1.0))
     telling = time.perf_counter() - start
     ms = 1000 / BATCH
@@ -110,10 +110,12 @@ def best_of(spec: SweepSpec, problem: Problem, ask_batch: Ask) -> list[float]:
     study, best = new_study(spec), math.inf
     found = []
     for batch in batches(spec):
-        asked = ask_batch(study, spec, batch)
-        runs = [Run(batch.start + i, 0, spec.seed, each.config) for i, each in enumerate(asked)]
+        proposals = ask_batch(study, spec, batch)
+        runs = [
+            Run(batch.start + i, 0, spec.seed, each.config) for i, each in enumerate(proposals)
+        ]
         ended = {r.key: t for part in ENGINES["fused"](problem, runs, spec.train) for r, t in part}
-        for run, each in zip(runs, asked, strict=True):
+        for run, each in zip(runs, proposals, strict=True):
             trajectory = ended[run.key]
             value = trajectory.final.get(spec.objective)
             last = trajectory.stepped["val_log_loss"]

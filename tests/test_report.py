@@ -123,9 +123,9 @@ def test_gradient_descent_breaks_within_one_grid_step_of_two_over_l(
     made = build_report(*report_input(store, track.find_sweep(store, "limit")))
     (row,) = made.tables["stable_lr"].to_dict("records")
     step = GRID[1] / GRID[0]
-    assert row["holds"] < row["breaks"]
-    assert row["holds"] / step <= row["limit"] <= row["breaks"] * step
-    assert row["safe"] <= row["breaks"]
+    assert row["largest_stable"] < row["smallest_unstable"]
+    assert row["largest_stable"] / step <= row["limit"] <= row["smallest_unstable"] * step
+    assert row["safe"] <= row["smallest_unstable"]
 
 
 def test_data_that_are_gone_leave_the_optimum_that_the_sweep_recorded(

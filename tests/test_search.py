@@ -84,10 +84,10 @@ def asked_in(
 ) -> list[TrialConfig]:
     """Ask for a batch and tell how its trials ended."""
     with one_thread():  # gp computes with torch, whose threads wait for busy cores
-        asked = ask(study, spec, batch)
-    for number, each in enumerate(asked, start=batch.start):
+        proposals = ask(study, spec, batch)
+    for number, each in enumerate(proposals, start=batch.start):
         tell(study, spec, each, result(number, each.config))
-    return [each.config for each in asked]
+    return [each.config for each in proposals]
 
 
 def proposals(spec: SweepSpec, result: Result = result_of) -> list[TrialConfig]:

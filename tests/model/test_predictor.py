@@ -275,7 +275,7 @@ def tables() -> dict[str, Table]:
         "rows left out": Table(holes, {"missing": "drop"}),
         "numbers as categories": Table(frame, {"categorical": ["dose", "ward"], "numeric": None}),
         "separable": Table(frame.assign(a=np.where(frame["y"] == "yes", 3.0, -3) + z[:, 0]), {}),
-        "wild": Table(frame, {}, lr=300.0),
+        "unstable": Table(frame, {}, lr=300.0),
         "double precision": Table(plain["unix times"], {"dtype": "float64"}),
         "Parquet": Table(plain["truth values"].assign(at=1.7e9 + z[:, 0]), {}, suffix="parquet"),
         "one against the rest": Table(frame.assign(y=rng.integers(1, 5, N)), {"positive": 3}),
@@ -312,7 +312,7 @@ def test_the_model_on_the_raw_held_out_rows_gives_the_recorded_metrics(
         "val_brier": brier_score_loss(y, of_class[:, 1]),
         "val_auc": roc_auc_score(y, of_class[:, 1]),
     }
-    if name == "wild":  # probabilities of 0 and 1 have no logarithm; the logits do
+    if name == "unstable":  # probabilities of 0 and 1 have no logarithm; the logits do
         z, _ = predictor.logits(numbers, raw.iloc[held_out])
         recomputed["val_log_loss"] = np.logaddexp(0, -(2 * y - 1) * z).mean()
         recomputed["val_auc"] = roc_auc_score(y, z)

@@ -29,8 +29,8 @@ def test_the_first_batch_is_a_fair_sample_and_the_rest_is_if_the_sampler_does_no
     assert random_trials(spec) == (48 if learns else None)
     if sampler == "grid":
         return
-    asked = [each.config for each in ask(new_study(spec), spec, next(batches(spec)))]
-    place = np.array([np.log10(config.lr) / 4 + 1 for config in asked])
-    assert len(asked) == 48
+    proposals = [each.config for each in ask(new_study(spec), spec, next(batches(spec)))]
+    place = np.array([np.log10(config.lr) / 4 + 1 for config in proposals])
+    assert len(proposals) == 48
     assert stats.kstest(place, "uniform").pvalue > 0.01
-    assert 12 < sum(config.optimizer == "adam" for config in asked) < 36
+    assert 12 < sum(config.optimizer == "adam" for config in proposals) < 36

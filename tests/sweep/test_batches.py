@@ -21,12 +21,12 @@ def half_recorded(sampler: str, lr: dict[str, Any], change: float) -> tuple[Swee
     found = {"sampler": sampler, "replicates": 2, "trials": 8, "batch": 8, "space": space}
     spec = make_spec({"name": "t", "search": found})
     (batch,) = search.batches(spec)
-    asked = search.ask(search.new_study(spec), spec, batch)
+    proposals = search.ask(search.new_study(spec), spec, batch)
 
     def recorded(config: TrialConfig) -> Any:
         return SimpleNamespace(config=lambda: replace(config, lr=config.lr * (1 + change)))
 
-    return spec, {(n, 0): recorded(each.config) for n, each in enumerate(asked)}
+    return spec, {(n, 0): recorded(each.config) for n, each in enumerate(proposals)}
 
 
 SPACED = {"low": 0.1, "high": 0.8, "points": 8}

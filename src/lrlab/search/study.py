@@ -31,12 +31,12 @@ class Proposal:
     trial: optuna.Trial | None = None
 
 
-def tell(study: optuna.Study, spec: SweepSpec, asked: Proposal, result: TrialResult) -> None:
+def tell(study: optuna.Study, spec: SweepSpec, proposal: Proposal, result: TrialResult) -> None:
     """Tell how a trial ended; a batch's trials are told in the order of their numbers."""
-    if asked.trial is None:
-        study.add_trial(_frozen(spec, asked.config, result))
+    if proposal.trial is None:
+        study.add_trial(_frozen(spec, proposal.config, result))
         return
-    state, trial = _state(result), asked.trial
+    state, trial = _state(result), proposal.trial
     if state is TrialState.PRUNED and result.last_value is not None:
         trial.report(result.last_value, result.last_step)
     study.tell(trial, result.value if state is TrialState.COMPLETE else None, state=state)

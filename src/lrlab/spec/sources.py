@@ -112,7 +112,7 @@ class BlobsData(Section):
     """Two Gaussian classes, drawn as the tutorial draws them.
 
     `condition` scales the columns, geometrically from 1 down to 1 / sqrt(condition), so that the
-    directions of the landscape differ in curvature by about that factor.
+    directions of the loss differ in curvature by about that factor.
     """
 
     source: Literal["blobs"] = "blobs"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import yaml
 
-from lrlab.starter.survey import Survey, survey
+from lrlab.starter.inspection import Inspection, inspect_table
 
 MOST_OF_A_LINE = 60  # characters of a key and its value beside a comment
 COMMENTS_AT = 24  # the column before a comment
@@ -72,7 +72,7 @@ def starter_spec(file: Path, data: str | None = None, target: str | None = None)
     if data is None:
         more = {"fixed_l2": _FIXED_L2, "l2": "", "replicates": _replicates(1)}
         return _TEMPLATE.format(name=name, data=_BLOBS, **more)
-    found = survey(Path(data), target)
+    found = inspect_table(Path(data), target)
     place = os.path.relpath(data, file.parent)
     section = _section(found, place, str(target))
     more = {"fixed_l2": "", "l2": _SEARCHED_L2, "replicates": _replicates(found.replicates)}
@@ -84,7 +84,7 @@ def _replicates(count: int) -> str:
     return "\n".join(_commented("replicates", count, f"runs of each configuration, {why}"))
 
 
-def _section(found: Survey, place: str, target: str) -> str:
+def _section(found: Inspection, place: str, target: str) -> str:
     """The section `data`, each line with what was seen."""
     lines = [f"  source: {found.source}"]
     lines += _commented("path", place, "from this file's folder")

@@ -20,10 +20,10 @@ Results = Mapping[Key, RecordedRun]
 
 @dataclass(frozen=True)
 class BatchTrial:
-    """A trial of the batch at hand; `asked` is None if it was restored without asking."""
+    """A trial of the batch at hand; `proposal` is None if it was restored without asking."""
 
     runs: tuple[Run, ...]
-    asked: search.Proposal | None
+    proposal: search.Proposal | None
 
 
 def propose(
@@ -41,13 +41,13 @@ def propose(
             BatchTrial(runs_of(spec, n, config), None)
             for n, config in zip(numbers, configs, strict=True)
         ]
-    asked = search.ask(study, spec, batch)
-    for n, proposal in zip(numbers, asked, strict=True):
+    proposals = search.ask(study, spec, batch)
+    for n, proposal in zip(numbers, proposals, strict=True):
         for run in recorded[n]:
             _check_same(n, search.on_steps(spec, run.config()), proposal.config)
     return [
         BatchTrial(runs_of(spec, n, proposal.config), proposal)
-        for n, proposal in zip(numbers, asked, strict=True)
+        for n, proposal in zip(numbers, proposals, strict=True)
     ]
 
 
@@ -83,9 +83,9 @@ def tell(
     study: optuna.Study, spec: SweepSpec, trials: Sequence[BatchTrial], results: Results
 ) -> None:
     for trial in trials:
-        if trial.asked is not None:
+        if trial.proposal is not None:
             ended = [results[run.key] for run in trial.runs]
-            search.tell(study, spec, trial.asked, trial_result(ended, spec.objective))
+            search.tell(study, spec, trial.proposal, trial_result(ended, spec.objective))
 
 
 def best_after(

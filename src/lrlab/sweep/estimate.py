@@ -23,8 +23,8 @@ def estimate_seconds(spec: SweepSpec, problem: Problem) -> float:
     """
     problem = problem.to(device_of(spec.train))
     first = next(search.batches(spec))
-    asked = search.ask(search.new_study(spec), spec, first)
-    runs = [run for i, each in enumerate(asked) for run in runs_of(spec, i, each.config)]
+    proposals = search.ask(search.new_study(spec), spec, first)
+    runs = [run for i, each in enumerate(proposals) for run in runs_of(spec, i, each.config)]
     together = [run for run in runs if problem.of(run.replicate) is problem.of(0)]
     sample = together[: 1 if spec.train.engine == "loop" else PROBE_RUNS]
 

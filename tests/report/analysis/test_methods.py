@@ -211,9 +211,9 @@ def test_without_an_optimum_the_recorded_outcome_stands() -> None:
     assert found["gap"].isna().all()
 
 
-def test_the_lr_that_breaks_is_the_first_at_which_a_run_swings_or_diverges() -> None:
+def test_the_smallest_unstable_lr_is_the_first_at_which_a_run_swings_or_diverges() -> None:
     lr = pd.Series([0.1, 0.1, 1, 1, 10.0])
     assert evidence._observed(lr, np.array([False, False, False, True, True])) == (0.1, 1)
-    held, breaks = evidence._observed(lr, np.zeros(5, dtype=bool))
-    assert held == 10
-    assert np.isnan(breaks)
+    stable, unstable = evidence._observed(lr, np.zeros(5, dtype=bool))
+    assert stable == 10
+    assert np.isnan(unstable)

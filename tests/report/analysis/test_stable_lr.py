@@ -35,7 +35,7 @@ def limits(optimizer: str, **optimum: float | bool) -> pd.DataFrame:
 def test_gradient_descent_has_a_safe_lr_and_a_largest_stable_one() -> None:
     (row,) = limits("sgd").to_dict("records")
     assert (row["beta"], row["safe"], row["limit"]) == (0, 1.0, 2.0)
-    assert (row["holds"], row["breaks"]) == (1.0, 4.0)
+    assert (row["largest_stable"], row["smallest_unstable"]) == (1.0, 4.0)
     caption = stability_caption(limits("sgd"))
     assert "dotted" in caption
     assert "1 of 1 cases agree" in caption

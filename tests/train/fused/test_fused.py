@@ -213,10 +213,13 @@ def test_trajectories_are_what_the_loop_leaves(batch_size: int | None) -> None:
 def test_diverged_runs_leave_without_touching_the_others() -> None:
     data, how = problem("float32", None, 200)
     calm = [Run(i, 0, 1, TrialConfig.of("momentum", "squared_hinge", 0.01)) for i in (0, 2, 4)]
-    wild = [Run(i, 0, 1, TrialConfig.of("sgd", "squared_hinge", 10.0**i)) for i in (1, 3, 5, 20)]
-    together = {run.trial: t for run, t in batch_of(fused, data, [*calm, *wild], how)}
-    reference = {run.trial: t for run, t in batch_of(loop, data, [*calm, *wild], how)}
-    assert {together[run.trial].outcome for run in wild} == {"diverged"}
+    rates = {i: 10.0**i for i in (1, 3, 5, 20)}
+    unstable = [
+        Run(i, 0, 1, TrialConfig.of("sgd", "squared_hinge", lr)) for i, lr in rates.items()
+    ]
+    together = {run.trial: t for run, t in batch_of(fused, data, [*calm, *unstable], how)}
+    reference = {run.trial: t for run, t in batch_of(loop, data, [*calm, *unstable], how)}
+    assert {together[run.trial].outcome for run in unstable} == {"diverged"}
     for trial, expected in reference.items():
         mine = together[trial]
         assert mine.diverged_at == expected.diverged_at

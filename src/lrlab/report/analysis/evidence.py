@@ -109,11 +109,13 @@ def stable_limits(
 
     Returns:
         loss, optimizer, beta, safe (below it any start is, by theory: see `Optimum.safe_lr`; NaN
-        where there is none), limit, holds, breaks (NaN if no lr tried is below, or above); only
-        where all runs of a loss have one objective and one beta, and batches are full. With folds,
-        whose objectives have an optimum each, the largest limit and the smallest safe lr.
+        where there is none), limit, and of the lr tried largest_stable and smallest_unstable (NaN
+        if none is below, or above); only where all runs of a loss have one objective and one beta,
+        and batches are full. With folds, whose objectives have an optimum each, the largest limit
+        and the smallest safe lr.
     """
-    columns = ["loss", "optimizer", "beta", "safe", "limit", "holds", "breaks"]
+    columns = ["loss", "optimizer", "beta", "safe", "limit"]
+    columns += ["largest_stable", "smallest_unstable"]
     found: list[tuple[str, str, float, float, float, float, float]] = []
     if optima is None or optima.batch_rows < optima.n_rows:
         return pd.DataFrame(found, columns=columns)
@@ -130,8 +132,8 @@ def stable_limits(
             safe, limit = _by_theory(optima, targets.pop(), beta)
             if math.isnan(limit):
                 continue
-            holds, breaks = _observed(own["lr"], unstable[runs.index.get_indexer(own.index)])
-            found.append((str(loss), optimizer, beta, safe, limit, holds, breaks))
+            observed = _observed(own["lr"], unstable[runs.index.get_indexer(own.index)])
+            found.append((str(loss), optimizer, beta, safe, limit, *observed))
     return pd.DataFrame(found, columns=columns)
 
 
@@ -149,9 +151,9 @@ def _by_theory(optima: Optima, objective: Objective, beta: float) -> tuple[float
 def _observed(lr: pd.Series, unstable: np.ndarray) -> tuple[float, float]:
     """The largest lr below all unstable runs, and the smallest lr of an unstable run."""
     rates = lr.to_numpy(dtype=float)
-    breaks = float(rates[unstable].min()) if unstable.any() else math.nan
-    held = rates[rates < breaks] if unstable.any() else rates
-    return (float(held.max()) if len(held) else math.nan), breaks
+    smallest_unstable = float(rates[unstable].min()) if unstable.any() else math.nan
+    stable = rates[rates < smallest_unstable] if unstable.any() else rates
+    return (float(stable.max()) if len(stable) else math.nan), smallest_unstable
 
 
 def costs(runs: pd.DataFrame, converged: pd.DataFrame, fastest: pd.DataFrame) -> pd.DataFrame:

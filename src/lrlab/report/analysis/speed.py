@@ -116,9 +116,9 @@ def compare_speed(
     if why:
         return replace(found, refused=why)
     claims = slower(counted, minimum_effect)
-    behind = {claim.worse for claim in claims}
+    worse = {claim.worse for claim in claims}
     ties, missed = (
-        tuple(name for name in group if name not in behind) for group in (found.ties, found.missed)
+        tuple(name for name in group if name not in worse) for group in (found.ties, found.missed)
     )
     return replace(
         found, ties=ties, missed=missed, claims=claims, tested=True, judging=counted.judging

@@ -69,8 +69,8 @@ TITLES = {
         "limit: 2(1 + beta)/L with L at the optimum, above which no run can rest there; safe: 2/L "
         "with the largest L anywhere, below which gradient descent falls from any start; with "
         "momentum only on a quadratic loss, as no such lr is known for others (Goujaud et al. "
-        "2023); holds: the largest lr up to which no run oscillated or diverged; breaks: the "
-        "smallest at which one did.",
+        "2023); largest_stable: the largest lr up to which no run oscillated or "
+        "diverged; smallest_unstable: the smallest at which one did.",
     ),
     "columns": (
         "How your columns were read",

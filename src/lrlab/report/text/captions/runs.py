@@ -47,17 +47,19 @@ def stability_caption(limits: pd.DataFrame) -> str:
     text = " Dashed: the lr above which theory allows no rest at the optimum, 2(1 + beta)/L"
     if limits["safe"].notna().any():
         text += "; dotted: that below which it lets any start come to rest, without momentum"
-    if limits["breaks"].isna().all():
+    if limits["smallest_unstable"].isna().all():
         return f"{text}; nothing tried went beyond it."
-    held = (limits["holds"].isna()) | (limits["holds"] <= limits["limit"])
-    broke = ~(limits["breaks"] < limits["safe"])  # NaN: nothing broke, or theory says nothing
-    row = limits[limits["breaks"].notna()].iloc[0]
+    stable, unstable = limits["largest_stable"], limits["smallest_unstable"]
+    held = stable.isna() | (stable <= limits["limit"])
+    broke = ~(unstable < limits["safe"])  # NaN: nothing broke, or theory says nothing
+    row = limits[unstable.notna()].iloc[0]
     example = (
         f"{row['optimizer']} with {row['loss']}: {number(float(row['limit']), 3, pad=False)}; "
-        f"the first lr that did not hold was {number(float(row['breaks']), 3, pad=False)}"
+        "the first lr that did not hold was "
+        f"{number(float(row['smallest_unstable']), 3, pad=False)}"
     )
-    if not math.isnan(float(row["holds"])):
-        example += f", the last that did {number(float(row['holds']), 3, pad=False)}"
+    if not math.isnan(float(row["largest_stable"])):
+        example += f", the last that did {number(float(row['largest_stable']), 3, pad=False)}"
     return f"{text} ({example}). {int((held & broke).sum())} of {len(limits)} cases agree with it."
 
 

@@ -1,4 +1,4 @@
-"""Survey: a look at a table before a spec is written for it, and the keys that it needs."""
+"""A look at a table before a spec is written for it, and the keys that it needs."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ Table = CsvData | ParquetData
 
 
 @dataclass(frozen=True)
-class Survey:
+class Inspection:
     """What a spec has to say of a table.
 
     Args:
@@ -56,7 +56,7 @@ class Survey:
     replicates: int = 1
 
 
-def survey(path: Path, target: str | None) -> Survey:
+def inspect_table(path: Path, target: str | None) -> Inspection:
     """Look at the whole of a table.
 
     Args:
@@ -89,7 +89,7 @@ def survey(path: Path, target: str | None) -> Survey:
         frame = read_table(data)
         looks = _looks(frame, data)
     keys += _feature_keys(frame, looks, data)
-    found = Survey(source, tuple(keys), tuple(_notes(looks, data)))
+    found = Inspection(source, tuple(keys), tuple(_notes(looks, data)))
     return replace(_tried(found, path, target), likely=tuple(likely_divisions(frame, target)))
 
 
@@ -224,7 +224,7 @@ def _notes(looks: Mapping[str, Look], data: Table) -> Iterator[str]:
         yield "numeric and categorical name the columns to use, if you want one all the same"
 
 
-def _tried(found: Survey, path: Path, target: str) -> Survey:
+def _tried(found: Inspection, path: Path, target: str) -> Inspection:
     """The same if it can be used as it is, else without columns that do not vary.
 
     Raises:
@@ -232,7 +232,7 @@ def _tried(found: Survey, path: Path, target: str) -> Survey:
     """
     data = _data(found.source, path, target, {key.name: key.value for key in found.keys})
     data = data.model_copy(update={"constant": "drop"})
-    spec, problem = load_divided(SweepSpec(name="survey", data=data))
+    spec, problem = load_divided(SweepSpec(name="inspection", data=data))
     used = {column.name for column in problem.preprocessing.columns}
     read = ("numeric", "categorical")
     constant = [c.name for c in problem.reading if c.read_as in read and c.name not in used]
