@@ -22,9 +22,9 @@ from mlflow.entities import LoggedModel
 from lrlab import make_spec, track
 from lrlab.data import LogisticRegression, load_problem
 from lrlab.model import predictor
-from lrlab.model.log import load_weights
 from lrlab.sweep import SweepResult, run_sweep
 from lrlab.track import Store
+from lrlab.track.read import load_weights
 from support import Outcome, tiny
 
 Cli = Callable[..., Outcome]
@@ -78,7 +78,7 @@ def logged(tmp_path_factory: pytest.TempPathFactory, empty_store: Path) -> Itera
 
 def test_it_takes_the_table_and_gives_what_the_best_run_s_weights_give(logged: Logged) -> None:
     found = logged.model.predict(logged.table)
-    weights = load_weights(logged.store, logged.result.best.run_id)
+    weights = _state(logged)
     problem = load_problem(track.load_sweep_spec(logged.store, track.find_sweep(logged.store)))
     module = LogisticRegression(problem.n_features).double()
     module.load_state_dict(weights)
@@ -88,6 +88,12 @@ def test_it_takes_the_table_and_gives_what_the_best_run_s_weights_give(logged: L
     np.testing.assert_allclose(found["probability_1"], p, rtol=1e-6)
     assert found["prediction"].dtype == np.int64
     assert (found["prediction"] == (p >= 0.5)).all()
+
+
+def _state(logged: Logged) -> dict[str, torch.Tensor]:
+    path = logged.store.client.download_artifacts(logged.result.best.run_id, "weights.pt")
+    state: dict[str, torch.Tensor] = torch.load(path, weights_only=True)
+    return state
 
 
 def _path(logged: Logged) -> Path:
@@ -281,8 +287,11 @@ def test_show_lists_the_coefficients(logged: Logged, cli: Cli) -> None:
     assert rows["age"]["odds_ratio"] == pytest.approx(odds, rel=1e-6)
     spread = rows["age"]["per_standard_deviation"] / rows["age"]["per_unit"]
     assert spread == pytest.approx(logged.table["age"].std(), rel=0.1)
-    weights = load_weights(logged.store, logged.result.best.run_id)["features.weight"][0]
+    weights, bias = load_weights(logged.store, logged.result.best.run_id)
     assert rows["colour_red"]["per_unit"] == float(weights[4])
+    state = _state(logged)  # by torch; lrlab reads the file without it
+    np.testing.assert_array_equal(weights, state["features.weight"][0])
+    assert bias == float(state["features.bias"])
 
 
 def test_predicting_needs_nothing_that_needs_torch() -> None:

@@ -6,7 +6,6 @@ to warn of versions that are not there, which takes longer than all the rest.
 
 from __future__ import annotations
 
-import io
 import json
 import platform
 from collections.abc import Mapping
@@ -16,7 +15,6 @@ from typing import Any
 
 import mlflow
 import pandas as pd
-import torch
 import yaml
 from mlflow.models import Model, ModelSignature
 from mlflow.models.utils import _save_example
@@ -34,7 +32,7 @@ def save_model(
     path: Path,
     described: Model,
     numbers: Mapping[str, Any],
-    state: Mapping[str, torch.Tensor],
+    weights: bytes,
     signature: ModelSignature,
     example: pd.DataFrame,
 ) -> None:
@@ -44,16 +42,14 @@ def save_model(
         path: The folder.
         described: MLflow's description of the model, to be completed and saved.
         numbers: What `lrlab.model.predictor` predicts from.
-        state: The state dict, for users of PyTorch.
+        weights: The file of its state dict, for users of PyTorch.
         signature: Of the model.
         example: A few rows that it takes.
     """
-    saved = io.BytesIO()
-    torch.save(dict(state), saved)
     files = {
         PAGE_FILE: page_of_code().encode(),
         f"artifacts/{NUMBERS_FILE}": json.dumps(numbers, indent=1).encode(),
-        f"artifacts/{WEIGHTS_FILE}": saved.getvalue(),
+        f"artifacts/{WEIGHTS_FILE}": weights,
         **_environment(),
     }
     (path / "artifacts").mkdir(parents=True)

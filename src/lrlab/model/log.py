@@ -11,7 +11,6 @@ from typing import Any
 import mlflow
 import numpy as np
 import pandas as pd
-import torch
 from mlflow.models import ModelSignature
 from mlflow.types.schema import AnyType, ColSpec, DataType, ParamSchema, ParamSpec, Schema
 
@@ -21,33 +20,15 @@ from lrlab.model.describe import description
 from lrlab.model.folder import save_model
 from lrlab.model.numbers import THRESHOLD, model_numbers
 from lrlab.model.once import log_once, mark_run, register_once
-from lrlab.track.artifacts import DamagedArtifact, fetched
+from lrlab.track.artifacts import fetched
+from lrlab.track.read import load_weights
 from lrlab.track.recorded import RecordedRun
 from lrlab.track.recorder import Recorder
-from lrlab.track.store import Store, explained
+from lrlab.track.store import explained
 from lrlab.train.artifacts import WEIGHTS_FILE
 
 URI_VARIABLE = "MLFLOW_TRACKING_URI"
 TYPES = {bool: DataType.boolean, int: DataType.long, float: DataType.double, str: DataType.string}
-
-
-def load_weights(store: Store, run_id: str) -> dict[str, torch.Tensor]:
-    """The weights that a run logged: a state dict of LogisticRegression, float64.
-
-    Raises:
-        DamagedArtifact: If the file is missing, not whole, or something else.
-        LrlabError: If the store fails.
-    """
-    with fetched(store, run_id, WEIGHTS_FILE) as path:
-        try:
-            state: dict[str, torch.Tensor] = torch.load(path, weights_only=True)
-            weight, bias = state["features.weight"], state["features.bias"]
-            good = weight.shape == (1, weight.shape[-1]) and bias.shape == (1,)
-        except Exception as error:  # a file that is cut off or another's may raise anything
-            raise DamagedArtifact(run_id, WEIGHTS_FILE, "cannot be read") from error
-    if not good:
-        raise DamagedArtifact(run_id, WEIGHTS_FILE, "holds no weights of a logistic regression")
-    return state
 
 
 def log_best_model(recorder: Recorder, problem: Problem, best: RecordedRun) -> None:
@@ -60,7 +41,10 @@ def log_best_model(recorder: Recorder, problem: Problem, best: RecordedRun) -> N
         LrlabError: If MLflow cannot log it.
     """
     store, info = recorder.store, recorder.info
-    state = load_weights(store, best.run_id)
+    where = info.artifacts_of(best.run_id)
+    weight, bias = load_weights(store, best.run_id, where)
+    with fetched(store, best.run_id, WEIGHTS_FILE, where) as path:
+        saved = path.read_bytes()
     about = {
         "sweep": info.name,
         "run_id": best.run_id,
@@ -69,12 +53,11 @@ def log_best_model(recorder: Recorder, problem: Problem, best: RecordedRun) -> N
         "loss": best.params["loss"],
         "metrics": dict(sorted(best.latest.items())),
     }
-    weight, bias = state["features.weight"][0].numpy(), float(state["features.bias"][0])
     numbers = model_numbers(recorder.spec, problem, weight, bias, about)
     save = partial(
         save_model,
         numbers=numbers,
-        state=state,
+        weights=saved,
         signature=signature_of(numbers),
         example=example_of(problem),
     )

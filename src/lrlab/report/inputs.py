@@ -13,7 +13,6 @@ import pandas as pd
 from lrlab.data import Problem, TableReading, load_problem
 from lrlab.errors import LrlabError
 from lrlab.metrics import METRICS
-from lrlab.model.log import load_weights
 from lrlab.notes import listed, note
 from lrlab.optimum.background import compute_optima
 from lrlab.optimum.record import Optima
@@ -40,7 +39,7 @@ from lrlab.track import (
 from lrlab.track import mlflow_schema as schema
 from lrlab.track.artifacts import DamagedArtifact
 from lrlab.track.every_step import objective_per_step
-from lrlab.track.read import read_optima, read_text
+from lrlab.track.read import load_weights, read_optima, read_text
 from lrlab.track.store import explained
 from lrlab.track.writers import wire
 from lrlab.train.artifacts import WEIGHTS_FILE
@@ -85,7 +84,7 @@ def report_input(
     best = best_of(runs, spec)
     best_id = None if best is None else str(best["run_id"])
     chosen = {*runs_to_judge(runs, problem, **context.aim), *filter(None, [best_id])}
-    weights = _all_weights(store, chosen)
+    weights = _all_weights(store, info, chosen)
     if best is not None:
         own = weights.get(best_id or "")
         context = replace(context, best_weights=own, best_replicate=int(best["replicate"]))
@@ -94,7 +93,8 @@ def report_input(
 
 def read_verdict(store: Store, info: SweepInfo) -> Verdict | None:
     """A finished sweep's verdict as it recorded it; None if it did not, or it cannot be read."""
-    text = read_text(store, info.run_id, f"{schema.REPORT_FOLDER}/{VERDICT_FILE}")
+    name = f"{schema.REPORT_FOLDER}/{VERDICT_FILE}"
+    text = read_text(store, info.run_id, name, info.artifact_uri)
     try:
         return None if text is None else Verdict.from_json(text)
     except ValueError:
@@ -145,24 +145,24 @@ def _per_step(
 
 def _reading(store: Store, info: SweepInfo) -> TableReading | None:
     """As the sweep's beginning recorded it, so that it is there when the table is gone."""
-    text = read_text(store, info.run_id, schema.COLUMNS_FILE)
+    text = read_text(store, info.run_id, schema.COLUMNS_FILE, info.artifact_uri)
     try:
         return None if text is None else TableReading.from_json(text)
     except ValueError:
         return None
 
 
-def _all_weights(store: Store, run_ids: Iterable[str]) -> dict[str, tuple[np.ndarray, float]]:
+def _all_weights(
+    store: Store, info: SweepInfo, run_ids: Iterable[str]
+) -> dict[str, tuple[np.ndarray, float]]:
     """Weights and bias by run, of those runs whose file can be read; warns of the others."""
     found: dict[str, tuple[np.ndarray, float]] = {}
     damaged: list[str] = []
     for run_id in sorted(run_ids):
         try:
-            state = load_weights(store, run_id)
+            found[run_id] = load_weights(store, run_id, info.artifacts_of(run_id))
         except DamagedArtifact:
             damaged.append(run_id)
-        else:
-            found[run_id] = state["features.weight"][0].numpy(), float(state["features.bias"][0])
     if damaged:
         note(f"{WEIGHTS_FILE} of these runs is missing or cannot be read: {listed(damaged)}")
     return found

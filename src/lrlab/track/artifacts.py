@@ -23,13 +23,24 @@ class DamagedArtifact(LrlabError):
 
 
 @contextmanager
-def fetched(store: Store, run_id: str, name: str) -> Iterator[Path]:
-    """An artifact as a file of this machine, for as long as the context lasts.
+def fetched(store: Store, run_id: str, name: str, uri: str = "") -> Iterator[Path]:
+    """An artifact as a file of this machine, to be read while the context lasts.
+
+    Args:
+        store: Where the run is.
+        run_id: The run.
+        name: The artifact.
+        uri: Where the run's artifacts are, if that is known: what lies on this machine is read
+            there, without the queries of MLflow's client (20 ms a file).
 
     Raises:
         DamagedArtifact: If there is none of that name.
         LrlabError: If the store fails.
     """
+    here = local_folder(uri) if uri and not store.is_server else None
+    if here is not None and (here / name).is_file():
+        yield here / name
+        return
     with scratch_folder() as folder:
         try:
             with explained(store.uri):

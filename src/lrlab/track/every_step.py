@@ -63,7 +63,7 @@ def objective_per_step(
     row_of = {run.run_id: row for row, run in enumerate(runs)}
     _read_batches(found, store, info, row_of)
     for row in np.flatnonzero(np.isnan(found).all(1)):
-        _read_own(found, store, runs[int(row)].run_id, int(row))
+        _read_own(found, store, info, runs[int(row)].run_id, int(row))
     return found
 
 
@@ -71,7 +71,7 @@ def _read_batches(
     found: np.ndarray, store: Store, info: SweepInfo, row_of: Mapping[str, int]
 ) -> None:
     for name in batch_files(store, info.run_id):
-        with fetched(store, info.run_id, name) as path:
+        with fetched(store, info.run_id, name, info.artifact_uri) as path:
             try:
                 for part in history_parts(path, info.run_id, name, of_many=True):
                     run_ids = part.column("run_id")
@@ -83,9 +83,9 @@ def _read_batches(
                 continue  # its runs have histories of their own
 
 
-def _read_own(found: np.ndarray, store: Store, run_id: str, row: int) -> None:
+def _read_own(found: np.ndarray, store: Store, info: SweepInfo, run_id: str, row: int) -> None:
     try:
-        with fetched(store, run_id, HISTORY_FILE) as path:
+        with fetched(store, run_id, HISTORY_FILE, info.artifacts_of(run_id)) as path:
             for part in history_parts(path, run_id, HISTORY_FILE):
                 _fill(found, np.full(len(part), row), part)
     except DamagedArtifact:

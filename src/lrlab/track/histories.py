@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from lrlab.metrics import STEPPED
@@ -84,7 +85,9 @@ def corners(curve: Mapping[int, float]) -> list[tuple[int, float]]:
     ]
 
 
-def read_histories(path: Path, run_id: str, name: str, *, of_many: bool = False) -> pd.DataFrame:
+def read_histories(
+    path: Path, run_id: str, name: str, *, of_many: bool = False, every_step: bool = True
+) -> pd.DataFrame:
     """A Parquet file of histories.
 
     Args:
@@ -92,6 +95,7 @@ def read_histories(path: Path, run_id: str, name: str, *, of_many: bool = False)
         run_id: Whose artifact it is.
         name: The artifact's name.
         of_many: Whether it holds several runs, with their ids as the column `run_id`.
+        every_step: Every step; else only those at which the stepped metrics were taken.
 
     Raises:
         DamagedArtifact: If it is not whole, or holds something else.
@@ -103,8 +107,18 @@ def read_histories(path: Path, run_id: str, name: str, *, of_many: bool = False)
         raise DamagedArtifact(run_id, name, "is not a whole Parquet file") from error
     if not _holds_histories(table.schema, of_many):
         raise DamagedArtifact(run_id, name, "holds no histories of runs")
-    frame: pd.DataFrame = table.to_pandas()
+    frame: pd.DataFrame = (table if every_step else _evaluated(table)).to_pandas()
     return frame
+
+
+def _evaluated(table: pa.Table) -> pa.Table:
+    """The rows in which a stepped metric is a number; without such metrics none."""
+    keep = pa.array(np.zeros(len(table), dtype=bool))
+    for name in STEPPED:
+        if name in table.column_names:
+            lacks = pc.is_null(table.column(name), nan_is_null=True)
+            keep = pc.or_(keep, pc.invert(lacks))
+    return table.filter(keep)
 
 
 def history_parts(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from lrlab.errors import UserError
@@ -19,7 +20,7 @@ from lrlab.track.histories import by_batch, read_histories
 from lrlab.track.recorded import LABELS, NUMBERS, Fault, RecordedRun, sort_out
 from lrlab.track.store import Store, connect, explained
 from lrlab.track.sweeps import SweepInfo, find_sweep
-from lrlab.train.artifacts import HISTORY_FILE
+from lrlab.train.artifacts import HISTORY_FILE, WEIGHTS_FILE, read_weights
 
 
 def recorded_runs(store: Store, info: SweepInfo) -> list[RecordedRun]:
@@ -168,18 +169,19 @@ def load_histories(
         frame = frame.assign(run_id=frame["run_id"].astype(known))  # missing if it is unknown
         frame = frame[frame["run_id"].notna()]
         covered.update(frame["run_id"].unique())
-        frames.append((frame if every_step else _evaluated(frame)).reindex(columns=columns))
+        frames.append(frame.reindex(columns=columns))
 
     for name in batch_files(store, info.run_id):
-        with fetched(store, info.run_id, name) as path:
+        with fetched(store, info.run_id, name, info.artifact_uri) as path:
             try:
-                add(read_histories(path, info.run_id, name, of_many=True))
+                add(read_histories(path, info.run_id, name, of_many=True, every_step=every_step))
             except DamagedArtifact as error:
                 note(f"{error}; the histories of its runs are read instead")
     for run in runs:
         if run.run_id not in covered:
             try:
-                add(load_history(store, run.run_id))
+                uri = info.artifacts_of(run.run_id)
+                add(load_history(store, run.run_id, uri, every_step=every_step))
             except DamagedArtifact:
                 damaged.append(run.run_id)
     if damaged:
@@ -194,17 +196,33 @@ def no_histories() -> pd.DataFrame:
     return pd.DataFrame(columns=["run_id", "step", "train_loss", *STEPPED])
 
 
-def load_history(store: Store, run_id: str) -> pd.DataFrame:
-    """The history of one run, with its run_id as first column.
+def load_history(
+    store: Store, run_id: str, uri: str = "", *, every_step: bool = True
+) -> pd.DataFrame:
+    """The history of one run, with its run_id as first column; `uri` as for `fetched`.
 
     Raises:
         DamagedArtifact: If it is missing or not whole.
         LrlabError: If the store fails.
     """
-    with fetched(store, run_id, HISTORY_FILE) as path:
-        frame = read_histories(path, run_id, HISTORY_FILE)
+    with fetched(store, run_id, HISTORY_FILE, uri) as path:
+        frame = read_histories(path, run_id, HISTORY_FILE, every_step=every_step)
     frame.insert(0, "run_id", run_id)
     return frame
+
+
+def load_weights(store: Store, run_id: str, uri: str = "") -> tuple[np.ndarray, float]:
+    """Weights [d] and bias that a run ended with, float64; `uri` as for `fetched`.
+
+    Raises:
+        DamagedArtifact: If the file is missing, not whole, or something else.
+        LrlabError: If the store fails.
+    """
+    with fetched(store, run_id, WEIGHTS_FILE, uri) as path:
+        try:
+            return read_weights(path)
+        except (ValueError, OSError) as error:
+            raise DamagedArtifact(run_id, WEIGHTS_FILE, "cannot be read") from error
 
 
 def batch_files(store: Store, run_id: str) -> list[str]:
@@ -214,16 +232,10 @@ def batch_files(store: Store, run_id: str) -> list[str]:
     return [name for _, name in sorted(by_batch(str(file.path) for file in files).items())]
 
 
-def _evaluated(history: pd.DataFrame) -> pd.DataFrame:
-    """The steps at which the stepped metrics were taken."""
-    taken = [name for name in STEPPED if name in history]
-    return history.dropna(subset=taken, how="all") if taken else history.iloc[:0]
-
-
 def read_optima(store: Store, info: SweepInfo) -> Optima | None:
     """The optima recorded with a sweep; None if there are none, or they are of other data."""
     for name in (schema.OPTIMA_FILE, schema.OPTIMA_FILE_0_1_0):
-        text = read_text(store, info.run_id, name)
+        text = read_text(store, info.run_id, name, info.artifact_uri)
         try:
             found = None if text is None else Optima.from_json(text)
         except ValueError:  # half written, or somebody's own file
@@ -233,14 +245,14 @@ def read_optima(store: Store, info: SweepInfo) -> Optima | None:
     return None
 
 
-def read_text(store: Store, run_id: str, name: str) -> str | None:
-    """A text artifact of a run; None if there is none of that name.
+def read_text(store: Store, run_id: str, name: str, uri: str = "") -> str | None:
+    """A text artifact of a run; None if there is none of that name; `uri` as for `fetched`.
 
     Raises:
         LrlabError: If the store fails.
     """
     try:
-        with fetched(store, run_id, name) as path:
+        with fetched(store, run_id, name, uri) as path:
             return path.read_text("utf-8", "replace")
     except DamagedArtifact:
         return None

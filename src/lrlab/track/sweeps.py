@@ -48,6 +48,10 @@ class SweepInfo:
     artifact_uri: str = field(default="", repr=False)
     faults: tuple[str, ...] = field(default=(), repr=False)
 
+    def artifacts_of(self, run_id: str) -> str:
+        """Where the artifacts of one of its runs should be, by MLflow's rule."""
+        return self.artifact_uri.replace(f"/{self.run_id}/", f"/{run_id}/")
+
     @property
     def submitted_by(self) -> str:
         """Who handed it to a server; empty if nobody did."""
@@ -262,7 +266,7 @@ def load_sweep_spec(store: Store, info: SweepInfo) -> SweepSpec:
     """
     info.refuse_newer_layout()
     try:
-        with fetched(store, info.run_id, schema.SPEC_FILE) as path:
+        with fetched(store, info.run_id, schema.SPEC_FILE, info.artifact_uri) as path:
             spec = parse_dumped_spec(path.read_text("utf-8"))
     except (UserError, UnicodeDecodeError) as error:
         why = str(error).splitlines()[0]

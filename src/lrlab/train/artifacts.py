@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import io
+import pickletools
+import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -44,6 +47,39 @@ def run_files(trajectory: Trajectory) -> Iterator[tuple[str, bytes | memoryview]
         pa.table(trajectory.columns()), sink, use_dictionary=False, write_statistics=False
     )
     yield HISTORY_FILE, memoryview(sink.getvalue())
+
+
+def read_weights(path: Path) -> tuple[np.ndarray, float]:
+    """Weights [d] and bias of a run's file, float64; nothing is unpickled, and torch not needed.
+
+    Raises:
+        ValueError: If the file is not as `run_files` writes it.
+        OSError: If it cannot be read.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            (root,) = {name.partition("/")[0] for name in archive.namelist()}
+            about = archive.read(f"{root}/data.pkl")
+            little = archive.read(f"{root}/byteorder") == b"little"
+            weight, bias = (archive.read(f"{root}/data/{i}") for i in range(2))
+        said = [value for code, value, _ in pickletools.genops(about) if code.name in _SAYING]
+    except (zipfile.BadZipFile, KeyError, NotImplementedError, EOFError) as error:
+        raise ValueError("not a whole file of weights") from error
+    if not little or said != _said_of(len(weight) // 8):
+        raise ValueError("not the weights of a logistic regression")
+    return np.frombuffer(weight, "<f8"), float(np.frombuffer(bias, "<f8")[0])
+
+
+_SAYING = ("BINUNICODE", "GLOBAL", "BININT", "BININT1", "BININT2")
+
+
+def _said_of(d: int) -> list[str | int]:
+    """Names and numbers in the pickle of d weights and a bias: storage, offset, size, stride."""
+    return [
+        *("features.weight", "torch._utils _rebuild_tensor_v2", "storage", "torch DoubleStorage"),
+        *("0", "cpu", d, 0, 1, d, d, 1, "collections OrderedDict"),
+        *("features.bias", "1", 1, 0, 1, 1),
+    ]
 
 
 def with_files(trajectories: Sequence[Trajectory]) -> list[Trajectory]:
