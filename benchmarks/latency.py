@@ -11,7 +11,7 @@ the command and its processes, which other load disturbs less.
 
 A new store has the quickstart's 300 runs and nothing else, and is made by the command that is
 measured; a full one has 9,000 runs of three more sweeps. The table is drawn: 5,822 rows, 85
-columns and 6 % of class 1, the shape of the COIL 2000 insurance data.
+columns and 6% of class 1, the shape of the COIL 2000 insurance data.
 """
 
 from __future__ import annotations

@@ -133,7 +133,7 @@ def load(store: track.Store, experiment: str, finished: Finished, seconds: float
     for thread in threads:
         thread.join()
     print(f"\n{CLIENTS} clients and {BROWSERS} browsers, {seconds:.0f} s:\n")
-    print("| | a second | median | 95 % | 99 % |\n| --- | --- | --- | --- | --- |")
+    print("| | a second | median | 95% | 99% |\n| --- | --- | --- | --- | --- |")
     for label, times in sorted(taken.items()):
         print(f"| {label} | {len(times) / seconds:.1f} | {percentiles(times)} |")
     print(f"\nfailed: {len(failed)}" + "".join(f"\n  {text}" for text in failed[:5]))

@@ -178,7 +178,7 @@ def luck(metric: str, kind: str, swept: Swept) -> float:
 
 # --- cells ---------------------------------------------------------------------------------------
 
-AS_IT_COMES, SAME, AT_THE_EDGE = "as it comes", "one method under many names", "one 0.99 % worse"
+AS_IT_COMES, SAME, AT_THE_EDGE = "as it comes", "one method under many names", "one 0.99% worse"
 
 
 def cells(metric: str) -> list[tuple[str, Setting]]:

@@ -141,7 +141,7 @@ def test_a_dry_run_shows_what_became_of_a_table(tmp_path: Path, monkeypatch, cli
     assert "every row is validated by a model that did not train on it\n" in done.out
     assert "8 trials x 5 replicates = 40 runs" in done.out
     assert "auto" not in done.out
-    assert "75.0 % of the rows are of class 1\n" in done.out
+    assert "75.0% of the rows are of class 1\n" in done.out
     assert "columns: age, visits, plan_a, plan_b, plan_c\n" in done.out
     told = json.loads(cli("sweep", "tiny.yaml", "--dry-run", "--json").out)["data"]
     assert told["columns"] == ["age", "visits", "plan_a", "plan_b", "plan_c"]
@@ -157,7 +157,7 @@ def test_a_number_and_its_percent_sign_stay_in_one_line(monkeypatch) -> None:
     from lrlab.cli.common import wrapped
 
     monkeypatch.setenv("COLUMNS", "24")
-    assert wrapped("a difference of about 12 % is seen") == "a difference of about\n12 % is seen"
+    assert wrapped("a difference of about 12% is seen") == "a difference of about\n12% is seen"
 
 
 def test_a_dry_run_tells_the_share_of_class_1_among_all_rows(tmp_path, monkeypatch, cli) -> None:
@@ -174,7 +174,7 @@ def test_a_dry_run_tells_the_share_of_class_1_among_all_rows(tmp_path, monkeypat
         "folds": 3,
     }
     (tmp_path / "tiny.yaml").write_text(yaml.safe_dump(tiny(data=data)))
-    assert "41.2 % of the rows are of class 1\n" in cli("sweep", "tiny.yaml", "--dry-run").out
+    assert "41.2% of the rows are of class 1\n" in cli("sweep", "tiny.yaml", "--dry-run").out
 
 
 def test_names_from_a_table_cannot_control_the_terminal(tmp_path: Path, monkeypatch, cli) -> None:

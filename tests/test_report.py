@@ -59,7 +59,9 @@ def test_a_suite_is_swept_and_reported_one_by_one_and_together(suite: Path, cli:
     assert done.code == 0
     told = json.loads(done.out)
     assert told["sweep"] == ["suite-easy", "suite-three"]
-    assert "Optimizers that all 2 sweeps tried" in " ".join(told["verdict"]["paragraphs"])
+    assert "Optimizers, on 2 data sets, each at its best setting there:" in " ".join(
+        told["verdict"]["paragraphs"]
+    )
     assert (suite / "both" / "report.html").is_file()
     across = pd.read_csv(suite / "both" / "across_optimizers.csv")
     assert set(across["verdict"]) <= {"best", "tied", "worse"}

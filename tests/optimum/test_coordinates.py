@@ -39,7 +39,7 @@ def problem(x: np.ndarray, y: np.ndarray) -> Problem:
 
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
 def test_without_l2_the_optimum_is_that_of_the_columns_as_they_were(change: object) -> None:
-    """It used to be up to 23 % too high, and was called a minimum."""
+    """It used to be up to 23% too high, and was called a minimum."""
     x, y = table()
     wanted = [
         Objective(name, tuple((h.name, h.default) for h in LOSSES[name].hyperparameters))

@@ -12,6 +12,7 @@ import pytest
 from lrlab.report import ReportContext
 from lrlab.report.across import across_report, compare_sweeps, ratio_to_best
 from lrlab.report.analysis.answer import Claim, Tie
+from lrlab.report.text.across import never_worse
 from lrlab.report.text.captions import tunability_caption
 
 # sgd is best, and with a wide range of lr; adam is worse everywhere but at its best lr
@@ -53,8 +54,8 @@ def test_advice_over_sweeps_points_the_right_way(
         runs["val_auc"] = runs["val_accuracy"]
     made = across_report(inputs)
     text = " ".join(made.words.remarks)
-    assert "With a single random trial sgd loses least" in text
-    assert ", adagrad most (" in text
+    assert "With a single random trial, sgd loses least" in text
+    assert ", and adagrad most (" in text
     table = made.tables["across_optimizers"]
     mean = table.groupby("optimizer")["ratio"].mean()
     assert mean.sort_values().index.tolist() == ["sgd", "adam", "adagrad"]
@@ -84,10 +85,9 @@ def test_what_the_judging_rows_say_is_told_over_all_sweeps(
     said = across._stack(judged, "optimizer", dict.fromkeys(judged, "minimize"))
     told = said.groupby("optimizer")["verdict"].agg(set)
     assert told.to_dict() == {"sgd": {"best"}, "adam": {"tied"}, "adagrad": {"worse"}}
-    sentence = across._never_worse(said, "optimizer", 2)
-    assert sentence == (
-        "Optimizers that all 2 sweeps tried, each at its best setting there: adam and sgd are "
-        "never shown to be worse; adagrad always."
+    assert never_worse(said, "optimizer") == (
+        "Optimizers, on 2 data sets, each at its best setting there: adam and sgd are never shown "
+        "to be worse than the best; adagrad is worse everywhere."
     )
 
 

@@ -42,7 +42,7 @@ def show_plan(spec: SweepSpec, documents: list[dict[str, Any]] | None) -> None:
     click.echo(f"Data: {problem.description}")
     for sentence in division_text(spec, problem, why_other_folds(given, spec)):
         click.echo(f"      {sentence}")
-    click.echo(f"      {100 * _share_of_class_1(problem):.1f} % of the rows are of class 1")
+    click.echo(f"      {100 * _share_of_class_1(problem):.1f}% of the rows are of class 1")
     if sentence := base_rate(baseline_of(problem), spec.objective):
         click.echo(f"      {sentence}")
     click.echo(f"      columns: {some(problem.feature_names, MOST_COLUMNS)}\n")

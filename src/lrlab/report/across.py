@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pandas as pd
@@ -19,8 +19,8 @@ from lrlab.report.analysis.tables import minimizes
 from lrlab.report.build import finished_report
 from lrlab.report.context import Report, ReportContext
 from lrlab.report.figures.drawings import Drawing
-from lrlab.report.text.formats import listing, number, percent, plural
-from lrlab.report.text.remarks import BUDGET
+from lrlab.report.text import across as text
+from lrlab.report.text import captions
 from lrlab.report.text.words import Words
 
 Input = tuple[pd.DataFrame, pd.DataFrame, ReportContext]
@@ -140,8 +140,7 @@ def across_report(inputs: Mapping[str, Input]) -> Report:
     """
     aims = {name: context.objective for name, (_, _, context) in inputs.items()}
     if len(set(aims.values())) > 1:
-        each = ", ".join(f"{name} by {objective}" for name, objective in aims.items())
-        raise UserError(f"these sweeps are judged by different objectives ({each})")
+        raise UserError(text.different_objectives(aims))
     found = compare_sweeps(inputs)
     contexts = [context for _, _, context in inputs.values()]
     names = list(inputs)
@@ -169,61 +168,34 @@ def across_report(inputs: Mapping[str, Input]) -> Report:
 def _words(found: Across, direction: str) -> Words:
     how = pd.concat([f.converged["how"] for f in found.findings.values() if len(f.converged)])
     sentences = [
-        _never_worse(found.optimizers, "optimizer", len(found.findings)),
+        text.never_worse(found.optimizers, "optimizer"),
         _fastest(found),
-        _never_worse(found.losses, "loss", len(found.findings)),
+        text.never_worse(found.losses, "loss"),
     ]
     remarks = [_robust(found.optimizers, len(found.findings), direction)]
-    for name, f in found.findings.items():
-        told = f.verdict.words
-        remarks += [f"{name}: {text}" for text in (*told.paragraphs, *told.remarks)]
-    remarks = [text for text in remarks if BUDGET not in text]
-    ends = ", ".join(f"{count:,} {name}" for name, count in how.value_counts().items())
+    for name, each in found.findings.items():
+        told = _without_budgets(each.verdict).words
+        remarks += [f"{name}: {part}" for part in (*told.paragraphs, *told.remarks)]
+    outcomes = {str(name): int(count) for name, count in how.value_counts().items()}
+    paragraphs = tuple(filter(None, sentences))
     return Words(
-        paragraphs=tuple(text for text in sentences if text),
-        counts=f"{plural(len(how), 'run')} in {plural(len(found.findings), 'sweep')}: {ends}.",
-        remarks=tuple(text for text in remarks if text),
+        paragraphs=paragraphs,
+        counts=text.counts(outcomes, len(found.findings)),
+        remarks=tuple(filter(None, remarks)),
+        brief=paragraphs,
     )
 
 
-def _never_worse(table: pd.DataFrame, by: str, sweeps: int) -> str:
-    """Which methods are never worse than the best, and which always are."""
-    counts = table.pivot_table(index=by, columns="verdict", aggfunc="size", fill_value=0)
-    counts = counts[counts.sum(axis=1) == sweeps]  # what some sweep did not try is left out
-    kind = {"optimizer": "Optimizers", "loss": "Losses"}[by]
-    tested = set(table.loc[table["verdict"] != "untested", "sweep"])
-    untested = [name for name in dict.fromkeys(table["sweep"]) if name not in tested]
-    if not tested or len(counts) < 2:
-        return ""
-    blank = pd.Series(0, index=counts.index)
-    worse, unsaid = counts.get("worse", blank), counts.get("untested", blank)
-    never = [str(n) for n in counts.index[(worse == 0) & (unsaid == 0)]]
-    always = [str(n) for n in counts.index[worse == sweeps]]
-    first = f"{listing(never, 12)} {'is' if len(never) == 1 else 'are'} never shown to be worse"
-    if not never:
-        first = "none is shown to be best or tied with the best everywhere"
-    text = f"{kind} that all {sweeps} sweeps tried, each at its best setting there: {first}"
-    if always:
-        text += f"; {listing(always, 12)} always"
-    return f"{text}; nothing is tested of {listing(untested)}." if untested else f"{text}."
+def _without_budgets(verdict: Verdict) -> Verdict:
+    """The verdict without its remark on random trials, of which there is one on all sweeps."""
+    return replace(verdict, remarks=tuple(r for r in verdict.remarks if r.kind != "budgets"))
 
 
 def _fastest(found: Across) -> str:
     if found.profile.empty:
         return ""
-    at_once, within = found.profile.iloc[0], found.profile.loc[found.profile.index <= 4].iloc[-1]
-    first, near = at_once.idxmax(), within.idxmax()
-    often, nearly = percent(float(at_once.max())), percent(float(within.max()))
     tried = sum(f.runs.groupby(["loss", "replicate"]).ngroups for f in found.findings.values())
-    unsolved = f"; {tried - len(found.costs):,} more no optimizer solves"
-    rest = unsolved if tried > len(found.costs) else ""
-    then = f" and most often within a factor of 4 ({nearly})"
-    if near != first:
-        then = f", {near} is most often within a factor of 4 ({nearly})"
-    return (
-        f"Speed to stay below a gap of 1e-3, over {plural(len(found.costs), 'problem')} (data "
-        f"set, loss and seed{rest}): {first} is fastest most often ({often}){then}."
-    )
+    return text.fastest(found.profile, len(found.costs), tried)
 
 
 def _robust(table: pd.DataFrame, sweeps: int, direction: str) -> str:
@@ -233,20 +205,9 @@ def _robust(table: pd.DataFrame, sweeps: int, direction: str) -> str:
     one = given.transform(lambda own: ratio_to_best(own, direction))
     if one.isna().any() or table["optimizer"].nunique() < 2:
         return ""
-    loss = one.groupby(table["optimizer"]).mean().sort_values()
-    least, most = percent(float(loss.iloc[0]) - 1), percent(float(loss.iloc[-1]) - 1)
-    text = (
-        f"With a single random trial {loss.index[0]} loses least ({least} on average against the "
-        f"best choice of each data set), {loss.index[-1]} most ({most})."
-    )
-    if table["lr_width"].isna().any():
-        return text
-    width = table.groupby("optimizer")["lr_width"].mean().sort_values(ascending=False)
-    return (
-        f"{text} {width.index[0]} has the widest range of good learning rates "
-        f"({number(float(width.iloc[0]), 2)} decades on average), {width.index[-1]} the narrowest "
-        f"({number(float(width.iloc[-1]), 2)})."
-    )
+    width = table.groupby("optimizer")["lr_width"].mean()
+    known = width.iloc[:0] if table["lr_width"].isna().any() else width
+    return text.robust(one.groupby(table["optimizer"]).mean(), known)
 
 
 def _drawings(found: Across, context: ReportContext) -> list[Drawing]:
@@ -257,20 +218,17 @@ def _drawings(found: Across, context: ReportContext) -> list[Drawing]:
     drawn: list[Drawing] = []
     for by, table in (("optimizer", found.optimizers), ("loss", found.losses)):
         wide = _grid(table, by)
-        caption = (
-            f"How many times worse than the best of the data set each {by} is in "
-            f"{context.objective}, at its best setting; the darker, the better."
-        )
-        alt = f"Heat map, {by} by data set. {caption}"
+        caption = text.ratio_caption(by, context.objective)
         figure = draw_heat_map(wide, direction="minimize", x="data set", y=by)
-        title = f"Every {by} on every data set"
+        title = captions.title("by_sweep", by=by)
+        alt = captions.alternative("by_sweep", caption, by=by)
         drawn.append(Drawing(f"{by}_by_sweep", title, caption, alt, figure))
     if not found.profile.empty:
         caption = _fastest(found)
-        alt = f"Performance profile of {plural(found.profile.shape[1], 'optimizer')}. {caption}"
         look: dict[str, dict[str, Any]] = styles(found.profile.columns)
         figure = draw_profile(found.profile, look)
-        drawn.append(Drawing("profile", "Performance profile", caption, alt, figure))
+        title, alt = captions.title("profile"), captions.alternative("profile", caption)
+        drawn.append(Drawing("profile", title, caption, alt, figure))
     return drawn
 
 

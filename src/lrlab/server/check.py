@@ -98,7 +98,7 @@ def _round(
             client.get_run(names["run"])
             times.append(1000 * (time.perf_counter() - began))
         cuts = statistics.quantiles(times, n=20)
-        return f"median {statistics.median(times):.0f} ms, 95 % below {cuts[-1]:.0f} ms"
+        return f"median {statistics.median(times):.0f} ms, 95% below {cuts[-1]:.0f} ms"
 
     def delete() -> str:
         client.delete_run(names["run"])

@@ -13,6 +13,7 @@ from lrlab.optimum.doubts import Beaten, Unsolved, beaten, unsolved
 from lrlab.optimum.record import Optima
 from lrlab.report.analysis.beaten import beaten_by_runs, beaten_table, doubts
 from lrlab.report.analysis.converged import gaps
+from lrlab.report.text.facts import say
 
 MSE, FOCAL = Objective("mse"), Objective("focal", (("gamma", 2.0),), 0.1)
 
@@ -51,9 +52,10 @@ def test_a_best_known_value_that_a_run_beats_is_told_and_gaps_begin_at_the_run()
     assert measured.gap[0, -1] == pytest.approx(0, abs=1e-6)
     assert measured.gap[1, -1] == pytest.approx(0.15 / 0.35)
     (said,) = doubts(optima, found)
-    assert said == (
-        "A run came below the best known optimum of 1 objective that is not convex, by 0.05 for "
-        "mse with l2 0 (0.1500, not 0.2000): gaps are measured from the lowest that a run reached."
+    assert say(said) == (
+        "Training went below the best known optimum of mse with l2 0, by 0.05 (0.1500 instead of "
+        "0.2000). The objective is not convex; gaps are measured from the lowest value that a run "
+        "reached."
     )
     (row,) = beaten_table(found).to_dict("records")
     assert (row["loss"], row["best_known"], row["reached"]) == ("mse", 0.2, 0.15)
@@ -87,9 +89,9 @@ def test_a_convex_objective_that_was_not_solved_is_told_with_its_gap() -> None:
     optima = known(mse=best(0.2), hinge=best(0.4, gap=0.03))
     (left,) = unsolved(optima)
     assert left == Unsolved(Objective("hinge", (), 1e-9), 0, 0.4, 0.03, 40)
-    assert doubts(optima, ()) == [
-        "1 convex objective was not solved in 40 iterations: the optimum of hinge with l2 1e-09 "
-        "may be up to 0.03 below 0.4000."
+    assert [say(each) for each in doubts(optima, ())] == [
+        "1 convex objective (hinge with l2 1e-09) was not solved within 40 iterations: its "
+        "optimum may be up to 0.03 below 0.4000."
     ]
 
 

@@ -70,7 +70,7 @@ def test_without_gaps_nobody_is_fastest() -> None:
 def test_a_profile_says_that_chances_were_unequal() -> None:
     table = pd.DataFrame({"a": [0.4, 1.0], "b": [0.6, 0.8]}, index=[1.0, 100.0])
     even = profile_caption(table, 5, pd.Series({"a": 10, "b": 15}))
-    assert even.endswith("b is fastest on 60\u00a0%; within a factor of 100, a solves 100\u00a0%.")
+    assert even.endswith("b is fastest on 60%; within a factor of 100, a solves 100%.")
     tpe = profile_caption(table, 5, pd.Series({"a": 10, "b": 150}))
     assert tpe.endswith("unequal chances: a 10 trials, b 150; a grid gives all the same.")
 

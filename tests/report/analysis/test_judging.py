@@ -37,7 +37,7 @@ def test_two_methods_without_a_minimum_effect_are_a_paired_t_test() -> None:
     test = stats.ttest_rel(values[1, 0], values[0, 0])
     pair = next(p for p in found.pairs if p.worse == 1)
     assert pair.difference == pytest.approx(values[1].mean() - values[0].mean())
-    # two one-sided claims at 5 % together are one two-sided test; Hall's correction is small here
+    # two one-sided claims at 5% together are one two-sided test; Hall's correction is small here
     assert pair.p == pytest.approx(test.pvalue, rel=0.2)
     interval = test.confidence_interval(0.95)
     assert [pair.low, pair.high] == pytest.approx([interval.low, interval.high], abs=0.01)
@@ -46,7 +46,7 @@ def test_two_methods_without_a_minimum_effect_are_a_paired_t_test() -> None:
 
 
 def test_a_claim_is_of_more_than_the_minimum_effect() -> None:
-    values = two(0.3, 20_000)  # 10 % of the better one, for certain above 0
+    values = two(0.3, 20_000)  # 10% of the better one, for certain above 0
     given = judged(values, labels=np.arange(20_000) % 2)
     for effect, claimed in ((0.01, 1), (0.08, 1), (0.1, 0), (0.2, 0)):
         found = compare(given, {"loss": [0, 1]}, minimum_effect=effect)
@@ -133,7 +133,7 @@ def test_values_that_are_all_equal_are_tied_and_finite() -> None:
 
 
 def test_a_tie_says_what_the_rows_would_have_shown() -> None:
-    """A difference of `detectable` is found in about 90 % of draws."""
+    """A difference of `detectable` is found in about 90% of draws."""
     rng = np.random.default_rng(3)
 
     def draw(shift: float, n: int = N) -> Judged:

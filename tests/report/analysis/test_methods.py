@@ -14,8 +14,9 @@ from lrlab.data import load_problem
 from lrlab.report.analysis import evidence
 from lrlab.report.analysis.converged import convergence_frame, gaps, objectives
 from lrlab.report.analysis.importance import importances
+from lrlab.report.analysis.limits import limits
 from lrlab.report.analysis.methods import compare, trial_frame, tunability
-from lrlab.report.text.remarks import remarks
+from lrlab.report.text.facts import say
 from lrlab.spec import make_spec
 
 AIM = {"objective": "val_log_loss", "direction": "minimize"}
@@ -40,7 +41,7 @@ def said(
     runs: pd.DataFrame, sampler: str = "random", random: int | None = None
 ) -> tuple[str, ...]:
     comparisons = [compare(runs, by, random=random, **AIM) for by in ("optimizer", "loss")]
-    return remarks(runs, comparisons, None, 0.1, sampler=sampler, **AIM)
+    return tuple(map(say, limits(runs, comparisons, None, 0.1, sampler=sampler, **AIM)))
 
 
 def test_a_trial_counts_with_the_mean_of_its_replicates() -> None:
@@ -70,8 +71,8 @@ def test_every_method_is_compared_at_its_best_trial() -> None:
 def test_trials_that_are_no_random_sample_tell_nothing_of_budgets() -> None:
     runs = tournament({"a": 0.3, "b": 0.4}, (0.1, 1.0))
     fair, unfair = (" ".join(said(runs, *given)) for given in (("grid",), ("tpe", 3)))
-    assert "The best expected val_log_loss of random trials is that of a for 1 trial" in fair
-    assert "cannot be said: tpe's trials are no random sample but for the first 3" in unfair
+    assert "The best expected val_log_loss of random trials is that of a after 1 trial (" in fair
+    assert "tpe learns from results, and only its first 3 trials are random, too few" in unfair
 
 
 def test_of_a_sampler_that_learns_the_trials_before_it_learnt_tell_of_budgets() -> None:

@@ -9,8 +9,10 @@ import pandas as pd
 import pytest
 from scipy import stats
 
+from lrlab.report.analysis.fact import Fact
 from lrlab.report.analysis.speed import Speed, compare_speed
 from lrlab.report.analysis.speed_claims import Counted, slower
+from lrlab.report.text.facts import say
 
 AIM = {"objective": "val_log_loss", "direction": "minimize"}
 
@@ -47,7 +49,7 @@ def around(mean: float, seeds: int = 10, sd: float = 0.05, seed: int = 0) -> np.
 def test_who_needs_the_fewest_steps_and_who_more_is_told_with_its_ratio() -> None:
     steps = np.stack([around(20), around(90), around(60), around(20.4, seed=3)])
     found = compared(sweep_of(steps, ["a", "b", "b", "c"]))
-    assert (found.leader, found.ties, found.refused) == ("a", ("c",), "")
+    assert (found.leader, found.ties, found.refused) == ("a", ("c",), None)
     (claim,) = found.claims
     assert (claim.better, claim.worse, claim.at_least, claim.level) == ("a", "b", False, 0.95)
     assert claim.low < 3 < claim.high
@@ -110,18 +112,22 @@ def test_where_nobody_arrives_on_every_seed_nothing_is_claimed() -> None:
     one[0] = two[0] = np.nan
     found = compared(sweep_of(np.stack([one, two]), ["a", "b"]))
     assert (found.leader, found.ties, found.missed, found.claims) == ("a", (), ("b",), ())
-    assert found.refused == "no optimizer comes to a gap of 1e-3 on every seed"
+    assert found.refused == Fact("leader_misses")
 
 
 @pytest.mark.parametrize(
     ("seeds", "why"),
-    [(1, "each setting has one run"), (6, "6 seeds are too few, as 6 must judge and others")],
+    [
+        (1, "each setting has only one run; set"),
+        (6, "6 runs of each setting are too few, because 6 must"),
+    ],
 )
 def test_with_few_seeds_it_is_a_description(seeds: int, why: str) -> None:
     steps = np.stack([around(10, seeds), around(500, seeds)])
     found = compared(sweep_of(steps, ["a", "b"]))
     assert (found.leader, found.ties, found.claims, found.tested) == ("a", ("b",), (), False)
-    assert found.refused.startswith(why)
+    assert found.refused is not None
+    assert say(found.refused).startswith(why)
     assert found.table["steps"].notna().all()
 
 
@@ -130,8 +136,9 @@ def test_runs_that_minimise_different_objectives_are_not_compared() -> None:
     runs["l2"] = np.where(runs["trial"] == 0, 0.01, 0.02)
     found = compared(runs)
     assert found.leader is None
-    assert found.refused == (
-        "l2 was searched, so runs minimise different objectives; fix train.l2 to compare speed"
+    assert found.refused is not None
+    assert say(found.refused) == (
+        "l2 was searched, so the runs minimize different objectives; fix train.l2 to compare speed"
     )
 
 
@@ -152,14 +159,14 @@ def test_on_a_grid_of_l2_those_of_the_best_trial_are_compared() -> None:
 def test_a_loss_whose_hyperparameter_is_searched_is_named() -> None:
     runs = sweep_of(np.stack([around(20), around(90)]), ["a", "b"])
     runs["bce.gamma"] = 1.0 + runs["trial"]
-    assert compared(runs).refused.startswith("bce.gamma was searched")
+    assert compared(runs).refused == Fact("objectives_differ", {"searched": ("bce.gamma",)})
 
 
 @pytest.mark.parametrize(
     ("change", "why"),
     [
-        ({"gap": np.nan}, "the optimum is not known"),
-        ({"steps_to_1e-3": np.nan}, "no run comes to a gap of 1e-3 and stays"),
+        ({"gap": np.nan}, "the exact optimum is not known"),
+        ({"steps_to_1e-3": np.nan}, "no run reaches a gap of 1e-3 and stays below it"),
         ({"optimizer": "a"}, "only one optimizer was tried with bce"),
         ({"val_log_loss": np.nan}, "no trial with bce has a finite objective"),
     ],
@@ -167,7 +174,8 @@ def test_a_loss_whose_hyperparameter_is_searched_is_named() -> None:
 def test_what_cannot_be_compared_is_refused_with_a_reason(change: Any, why: str) -> None:
     found = compared(sweep_of(np.stack([around(20), around(90)]), ["a", "b"]).assign(**change))
     assert (found.leader, found.claims, found.tested) == (None, (), False)
-    assert found.refused.startswith(why)
+    assert found.refused is not None
+    assert say(found.refused).startswith(why)
 
 
 def test_evaluations_far_apart_leave_a_tie() -> None:
@@ -206,7 +214,7 @@ def test_where_all_are_equally_fast_a_claim_is_seldom_made(k: int, kind: str) ->
     rng = np.random.default_rng(k)
     rounds = 150
     wrong = sum(bool(slower(drawn(rng, k, kind, 1.0), 0.01)) for _ in range(rounds))
-    # 5 % at most; an excess that chance explains in less than one of a thousand fails
+    # 5% at most; an excess that chance explains in less than one of a thousand fails
     assert stats.binomtest(wrong, rounds, 0.05, alternative="greater").pvalue > 1e-3
 
 

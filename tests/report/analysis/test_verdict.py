@@ -19,7 +19,9 @@ from lrlab.report.analysis.answer import (
     Tie,
     Verdict,
 )
+from lrlab.report.analysis.fact import Fact
 from lrlab.report.analysis.verdict import _unjudged, loss_to_take
+from lrlab.report.text.facts import say
 
 BEST = Best(
     trial=7,
@@ -50,7 +52,7 @@ TOLD = Verdict(
     references=(Reference("base rate", "log_loss", 0.66, "worse"),),
     outcomes={"converged": 280, "slow": 15, "diverged": 5},
     separability=Separability("quasi-complete", 35, 4366, ("age", "city=x"), 2),
-    remarks=("A remark.",),
+    remarks=(Fact("edge", {"end": "low", "best": 0.1, "low": 0.1, "high": 10.0}),),
     race=Race(
         "bce",
         {"l2": 0.001},
@@ -76,53 +78,99 @@ def test_what_is_recorded_is_read_back_as_it_was() -> None:
             Verdict.from_json(json.dumps(broken))
 
 
+def test_a_record_of_the_first_version_and_of_a_later_one_is_read_and_said_as_it_was() -> None:
+    old = json.loads(TOLD.to_json())
+    del old["limits"]
+    old["remarks"] = ["A remark."]
+    old["refused"] = [{"about": "speed", "why": "5 seeds are too few"}]
+    found = Verdict.from_json(json.dumps(old))
+    assert found.words.remarks == ("A remark.",)
+    assert [say(each.why) for each in found.refused] == ["5 seeds are too few"]
+    new = json.loads(TOLD.to_json())
+    new["limits"] = [{"kind": "unheard_of", "given": {"x": 1}, "why": "It rains."}]
+    assert Verdict.from_json(json.dumps(new)).words.remarks == ("It rains.",)
+    new["limits"] = [{"kind": "edge", "given": {"x": 1}, "why": "It rains."}]
+    with pytest.raises(ValueError, match="not a verdict"):
+        Verdict.from_json(json.dumps(new))
+
+
 def test_the_answer_is_a_setting_its_value_on_new_rows_and_what_was_removed() -> None:
     first = TOLD.words.paragraphs[0]
     assert "Best setting: adam with loss hinge, lr 0.0346 (trial 7)." in first
-    assert "expected log loss on new rows is 0.3100, 95 % interval 0.290 to 0.330" in first
-    assert "1,070 rows, each judged out of fold by a setting chosen on the other folds" in first
-    assert "The rows that chose it say 0.2945: 5 % too good." in first
+    assert (
+        "The expected log loss on new rows of a setting chosen in this way is 0.3100, 95% "
+        "interval 0.290 to 0.330 (1,070 rows, each judged out of fold, at a setting chosen on the "
+        "other folds)." in first
+    )
+    assert "On the rows that chose it, it is 0.2945, which is 5% too optimistic." in first
     assert "base rate 0.6600 (worse)" in first
+
+
+def test_in_brief_the_answer_comes_first_then_how_sure_then_what_is_tied() -> None:
+    few = tuple(Refused(about, Fact("no_data")) for about in ("optimizer", "loss"))
+    assert replace(TOLD, refused=few).words.brief == (
+        "Best setting: adam with loss hinge, lr 0.0346 (trial 7).",
+        "Expected log loss on new rows: 0.3100 (95% interval 0.290 to 0.330), from 1,070 rows out "
+        "of fold; base rate 0.6600 (worse).",
+        "Optimizers: adam and momentum are tied; sgd (by 0.021) is worse.",
+        "Losses, recalibrated: hinge and bce are tied.",
+        "Steps to the optimum of bce (gap 1e-3): adam 117 (lr 1.3); sgd does not reach it on "
+        "every seed.",
+        "35 of 4,366 training rows can be fitted perfectly (quasi-complete separation, along age, "
+        "city=x and 2 more): without l2 the likelihood has no maximum, and the weights grow with "
+        "every step.",
+        "The best learning rate, 0.1, is at the low end of the range tried (0.1 to 10): a better "
+        "one may lie beyond it.",
+        "Optimizers and losses are not judged: the data are missing, or have changed since the "
+        "sweep.",
+    )
 
 
 def test_separability_is_told_in_the_first_paragraph_with_its_rows_and_columns() -> None:
     first = TOLD.words.paragraphs[0]
     assert (
-        "35 of 4,366 training rows can be fitted perfectly (along age, city=x and 2 more;" in first
+        "35 of 4,366 training rows can be fitted perfectly (quasi-complete separation, along age, "
+        "city=x and 2 more)" in first
     )
     alone = Separability("complete", 50, 50, ("Today",), alone="Today")
     said = replace(TOLD, separability=alone).words.paragraphs[0]
-    assert "Column Today alone separates the classes of the training rows completely" in said
+    assert "Column Today alone separates the classes of the training rows perfectly." in said
     overlap = replace(TOLD, separability=Separability("overlap", 0, 50))
     assert "separa" not in overlap.words.paragraphs[0]
 
 
 def test_scores_that_are_no_probabilities_are_told_with_their_recalibrated_value() -> None:
-    assert "scores of hinge are no probabilities; recalibrated (Platt scaling)" in TOLD.text
+    assert (
+        "The scores of hinge are not probabilities; recalibrated by Platt scaling, their log loss "
+        "is 0.3050." in TOLD.text
+    )
     proper = replace(TOLD, best=replace(BEST, probabilities=True))
-    assert "no probabilities" not in proper.text
+    assert "not probabilities" not in proper.text
 
 
 def test_each_method_is_called_worse_once_against_the_leading_one() -> None:
     optimizers = TOLD.words.paragraphs[1]
-    assert "adam and momentum are tied: none is shown to be worse by more than 1 %" in optimizers
-    assert "a difference of 6.2 % would have been seen" in optimizers
-    assert "about 3,500 rows would do" in optimizers
     assert (
-        "adam is better in log loss, by more than 1 %, than sgd (by 0.021, 0.012 to" in optimizers
+        "adam and momentum are tied: neither is shown to be worse by more than 1%." in optimizers
+    )
+    assert "A difference of 6.2% would have been detected with 90% probability" in optimizers
+    assert "to detect 5%, about 3,500 rows are enough." in optimizers
+    assert (
+        "adam is better than sgd (by 0.021, 0.012 to 0.030) in log loss, by more than 1%."
+        in optimizers
     )
     assert optimizers.count("sgd") == 1
 
 
 def test_speed_is_claimed_only_where_seeds_judged() -> None:
     claimed = next(p for p in TOLD.words.paragraphs if p.startswith("Speed"))
-    assert "the optimum of bce, l2 0.001" in claimed
-    assert "adam 117 (lr 1.30); sgd does not get there on every seed" in claimed
-    assert "Against adam, sgd takes 5.2 times the steps" in claimed
+    assert "the optimum of bce (l2 0.001)" in claimed
+    assert "adam 117 (lr 1.3); sgd does not reach it on every seed." in claimed
+    assert "Judged on 3 of 6 seeds, sgd takes 5.2 times as many steps as adam (4.0 to" in claimed
     assert TOLD.race is not None
     alone = replace(TOLD, claims=(), ties=(), race=replace(TOLD.race, seeds=1, judging=0))
     [told] = [p for p in alone.words.paragraphs if p.startswith("Speed")]
-    assert "one run each" in told
+    assert told.endswith("sgd does not reach it. The difference is not tested.")
     assert "times" not in told
 
 
@@ -131,37 +179,44 @@ def test_without_claims_nobody_is_called_worse() -> None:
     assert "orse" not in bare.text.replace("shown to be worse", "")
 
 
-def test_what_is_not_said_is_named_with_its_reason_once() -> None:
-    few = tuple(Refused(about, "60 judging rows are too few") for about in ("optimizer", "loss"))
+def test_what_is_not_judged_is_named_with_its_reason_once() -> None:
+    why = Fact("few_rows", {"found": 60, "needed": 100})
+    few = tuple(Refused(about, why) for about in ("optimizer", "loss"))
     told = replace(TOLD, claims=(), ties=(), refused=few, race=None).text
-    assert "Not said of optimizers and losses: 60 judging rows are too few." in told
+    assert (
+        "Optimizers and losses are not judged: there are only 60 rows to judge on, and at least "
+        "100 are needed." in told
+    )
 
 
 def test_speed_that_is_told_but_not_tested_is_not_called_unsaid() -> None:
     assert TOLD.race is not None
     race = replace(TOLD.race, judging=0)
-    refused = (Refused("speed", "5 seeds are too few"),)
+    refused = (Refused("speed", Fact("few_seeds", {"seeds": 5, "judging": 6})),)
     untested = replace(TOLD, claims=(), ties=(), refused=refused, race=race)
-    assert "Speed is not tested: 5 seeds are too few." in untested.text
-    assert "Not said of speed" not in untested.text
-    assert "Not said of speed: 5 seeds" in replace(untested, race=None).text
+    assert "The difference is not tested: 5 runs of each setting are too few" in untested.text
+    assert "Speed is not compared" not in untested.text
+    assert "Speed is not compared: 5 runs of each" in replace(untested, race=None).text
 
 
 def test_a_minimum_effect_of_nothing_is_not_spelled_out() -> None:
     told = replace(TOLD, minimum_effect=0.0).text
-    assert "adam and momentum are tied: none is shown to be worse; a difference" in told
-    assert "adam is better in log loss than sgd" in told
-    assert " 0 %" not in told
+    assert "adam and momentum are tied: neither is shown to be worse. A difference" in told
+    assert "adam is better than sgd (by 0.021, 0.012 to 0.030) in log loss. The" in told
+    assert " 0%" not in told
 
 
 @pytest.mark.parametrize(
     ("objective", "why"),
-    [("val_ece", "val_ece is no mean over rows"), ("train_loss", "train_loss is of the training")],
+    [
+        ("val_ece", "val_ece is not a mean over rows"),
+        ("train_loss", "train_loss is computed on the training rows"),
+    ],
 )
 def test_an_objective_that_no_row_can_judge_says_why(objective: str, why: str) -> None:
-    assert all(
-        why in part.why and "val_log_loss" in part.why for part in _unjudged(None, objective)
-    )
+    for part in _unjudged(None, objective):
+        assert say(part.why).startswith(why)
+        assert "val_log_loss" in say(part.why)
 
 
 def test_nothing_is_for_certain() -> None:

@@ -291,4 +291,4 @@ def test_numbers_have_four_significant_digits(value, expected):
 
 def test_a_share_is_never_rounded_to_nothing_or_to_all():
     shares = [percent(x).replace("\u00a0", " ") for x in (0, 0.001, 0.25, 0.999, 1)]
-    assert shares == ["0 %", "< 1 %", "25 %", "> 99 %", "100 %"]
+    assert shares == ["0%", "<1%", "25%", ">99%", "100%"]

@@ -198,8 +198,8 @@ def test_if_all_runs_diverged_the_page_says_so_and_what_to_try(runs_of, context_
     runs = runs_of([("sgd", "bce", 5.0, NAN), ("adam", "bce", 9.0, NAN)])
     report = build_report(runs, NO_CURVES, context_of())
     words = Page(report.html).words
-    assert "Every run diverged; the lowest learning rate was 5: try lower ones." in words
-    assert "2 runs: 2 diverged (100 %)." in words
+    assert "Both runs diverged, even at the lowest learning rate, 5; try lower ones." in words
+    assert "2 runs: 2 diverged (100%)." in words
     assert list(report.figures) == ["lr_sensitivity"]
 
 
@@ -214,7 +214,7 @@ def test_a_single_run_is_reported_without_comparisons(sweep_of, context_of):
     runs, curves = sweep_of(1)
     report = build_report(runs, curves, context_of())
     words = Page(report.html).words
-    assert "One run shows nothing about other choices." in words
+    assert "A single run cannot be compared with anything." in words
     assert "next best" not in words
     assert "heat_map" not in report.figures
 
@@ -240,7 +240,7 @@ def test_a_sweep_of_one_learning_rate_makes_no_claim_about_it(runs_of, context_o
     runs = runs_of([("sgd", "bce", 0.1, 0.2), ("adam", "bce", 0.1, 0.3)] * 2)
     words = Page(build_report(runs, NO_CURVES, context_of()).html).words
     assert "depends least" not in words
-    assert "end of those tried" not in words
+    assert "end of the range tried" not in words
 
 
 @pytest.mark.parametrize(("lr", "end"), [(10.0, "high"), (0.01, "low"), (0.3, None)])
@@ -248,9 +248,9 @@ def test_a_best_learning_rate_at_the_end_of_the_range_is_pointed_out(runs_of, co
     rows = [("sgd", "bce", x, 0.2 if x == lr else 0.3) for x in (0.01, 0.3, 10.0)]
     words = Page(build_report(runs_of(rows), NO_CURVES, context_of()).html).words
     if end is None:
-        assert "end of those tried" not in words
+        assert "end of the range tried" not in words
     else:
-        assert f"at the {end} end of those tried (0.01 to 10)" in words
+        assert f"at the {end} end of the range tried (0.01 to 10)" in words
 
 
 def test_a_sweep_of_several_seeds_lists_its_trials_with_their_means(runs_of, context_of):
@@ -266,7 +266,7 @@ def test_a_sweep_of_several_seeds_lists_its_trials_with_their_means(runs_of, con
 def test_without_rows_that_judge_the_page_compares_nothing(runs_of, context_of):
     runs = runs_of([("sgd", "bce", 0.1, 0.2), ("adam", "bce", 0.1, 0.3)])
     words = Page(build_report(runs, NO_CURVES, context_of()).html).words
-    assert "Not said of the best setting, optimizers and losses: the data are not at hand" in words
+    assert "The best setting, optimizers and losses are not judged: the data are missing" in words
     assert "worse" not in words.split("Optimizer by loss")[0].replace("expect a worse one", "")
 
 

@@ -11,14 +11,15 @@ from sklearn.metrics import log_loss
 
 from lrlab.data import Baseline, load_problem
 from lrlab.report import build_report, write_report
-from lrlab.report.text.base_rate import base_rate, no_better
+from lrlab.report.analysis.limits import no_better
+from lrlab.report.text.base_rate import base_rate
 from lrlab.spec import make_spec
 from support import tiny
 
 KNOWN = Baseline(0.033, {"val_log_loss": 0.146, "val_accuracy": 0.967, "val_auc": 0.5})
 SENTENCE = (
     "Base rate: val_log_loss 0.1460, val_accuracy 0.9670, by always predicting the training "
-    "rows' share of class 1, 3.3 %."
+    "rows' share of class 1, 3.3%."
 )
 
 
@@ -65,7 +66,7 @@ def test_a_sweep_that_did_not_record_it_says_nothing_of_it(report):
 def test_it_is_said_where_no_run_is_better(values, objective, told):
     runs = pd.DataFrame({objective: values, "outcome": "converged"})
     remark = no_better(runs, KNOWN, objective, objective == "val_log_loss")
-    assert ("No run is better than the base rate" in remark) == told
+    assert (remark is not None) == told
 
 
 def test_the_commands_show_it(cli, finished, expected):

@@ -1,25 +1,24 @@
 """The answer as an object: what a sweep says, each part of it with its numbers.
 
-Every sentence is made from these (`lrlab.report.text.sentences`); the same object is recorded as
+Every sentence is made from these (`lrlab.report.text.verdict`); the same object is recorded as
 `report/verdict.json` and is what `lrlab show --json` prints.
 """
 
 from __future__ import annotations
 
 import json
-import math
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields, replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
 from lrlab.optimum.separability import Separability
+from lrlab.report.analysis.fact import Fact, many, plain, read, read_fact, told
 
 if TYPE_CHECKING:
     from lrlab.report.text.words import Words
 
 VERDICT_FILE = "verdict.json"
 Interval = tuple[float, float]
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -32,7 +31,7 @@ class Best:
         searched: The params that the sweep varied.
         metric: What is judged, such as `log_loss`.
         value: Its expected value on new rows; where no row may judge, None.
-        interval: 95 % interval of that, or None.
+        interval: 95% interval of that, or None.
         optimism: How much better the rows that chose it make it look, in the metric's units; None
             where no row may judge.
         chosen_by: The value by which it was chosen: the objective's mean over its replicates.
@@ -108,8 +107,8 @@ class Tie:
         methods: Their names, the leading one first.
         metric: What was compared.
         visible: The smallest difference, as a share of the better value, that would have been
-            seen with 90 % probability between the leading one and the others; None if unknown.
-        rows: Judging rows that would do to see a difference of 5 %; None if unknown.
+            seen with 90% probability between the leading one and the others; None if unknown.
+        rows: Judging rows that would do to see a difference of 5%; None if unknown.
         scores: As in a claim.
     """
 
@@ -123,15 +122,15 @@ class Tie:
 
 @dataclass(frozen=True)
 class Refused:
-    """What is not said, and why.
+    """What is not judged, and why.
 
     Args:
         about: As in a claim, or `best`.
-        why: A reason without its full stop.
+        why: The reason.
     """
 
     about: str
-    why: str
+    why: Fact
 
 
 @dataclass(frozen=True)
@@ -201,13 +200,13 @@ class Verdict:
         judged_on: The rows that judge.
         minimum_effect: The difference, as a share of the better value, that a claim exceeds.
         claims: What is shown.
-        ties: What is not told apart.
-        refused: What is not said.
+        ties: What is tied.
+        refused: What is not judged.
         references: Baselines.
         outcomes: Runs by how they ended.
         at_optimum: How many of them end within 1e-3 of their optimum; None where that is unknown.
         separability: How far the training rows can be separated; None where that is not known.
-        remarks: What limits the answer, a sentence each.
+        remarks: What limits the answer.
         race: How soon the optimizers come to the optimum; None where that is not known.
     """
 
@@ -221,13 +220,13 @@ class Verdict:
     outcomes: Mapping[str, int] = field(default_factory=dict)
     at_optimum: int | None = None
     separability: Separability | None = None
-    remarks: tuple[str, ...] = ()
+    remarks: tuple[Fact, ...] = ()
     race: Race | None = None
 
     @property
     def words(self) -> Words:
         """The answer in sentences: the best setting, then optimizer, loss and speed."""
-        from lrlab.report.text.sentences import in_words
+        from lrlab.report.text.verdict import in_words
 
         return in_words(self)
 
@@ -241,8 +240,14 @@ class Verdict:
 
     def to_dict(self) -> dict[str, Any]:
         """Everything as JSON has it: numbers that are not finite become null."""
-        plain: dict[str, Any] = _plain(asdict(self))
-        return {"text": self.text, **plain}
+        from lrlab.report.text.facts import say
+
+        document: dict[str, Any] = plain(asdict(self))
+        reasons = [{"about": each.about, **told(each.why, say(each.why))} for each in self.refused]
+        remarks = [say(each) for each in self.remarks]
+        limits = [told(each, text) for each, text in zip(self.remarks, remarks, strict=True)]
+        sentences = {"refused": reasons, "remarks": remarks, "limits": limits}
+        return {"text": self.text, **document, **sentences}
 
     def to_json(self) -> str:
         """As the record keeps it."""
@@ -259,17 +264,17 @@ class Verdict:
             content = json.loads(text)
             best, apart = content["best"], content["separability"]
             found = cls(
-                best=None if best is None else _read(Best, best),
-                judged_on=_read(JudgedOn, content["judged_on"]),
+                best=None if best is None else read(Best, best),
+                judged_on=read(JudgedOn, content["judged_on"]),
                 minimum_effect=float(content["minimum_effect"]),
-                claims=_many(Claim, content["claims"]),
-                ties=_many(Tie, content["ties"]),
-                refused=_many(Refused, content["refused"]),
-                references=_many(Reference, content["references"]),
+                claims=many(Claim, content["claims"]),
+                ties=many(Tie, content["ties"]),
+                refused=tuple(Refused(str(r["about"]), read_fact(r)) for r in content["refused"]),
+                references=many(Reference, content["references"]),
                 outcomes={str(name): int(count) for name, count in content["outcomes"].items()},
                 at_optimum=content["at_optimum"],
                 separability=apart and Separability.of(apart),
-                remarks=tuple(map(str, content["remarks"])),
+                remarks=tuple(map(read_fact, content.get("limits", content["remarks"]))),
                 race=None if content["race"] is None else _race(content["race"]),
             )
             found.to_json()  # a part of another type shows itself here
@@ -279,29 +284,4 @@ class Verdict:
 
 
 def _race(content: Mapping[str, Any]) -> Race:
-    return replace(_read(Race, content), paces=_many(Pace, content["paces"]))
-
-
-def _read(kind: type[T], content: Mapping[str, Any]) -> T:
-    known = {f.name: content[f.name] for f in fields(kind) if f.name in content}  # type: ignore[arg-type]
-    return kind(**{name: _tuples(value) for name, value in known.items()})
-
-
-def _many(kind: type[T], content: Sequence[Mapping[str, Any]]) -> tuple[T, ...]:
-    return tuple(_read(kind, part) for part in content)
-
-
-def _tuples(value: Any) -> Any:
-    if isinstance(value, list):  # an interval without an upper end has null there
-        return tuple(math.inf if part is None else part for part in value)
-    return value
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value
+    return replace(read(Race, content), paces=many(Pace, content["paces"]))

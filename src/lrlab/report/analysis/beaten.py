@@ -11,7 +11,7 @@ from lrlab.optimum import Objective
 from lrlab.optimum.doubts import Beaten, beaten, unsolved
 from lrlab.optimum.record import Optima
 from lrlab.report.analysis.converged import Gaps, objectives
-from lrlab.report.text.formats import number, plural
+from lrlab.report.analysis.fact import Fact
 
 COLUMNS = ["loss", "hyperparameters", "l2", "fold", "best_known", "reached", "by"]
 
@@ -54,27 +54,28 @@ def beaten_table(found: Sequence[Beaten]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def doubts(optima: Optima | None, found: Sequence[Beaten]) -> list[str]:
-    """What there is to say of optima that are not certain, a sentence each."""
+def doubts(optima: Optima | None, found: Sequence[Beaten]) -> list[Fact]:
+    """What there is to say of optima that are not certain."""
     said = []
     left = unsolved(optima) if optima is not None else ()
     if left:
-        said.append(
-            f"{plural(len(left), 'convex objective')} "
-            f"{'was' if len(left) == 1 else 'were'} not solved in "
-            f"{max(each.iterations for each in left)} iterations: the optimum of "
-            f"{_name(left[0].objective)} may be up to {number(left[0].gap, 2, pad=False)} below "
-            f"{number(left[0].value)}."
-        )
+        given = {
+            "count": len(left),
+            "iterations": max(each.iterations for each in left),
+            "objective": _name(left[0].objective),
+            "gap": left[0].gap,
+            "value": left[0].value,
+        }
+        said.append(Fact("unsolved", given))
     if found:
-        worst = found[0]
-        said.append(
-            f"A run came below the best known optimum of {plural(len(found), 'objective')} that "
-            f"{'is' if len(found) == 1 else 'are'} not convex, by "
-            f"{number(worst.by, 2, pad=False)} for {_name(worst.objective)} "
-            f"({number(worst.reached)}, not "
-            f"{number(worst.value)}): gaps are measured from the lowest that a run reached."
-        )
+        given = {
+            "count": len(found),
+            "objective": _name(found[0].objective),
+            "by": found[0].by,
+            "reached": found[0].reached,
+            "best_known": found[0].value,
+        }
+        said.append(Fact("beaten", given))
     return said
 
 

@@ -176,7 +176,7 @@ def calibration(problem: Problem, weight: np.ndarray, bias: float) -> pd.DataFra
     """Mean predicted probability and fraction of positives of held-out rows, by its tenths.
 
     Returns:
-        predicted (mean p), positives (share of class 1) with its 95 % Wilson interval low..high,
+        predicted (mean p), positives (share of class 1) with its 95% Wilson interval low..high,
         and rows; bins without rows are left out.
     """
     p = torch.sigmoid(_logits(problem, weight, bias)).numpy()

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
+from lrlab.data import Baseline
 from lrlab.optimum.doubts import Beaten
 from lrlab.report.analysis import evidence
 from lrlab.report.analysis.answer import Verdict
@@ -17,14 +18,13 @@ from lrlab.report.analysis.convergence import CONVERGED, Arrival
 from lrlab.report.analysis.evaluation import can_judge, evaluate
 from lrlab.report.analysis.importance import Importance, importances
 from lrlab.report.analysis.judgement import Judgement
+from lrlab.report.analysis.limits import limits
 from lrlab.report.analysis.methods import Comparison, compare
 from lrlab.report.analysis.references import reference_models
 from lrlab.report.analysis.speed import Speed, compare_speed
 from lrlab.report.analysis.tables import summary_table
 from lrlab.report.analysis.verdict import conclude, loss_to_take, metric_of, with_speed
 from lrlab.report.context import ReportContext
-from lrlab.report.text.base_rate import base_rate_table
-from lrlab.report.text.remarks import remarks
 
 
 @dataclass(frozen=True)
@@ -161,7 +161,7 @@ def _verdict(
         separability=None if context.optima is None else context.optima.separability,
         minimum_effect=context.minimum_effect,
     )
-    said = remarks(
+    known = limits(
         runs,
         comparisons,
         context.optima,
@@ -171,7 +171,7 @@ def _verdict(
         reading=context.reading,
         **context.aim,
     )
-    return replace(found, remarks=said)
+    return replace(found, remarks=known)
 
 
 def _judgement(runs: pd.DataFrame, context: ReportContext) -> Judgement | None:
@@ -242,3 +242,9 @@ def objectives_table(context: ReportContext) -> pd.DataFrame:
         for objective, optimum in optima.found.items()
     ]
     return pd.DataFrame(rows)
+
+
+def base_rate_table(known: Baseline | None) -> pd.DataFrame:
+    """Columns metric and value, one row a metric; without rows if it is unknown."""
+    found = {} if known is None else known.to_dict()
+    return pd.DataFrame({"metric": list(found), "value": list(found.values())})

@@ -37,7 +37,7 @@ class Estimate:
     Args:
         value: Mean over rows and replicates.
         error: Its standard error.
-        low: Lower end of the 95 % interval.
+        low: Lower end of the 95% interval.
         high: Upper end.
         replicates: How many runs of a setting it rests on; of 1 the rows' variance is all.
     """
@@ -58,7 +58,7 @@ class Pair:
         worse: Index of the method that is tested to be worse.
         better: Index of the other.
         difference: Value of `worse` minus that of `better`, in the metric's unit.
-        low: Lower end of its interval, 95 % for all pairs together.
+        low: Lower end of its interval, 95% for all pairs together.
         high: Upper end.
         p: P-value that the difference is no more than the minimum effect, adjusted for all pairs.
         claimed: Whether the claim is made.
@@ -83,8 +83,8 @@ class Tie:
         a: Index of the one with the better estimate.
         b: Index of the other.
         detectable: The smallest difference, as a part of the better value, that these rows would
-            have shown with 90 % probability; None where the better value is 0.
-        rows: How many judging rows would show a difference of 5 % with that probability; None if
+            have shown with 90% probability; None where the better value is 0.
+        rows: How many judging rows would show a difference of 5% with that probability; None if
             none would, as the replicates alone vary by more.
     """
 

@@ -14,7 +14,7 @@ together), the data a value a row, whose mean is the metric; methods are compare
 - *Claims.* "a is worse than b by more than m of b" is tested for every ordered pair of every
   family of methods, against the largest statistic of all of them: max-t, whose distribution
   follows from the covariance of the methods (Hothorn, Bretz & Westfall 2008). The probability of
-  any wrong claim is at most 5 %.
+  any wrong claim is at most 5%.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ LEVEL = 0.95  # of intervals, for all pairs together; of claims 1 - LEVEL
 MINIMUM_EFFECT = 0.01  # of the better value: a claim must be of more
 POWER = 0.9  # with which a difference that is called detectable is detected
 WORTH_SEEING = 0.05  # of the better value: how many rows would do is said of this difference
-BESIDES = 0.005  # of the 5 %: what it costs to learn which pairs are far from a claim
+BESIDES = 0.005  # of the 5%: what it costs to learn which pairs are far from a claim
 LEAST_ROWS = 100  # test rows (or groups) below which nothing is tested
 LEAST_OUT_OF_FOLD = 200  # the same of rows that are judged out of fold
 LEAST_OF_A_CLASS = 20  # judging rows of the rarer class
@@ -87,7 +87,7 @@ def metric_refusals(metric: str) -> tuple[Refusal, ...]:
 
 
 def estimates(judged: Judged) -> tuple[Estimate, ...]:
-    """Expected value of each method on new rows of the same source, with its 95 % interval."""
+    """Expected value of each method on new rows of the same source, with its 95% interval."""
     k, replicates, _ = judged.values.shape
     projected = _spread(judged).of_contrasts(np.eye(k))
     low, high = projected.interval(stats.norm.ppf((1 + LEVEL) / 2))

@@ -18,6 +18,7 @@ from dataclasses import asdict, dataclass, field, replace
 import numpy as np
 import pandas as pd
 
+from lrlab.report.analysis.fact import Fact
 from lrlab.report.analysis.methods import SPEED, trial_frame
 from lrlab.report.analysis.speed_claims import Counted, SpeedClaim, slower
 from lrlab.report.analysis.statistics import LEAST_SEEDS
@@ -43,7 +44,7 @@ class Speed:
         tested: Whether there are seeds enough to claim anything; else it is a description.
         seeds: Runs of each setting.
         judging: How many of the seeds judged; the others chose.
-        refused: Why nothing is compared, or nothing claimed: a reason without its full stop.
+        refused: Why nothing is compared, or nothing claimed.
         table: One row an optimizer, fewest steps first: the setting that all seeds choose (lr, l2,
             trial) with its objective as the sweep has it (value); steps (geometric mean over the
             seeds, inf if it misses on one), fewest and most over the seeds; reached, of how many
@@ -60,7 +61,7 @@ class Speed:
     tested: bool = False
     seeds: int = 0
     judging: int = 0
-    refused: str = ""
+    refused: Fact | None = None
     table: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=[*COLUMNS, *COUNTS]))
     spaced: bool = False
 
@@ -92,10 +93,10 @@ def compare_speed(
     if own.empty:
         return Speed(loss, refused=_different(runs, loss))
     if SPEED not in converged or converged.set_index("run_id")["gap"][own["run_id"]].isna().all():
-        return Speed(loss, shared, refused="the optimum is not known, so no gap to it is")
+        return Speed(loss, shared, refused=Fact("no_optimum"))
     counted = _counted(own, converged)
     if not np.isfinite(counted.stays).any():
-        return Speed(loss, shared, refused="no run comes to a gap of 1e-3 and stays")
+        return Speed(loss, shared, refused=Fact("none_arrives"))
     order, seeds = counted.order(), counted.stays.shape[1]
     names = [counted.methods[i] for i in order]
     arrives = np.isfinite(counted.stays[counted.best]).all(axis=1)
@@ -113,7 +114,7 @@ def compare_speed(
         spaced=LEAST in converged,
     )
     why = _untested(counted)
-    if why:
+    if why is not None:
         return replace(found, refused=why)
     claims = slower(counted, minimum_effect)
     worse = {claim.worse for claim in claims}
@@ -146,21 +147,15 @@ def same_objective(
     return own[same], {str(name): float(value) for name, value in shared.items()}
 
 
-def _different(runs: pd.DataFrame, loss: str) -> str:
+def _different(runs: pd.DataFrame, loss: str) -> Fact:
     own = runs[runs["loss"] == loss]
     if own["optimizer"].nunique() < 2:
-        return f"only one optimizer was tried with {loss}"
-    varied = [c for c in own.columns if c == "l2" or str(c).startswith(f"{loss}.")]
-    varied = [c for c in varied if own[c].nunique() > 1]
+        return Fact("one_optimizer", {"loss": loss})
+    keys = [str(c) for c in own.columns if c == "l2" or str(c).startswith(f"{loss}.")]
+    varied = tuple(c for c in keys if own[c].nunique() > 1)
     if not varied:
-        return f"no trial with {loss} has a finite objective"
-    named = " and ".join(varied)
-    keys = " and ".join("train.l2" if c == "l2" else c for c in varied)
-    was = "was" if len(varied) == 1 else "were"
-    return (
-        f"{named} {was} searched, so runs minimise different objectives; "
-        f"fix {keys} to compare speed"
-    )
+        return Fact("none_finite_of_loss", {"loss": loss})
+    return Fact("objectives_differ", {"searched": varied})
 
 
 def _counted(own: pd.DataFrame, converged: pd.DataFrame) -> Counted:
@@ -184,20 +179,15 @@ def _latest(steps: np.ndarray) -> float:
     return float(np.max(steps, where=np.isfinite(steps), initial=1.0))
 
 
-def _untested(counted: Counted) -> str:
+def _untested(counted: Counted) -> Fact | None:
     seeds = counted.stays.shape[1]
     if len(counted.methods) < 2:
-        return "only one optimizer has all of its runs"
-    if seeds == 1:
-        return "each setting has one run"
+        return Fact("one_complete")
     if seeds <= LEAST_SEEDS:
-        return (
-            f"{seeds} seeds are too few, as {LEAST_SEEDS} must judge and others choose "
-            "(set search.replicates to 10 or more)"
-        )
+        return Fact("few_seeds", {"seeds": seeds, "judging": LEAST_SEEDS})
     if np.isinf(counted.stays[counted.by_others()[counted.order()[0]]]).any():
-        return "no optimizer comes to a gap of 1e-3 on every seed"
-    return ""
+        return Fact("leader_misses")
+    return None
 
 
 def _table(own: pd.DataFrame, counted: Counted, objective: str, direction: str) -> pd.DataFrame:

@@ -5,10 +5,10 @@ of the ratio of their steps (geometric mean over seeds) is above 1 + m. Half of 
 more judge; A stands at the setting that the other seeds chose, and B is slower with every setting
 that was tried of it. So neither the choice of A's setting, nor an unlucky one of B's, nor a run
 of B's best setting that misses once makes a claim. (To choose on all seeds but one, and judge on
-that, by turns, leaves the judged values dependent: so made, claims were wrong in up to 27 % of
+that, by turns, leaves the judged values dependent: so made, claims were wrong in up to 27% of
 simulated sweeps.) The interval told is that of B's setting that comes nearest.
 
-Intervals are Student's t on the paired differences of log steps, 95 % for all pairs of optimizers
+Intervals are Student's t on the paired differences of log steps, 95% for all pairs of optimizers
 together (Bonferroni), each pair with a variance of its own, as optimizers differ in theirs. All
 pairs, as the leader is chosen by the same seeds: multiple comparisons with the best (Hsu 1981)
 take a smaller critical value, but what they show is only that B is no better than the best of the
@@ -20,7 +20,7 @@ that runs were allowed, so the ratio is at least what is said.
 
 Checked where the truth is known: simulated sweeps (`tests/report/test_speed.py`), and sweeps of 2
 or 4 equal optimizers, 10 seeds each, resampled from 120 real seeds of sgd, adam, nadam and rmsprop
-on blobs: wrong claims in 0 to 4.7 % with full batches (gap 1e-3), in 0 to 3 % with mini-batches
+on blobs: wrong claims in 0 to 4.7% with full batches (gap 1e-3), in 0 to 3% with mini-batches
 (gap 1e-1).
 """
 

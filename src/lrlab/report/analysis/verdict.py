@@ -28,11 +28,11 @@ from lrlab.report.analysis.answer import (
     Verdict,
 )
 from lrlab.report.analysis.evaluation import BEST, is_proper, judged_by
+from lrlab.report.analysis.fact import Fact
 from lrlab.report.analysis.judgement import Judgement
 from lrlab.report.analysis.methods import SPEED
 from lrlab.report.analysis.row_values import ROW_VALUES
 from lrlab.report.analysis.speed import Speed
-from lrlab.report.text.formats import number
 from lrlab.search import best_trial
 from lrlab.search.best import scores_of
 
@@ -64,7 +64,7 @@ def conclude(
         minimum_effect: The difference that counts, as a share of the better value.
     """
     if runs.empty:
-        why = Refused(BEST, "there are no runs yet")
+        why = Refused(BEST, Fact("no_runs"))
         return Verdict(None, JudgedOn(0, "none", 0), minimum_effect, refused=(why,))
     outcomes = {str(name): int(n) for name, n in runs["outcome"].value_counts().items()}
     replicates = int(runs.groupby("trial").size().max())
@@ -119,30 +119,26 @@ def metric_of(objective: str) -> str:
 # --- where no row may judge ------------------------------------------------------------------
 
 
-def _why_no_best(runs: pd.DataFrame, objective: str) -> str:
-    if (runs["outcome"] == "diverged").all():
-        low = number(float(runs["lr"].min()), pad=False)
-        return f"every run diverged; the lowest learning rate was {low}: try lower ones"
-    if (runs["outcome"] == "diverged").groupby(runs["trial"]).any().all():
-        return "in every trial a run diverged; try lower learning rates"
-    return f"no trial has a finite {objective}"
+def _why_no_best(runs: pd.DataFrame, objective: str) -> Fact:
+    diverged = runs["outcome"] == "diverged"
+    if diverged.all():
+        return Fact("all_diverged", {"runs": len(runs), "lowest": float(runs["lr"].min())})
+    if diverged.groupby(runs["trial"]).any().all():
+        return Fact("each_trial_diverged")
+    return Fact("none_finite", {"objective": objective})
 
 
 def _unjudged(problem: Problem | None, objective: str) -> tuple[Refused, ...]:
     if objective not in ROW_VALUES:
-        why = f"{objective} is of the training rows"
-        if objective.startswith("val_"):
-            why = f"{objective} is no mean over rows, so there is no test of it"
-        why += "; set objective: val_log_loss, val_brier, val_accuracy or val_auc"
+        held_out = objective.startswith("val_")
+        kind = "no_mean_over_rows" if held_out else "of_training_rows"
+        why = Fact(kind, {"objective": objective})
     elif problem is None:
-        why = "the data are not at hand, or have changed since"
+        why = Fact("no_data")
     elif not judged_by(problem):
-        why = (
-            "the rows at hand have chosen the settings, so they cannot judge them; set "
-            "data.test_fraction or data.folds"
-        )
+        why = Fact("rows_have_chosen")
     else:
-        why = "the weights of the runs that would be judged cannot be read"
+        why = Fact("no_weights")
     return tuple(Refused(about, why) for about in (BEST, "optimizer", "loss"))
 
 
@@ -177,17 +173,8 @@ def _judged(
     )
 
 
-def _why(refusal: judging.Refusal) -> str:
-    """A refusal in words, without its full stop."""
-    found, needed = f"{refusal.found:,}", f"{refusal.needed:,}"
-    words = {
-        "few_rows": f"{found} judging rows are too few to say; it takes {needed}",
-        "few_groups": f"{found} groups of judging rows are too few to say; it takes {needed}",
-        "few_of_a_class": f"the judging rows hold {found} of the rarer class, which is too few to "
-        f"say; it takes {needed}",
-        "not_finite": "the metric is infinite for some rows",
-    }
-    return words[refusal.reason]
+def _why(refusal: judging.Refusal) -> Fact:
+    return Fact(refusal.reason, {"found": int(refusal.found), "needed": int(refusal.needed)})
 
 
 # --- speed -----------------------------------------------------------------------------------
@@ -236,7 +223,7 @@ def with_speed(verdict: Verdict, speed: Speed) -> Verdict:
     ties: tuple[Tie, ...] = ()
     if speed.tested and speed.leader is not None:
         ties = (Tie("speed", (speed.leader, *speed.ties), SPEED),)
-    refused = (Refused("speed", speed.refused),) if speed.refused else ()
+    refused = () if speed.refused is None else (Refused("speed", speed.refused),)
     return replace(
         verdict,
         claims=(*verdict.claims, *claims),

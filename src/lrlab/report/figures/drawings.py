@@ -11,12 +11,12 @@ import pandas as pd
 
 from lrlab.report.analysis import evidence, figure_data
 from lrlab.report.analysis.findings import Findings
+from lrlab.report.analysis.limits import too_few_random_trials
 from lrlab.report.analysis.methods import tunability
 from lrlab.report.analysis.statistics import performance_profile
 from lrlab.report.analysis.tables import FALLBACK_CURVE, stepped_curve, threshold
 from lrlab.report.context import ReportContext
 from lrlab.report.text import captions
-from lrlab.report.text.remarks import too_few_random_trials
 
 # What is minimized differs from loss to loss: values of different losses do not compare.
 OWN_SCALE = ("train_objective", "train_loss")

@@ -33,8 +33,8 @@ def percent(share: float) -> str:
     """A share as a percentage: whole, unless that would say 0 or 100 of something else."""
     rounded = round(100 * share)
     if 0 < share < 1 and rounded in (0, 100):
-        return "<\u00a01\u00a0%" if rounded == 0 else ">\u00a099\u00a0%"
-    return f"{rounded}\u00a0%"
+        return "<1%" if rounded == 0 else ">99%"
+    return f"{rounded}%"
 
 
 def shorten(text: str, length: int) -> str:
@@ -53,3 +53,18 @@ def listing(names: Sequence[str], most: int = 4) -> str:
 def plural(count: int, noun: str) -> str:
     """`1 run`, `2 runs`, `10,000 runs`."""
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def between(interval: tuple[float, float], digits: int = 3) -> str:
+    """`0.29 to 0.33`."""
+    return f"{number(interval[0], digits)} to {number(interval[1], digits)}"
+
+
+def share(part: float) -> str:
+    """A share as a percentage of two digits: `0.84%`, `12%`."""
+    return f"{number(100 * part, 2, pad=False)}%"
+
+
+def sentence(clause: str) -> str:
+    """A clause with its capital and its full stop."""
+    return f"{clause[:1].upper()}{clause[1:]}."

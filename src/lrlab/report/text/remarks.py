@@ -1,143 +1,127 @@
-"""What limits the verdict: where the search has not looked, and what is not known."""
+"""What limits the verdict: a sentence for each remark."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-import pandas as pd
-
-from lrlab.data import Baseline, TableReading
-from lrlab.optimum.record import Optima
-from lrlab.report.analysis.methods import BUDGETS, Comparison
-from lrlab.report.analysis.tables import minimizes
-from lrlab.report.text.base_rate import no_better
 from lrlab.report.text.formats import listing, number, plural
 
-EDGE = 0.05  # share of the range of learning rates, in decades, that counts as its end
-FEW_TRIALS = 10  # of a method, below which its best setting is a matter of luck
-BUDGET = "The best expected"
+MOST_METHODS = 8  # that a sentence names
 
 
-def remarks(
-    runs: pd.DataFrame,
-    comparisons: Sequence[Comparison],
-    optima: Optima | None,
-    best_lr: float | None,
-    *,
-    objective: str,
-    direction: str,
-    sampler: str,
-    baseline: Baseline | None = None,
-    reading: TableReading | None = None,
-) -> tuple[str, ...]:
-    """Every remark, a sentence each.
+def no_better() -> str:
+    """Of a sweep whose runs are no better than the base rate."""
+    return "No run is better than the base rate: the models learned nothing from the columns."
+
+
+def budgets(
+    metric: str, leaders: Sequence[tuple[int, str, float]], sampler: str, drawn: int, all: bool
+) -> str:
+    """Which method to take for a budget of random trials.
 
     Args:
-        runs: The runs frame.
-        comparisons: Of the optimizers and of the losses.
-        optima: The optima, if they are known.
-        best_lr: Of the best trial, if there is one.
-        objective: Name of the objective.
-        direction: `minimize` or `maximize`.
+        metric: Of which the best is expected.
+        leaders: Budget, leading method and its expected best, smallest budget first.
         sampler: The sweep's.
-        baseline: The base rate, if it is known.
-        reading: How the table was read, if there is one.
+        drawn: How many trials were drawn at random.
+        all: Whether those are all.
     """
-    if best_lr is None:
-        return ()
-    found = [
-        no_better(runs, baseline, objective, minimizes(direction)),
-        _affordable(comparisons[0], sampler, minimizes(direction)),
-        _without_optimum(optima),
-        _edge_remark(runs, best_lr),
-        _few_trials(comparisons, sampler),
-        *_of_reading(reading),
-        "One run shows nothing about other choices." if len(runs) < 2 else "",
-    ]
-    return tuple(text for text in found if text)
-
-
-def too_few_random_trials(comparison: Comparison, sampler: str) -> bool:
-    """Whether random trials of some method are too few to be taken for what a trial gives."""
-    return sampler != "grid" and bool((comparison.table["random_trials"] < FEW_TRIALS).any())
-
-
-def _affordable(comparison: Comparison, sampler: str, better_small: bool) -> str:
-    """Which method to take for 1, 10 or 100 trials."""
-    table = comparison.table
-    if len(table) < 2:
-        return ""
-    everything = bool((table["random_trials"] == table["trials"]).all())
-    if too_few_random_trials(comparison, sampler):
-        if everything:
-            return ""  # too few to be taken for what a trial gives
-        return (
-            f"What one gets for 1, 10 or 100 random trials cannot be said: {sampler}'s trials are "
-            f"no random sample but for the first {comparison.drawn}, which are too few. Run with "
-            "search.sampler: random to know."
-        )
-    which = "" if everything else f" (the first {comparison.drawn}, before {sampler} learns)"
-    budgets: dict[str, list[str]] = {}
-    for budget in BUDGETS:
-        column = table[f"expected_best_{budget}"].dropna()
-        if len(column) > 1:
-            place = int(column.argmin() if better_small else column.argmax())
-            name = table[comparison.by].loc[column.index].iloc[place]
-            value = number(float(column.min() if better_small else column.max()))
-            budgets.setdefault(str(name), []).append(f"for {plural(budget, 'trial')} ({value})")
-    if not budgets:
-        return ""
-    choices = [f"of {name} {listing(each)}" for name, each in budgets.items()]
+    each: dict[str, list[str]] = {}
+    for budget, name, value in leaders:
+        each.setdefault(name, []).append(f"{plural(budget, 'trial')} ({number(value)})")
+    told = [f"{name} after {listing(when)}" for name, when in each.items()]
+    which = "" if all else f", from the first {plural(drawn, 'trial')}, before {sampler} learns"
     return (
-        f"{BUDGET} {comparison.metric} of random trials{which} is that {listing(choices)}; on "
-        "the rows that chose, not tested."
+        f"The best expected {metric} of random trials is that of {listing(told)}. This is on the "
+        f"rows that chose the settings{which}, and is not tested."
     )
 
 
-def _of_reading(reading: TableReading | None) -> list[str]:
-    """What there is to say of how the table was read."""
-    if reading is None:
-        return []
-    found = (reading.lost_rows(), reading.in_disguise(), reading.in_groups())
-    return [f"{text}." for text in found if text]
-
-
-def _few_trials(comparisons: Sequence[Comparison], sampler: str) -> str:
-    """Methods of which so few settings were tried that a good one may be missing."""
-    few = [
-        (int(count), str(name))
-        for comparison in comparisons
-        for name, count in zip(
-            comparison.table[comparison.by], comparison.table["trials"], strict=True
-        )
-        if count < FEW_TRIALS and len(comparison.table) > 1
-    ]
-    if sampler == "grid" or not few:
-        return ""
-    named = listing([f"{name} ({count})" for count, name in sorted(few)], 8)
+def budgets_unknown(sampler: str, drawn: int, all: bool) -> str:
+    """Of a sampler that learns, with too few trials before it does."""
+    fair = "none of its trials is"
+    if drawn:
+        fair = f"only its first {'trial is' if drawn == 1 else f'{drawn:,} trials are'}"
     return (
-        f"Few trials were drawn of {named}: a better setting may not have been tried. More "
-        "trials, or a grid, give every choice its chance."
+        f"How good 1, 10 or 100 random trials would be is unknown: {sampler} learns from results, "
+        f"and {fair} random, too few for an estimate. For one, set search.sampler to random."
     )
 
 
-def _edge_remark(runs: pd.DataFrame, best_lr: float) -> str:
-    tried = runs.loc[runs["lr"] > 0, "lr"]
-    low, high = float(tried.min()), float(tried.max())
-    if tried.nunique() < 2 or best_lr <= 0:
-        return ""
-    place = math.log(best_lr / low) / math.log(high / low)
-    if EDGE < place < 1 - EDGE:
-        return ""
-    end = "low" if place <= EDGE else "high"
+def without_optimum(left_out: int, objectives: int, seconds: float) -> str:
+    """Of objectives whose exact optimum is not known."""
+    why = f"{seconds:,.0f} s of computing were not enough" if seconds else "the data are too large"
+    whose = "its runs have" if left_out == 1 else "their runs have"
+    of = f"{left_out:,} of {plural(objectives, 'objective')}"
+    if left_out == objectives:
+        of = "the only objective" if objectives == 1 else f"all {objectives:,} objectives"
+    return f"The exact optimum of {of} is not known, because {why}; {whose} no gap."
+
+
+def edge(end: str, best: float, low: float, high: float) -> str:
+    """Of a best learning rate at an end of the range."""
+    tried = f"{number(low, pad=False)} to {number(high, pad=False)}"
     return (
-        f"The best learning rate is at the {end} end of those tried ({number(low, pad=False)} to "
-        f"{number(high, pad=False)}): a better one may lie beyond."
+        f"The best learning rate, {number(best, 3, pad=False)}, is at the {end} end of the range "
+        f"tried ({tried}): a better one may lie beyond it."
     )
 
 
-def _without_optimum(optima: Optima | None) -> str:
-    if optima is None or not optima.note:
-        return ""
-    return f"{optima.note[0].upper()}{optima.note[1:]}."
+def few_trials(methods: Sequence[tuple[str, int]]) -> str:
+    """Of methods of which few settings were tried."""
+    named = listing([f"{name} ({count:,})" for name, count in methods], MOST_METHODS)
+    return (
+        f"Few trials were drawn of {named}, so a better setting may have been missed. More "
+        "trials, or a grid, would tell."
+    )
+
+
+def reading(text: str) -> str:
+    """How the table was read, as `lrlab.data.TableReading` says it."""
+    return f"{text[0].upper()}{text[1:]}."
+
+
+def one_run() -> str:
+    """Of a sweep of one run."""
+    return "A single run cannot be compared with anything."
+
+
+def unsolved(count: int, iterations: int, objective: str, gap: float, value: float) -> str:
+    """Of convex objectives whose optimum is not exact."""
+    was = "was" if count == 1 else "were"
+    which = "its optimum" if count == 1 else f"that of {objective}"
+    named = f" ({objective})" if count == 1 else ""
+    return (
+        f"{plural(count, 'convex objective')}{named} {was} not solved within "
+        f"{plural(iterations, 'iteration')}: {which} may be up to {number(gap, 2, pad=False)} "
+        f"below {number(value)}."
+    )
+
+
+def beaten(count: int, objective: str, by: float, reached: float, best_known: float) -> str:
+    """Of objectives that are not convex, on which a run was better than the best known optimum."""
+    which = f"the best known optimum of {objective}"
+    if count > 1:
+        which = f"the best known optima of {count:,} objectives, the furthest for {objective}"
+    return (
+        f"Training went below {which}, by {number(by, 2, pad=False)} ({number(reached)} instead "
+        f"of {number(best_known)}). The objective is not convex; gaps are measured from the "
+        "lowest value that a run reached."
+    )
+
+
+REMARKS: dict[str, Callable[..., str]] = {
+    each.__name__: each
+    for each in (
+        no_better,
+        budgets,
+        budgets_unknown,
+        without_optimum,
+        edge,
+        few_trials,
+        reading,
+        one_run,
+        unsolved,
+        beaten,
+    )
+}

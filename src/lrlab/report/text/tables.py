@@ -19,7 +19,7 @@ TITLES = {
         "Optimizers compared",
         "Each at its best trial, by the rows that chose it: value (mean over the replicates), "
         "lowest and highest; what new rows are expected to give is the table of expected values. "
-        "lr_width: decades of learning rate within 10 % of its best; diverged: share of all its "
+        "lr_width: decades of learning rate within 10% of its best; diverged: share of all its "
         "runs; expected_best_k: of k of its random_trials.",
     ),
     "held_out": (
@@ -32,7 +32,7 @@ TITLES = {
         "Optimizers on every data set",
         "Each at its best trial: ratio to the best of the data set (more is worse), expected "
         "value on new rows, and what these say (best, tied, worse); lr_width: decades of learning "
-        "rate within 10 % of its best; expected_best_k: of k random trials.",
+        "rate within 10% of its best; expected_best_k: of k random trials.",
     ),
     "across_losses": ("Losses on every data set", "As above, each loss at its best trial."),
     "speed": (
@@ -46,7 +46,7 @@ TITLES = {
     "speed_claims": (
         "Who needs more steps",
         "Steps of the worse, at the setting that comes nearest, as a multiple of those of the "
-        "better, over seeds that did not choose the better's setting; intervals are 95 % for all "
+        "better, over seeds that did not choose the better's setting; intervals are 95% for all "
         "pairs together.",
     ),
     "endings": (

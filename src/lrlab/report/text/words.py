@@ -13,11 +13,13 @@ class Words:
         paragraphs: The answer, the first paragraph first.
         counts: How many runs there are and how they ended, a sentence.
         remarks: What limits the answer, a sentence each.
+        brief: The answer for a terminal, a line each.
     """
 
     paragraphs: tuple[str, ...]
     counts: str
     remarks: tuple[str, ...] = ()
+    brief: tuple[str, ...] = ()
 
     @property
     def text(self) -> str:

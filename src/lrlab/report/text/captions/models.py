@@ -58,7 +58,7 @@ def calibration_caption(table: pd.DataFrame) -> str:
     few = "; so few rows leave them wide" if wide > 0.3 else ""
     return (
         f"Fraction of positives among {int(table['rows'].sum()):,} held-out rows, by tenths of "
-        f"the best run's predicted probability, with 95 % intervals{few}. {off} of "
+        f"the best run's predicted probability, with 95% intervals{few}. {off} of "
         f"{plural(len(table), 'interval')} {'misses' if off == 1 else 'miss'} the diagonal, on "
         "which probabilities are right."
     )
