@@ -14,6 +14,11 @@ REACH = 3.0  # interquartile ranges beyond the quartiles up to which a value is 
 FLATTENED = 2.0  # values are cut only if they would make the axis so many times longer
 MARGIN = 0.04  # of the axis, beyond the values at either end
 MOST_MARKS = 6
+# Like 0.01, but 1e-4: a row of zeros is no number that one reads.
+WRITTEN = (
+    "datum.value != 0 && (abs(datum.value) < 1e-3 || abs(datum.value) >= 1e6)"
+    " ? format(datum.value, '.2~e') : format(datum.value, '~g')"
+)
 
 
 @dataclass(frozen=True)
@@ -81,9 +86,29 @@ class Axis:
             scale["constant"] = self.smallest
         return scale | more
 
+    def places(self, values: npt.ArrayLike) -> np.ndarray:
+        """Where values stand between `low`, 0, and `high`, 1; beyond these, at the edge."""
+        ends = _straight(np.array([self.low, self.high]), self.kind, self.smallest)
+        held = np.clip(np.asarray(values, dtype=float), self.low, self.high)
+        span = float(ends[1] - ends[0]) or 1.0
+        found: np.ndarray = (_straight(held, self.kind, self.smallest) - ends[0]) / span
+        return found
+
+    def place(self, value: str) -> str:
+        """The same as a Vega expression, of an expression for the value."""
+        held = f"clamp({value}, {self.low!r}, {self.high!r})"
+        ends = _straight(np.array([self.low, self.high]), self.kind, self.smallest)
+        first, span = float(ends[0]), float(ends[1] - ends[0]) or 1.0
+        straight = {
+            "linear": held,
+            "log": f"log({held}) / LN10",
+            "symlog": f"(({held}) < 0 ? -1 : 1) * log(1 + abs({held}) / {self.smallest!r})",
+        }[self.kind]
+        return f"({straight} - {first!r}) / {span!r}"
+
     def ticks(self) -> dict[str, Any]:
         """The axis in Vega-Lite: where it is marked, and how."""
-        return {"values": self.marks(), "format": "~g"}
+        return {"values": self.marks(), "labelExpr": WRITTEN}
 
     def marks(self) -> list[float]:
         """Round values along the axis."""

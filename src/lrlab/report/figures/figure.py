@@ -103,7 +103,4 @@ def _with_links(view: Any) -> Any:
 
 def _sized(spec: dict[str, Any]) -> dict[str, Any]:
     """The specification with a width in pixels."""
-    if "concat" not in spec:
-        return {**spec, "width": WIDTH} if spec.get("width") == "container" else spec
-    each = round(WIDTH / min(len(spec["concat"]), spec.get("columns", 1))) - 50
-    return {**spec, "concat": [{**view, "width": each} for view in spec["concat"]]}
+    return {**spec, "width": WIDTH} if spec.get("width") == "container" else spec

@@ -11,10 +11,10 @@ from lrlab.report.figures import style
 from lrlab.report.figures.axes import Axis
 from lrlab.report.figures.records import datum, field
 from lrlab.report.figures.scene import RUNS, Scene
+from lrlab.report.figures.style import Methods
 
 Layer = dict[str, Any]
 
-FADED = 0.08
 HEIGHT = 230  # pixels of a small multiple
 ALONE = 300  # pixels of a figure with one view
 STRIP = 20  # pixels of the strip of runs that diverged
@@ -67,7 +67,7 @@ def _in_view(scene: Scene, x: Layer, axis: Axis, name: str, where: Sequence[Laye
             "y": channel(axis, objective, objective),
             "color": scene.methods.colour(),
             "shape": scene.methods.shape(),
-            "opacity": _shown(scene, 0.65),
+            "opacity": scene.methods.shown(0.65),
             "tooltip": scene.tooltip(),
         },
     }
@@ -86,7 +86,7 @@ def _at_edge(
             "y": {"value": y},
             "color": scene.methods.colour(),
             "shape": {"value": shape},
-            "opacity": _shown(scene, 0.9),
+            "opacity": scene.methods.shown(0.9),
             "tooltip": scene.tooltip(),
         },
     }
@@ -98,8 +98,68 @@ def _named_strip(y: float) -> list[Layer]:
     return [{"data": {"values": [{}]}, "mark": mark | {"text": "diverged"}, "encoding": where}]
 
 
-def _shown(scene: Scene, opacity: float) -> Layer:
-    return {"condition": {"test": scene.chosen(), "value": opacity}, "value": FADED}
+def method_lines(
+    methods: Methods,
+    data: str,
+    x: Layer,
+    y: Layer,
+    *,
+    tips: Sequence[tuple[str, str]],
+    where: Sequence[Layer] = (),
+    name: str,
+    interpolate: str = "linear",
+    dots: bool = False,
+    legend: bool = True,
+) -> list[Layer]:
+    """One line an optimizer, and its points, which tell their numbers.
+
+    Args:
+        methods: All optimizers.
+        data: Name of the records.
+        x: The channel `x`.
+        y: The channel `y`.
+        tips: Columns that a point tells, each with its title.
+        where: Transforms before it is drawn.
+        name: Of the layer of lines, for selections.
+        interpolate: How points are joined.
+        dots: Whether points are seen, as where a line has only one.
+        legend: Whether dashes are in the legend; not where it tells shapes.
+    """
+    told: list[Layer] = [{"field": "optimizer", "type": "nominal"}]
+    told += [
+        {"field": n, "type": "quantitative", "title": title, "format": ".4~g"} for n, title in tips
+    ]
+    common: Layer = {"data": {"name": data}, "transform": list(where)}
+    places = {"x": x, "y": y, "color": methods.colour(), "opacity": methods.shown(0.95)}
+    line = {"type": "line", "strokeWidth": 2, "interpolate": interpolate, "clip": True}
+    point = {"type": "point", "filled": True, "size": 30 if dots else 70}
+    dash = methods.dash() if legend else methods.dash() | {"legend": None}
+    seen = methods.shown(0.95) if dots else {"value": 0}
+    near = {"x": x, "y": y, "opacity": seen, "tooltip": told}
+    if dots:
+        near["color"] = methods.colour()
+    return [
+        {**common, "name": name, "mark": line, "encoding": places | {"strokeDash": dash}},
+        {**common, "mark": point, "encoding": near},
+    ]
+
+
+def method_bands(
+    methods: Methods, data: str, x: Layer, y: Layer, high: str, where: Sequence[Layer]
+) -> Layer:
+    """One band an optimizer, from the column of `y` to the column `high`."""
+    return {
+        "data": {"name": data},
+        "transform": list(where),
+        "mark": {"type": "area", "clip": True},
+        "encoding": {
+            "x": x,
+            "y": y,
+            "y2": {"field": high},
+            "color": methods.colour() | {"legend": None},
+            "opacity": methods.shown(0.16),
+        },
+    }
 
 
 def objective_axis(scene: Scene, values: pd.Series, height: int, *, log: bool) -> Axis:
@@ -137,6 +197,16 @@ def held_within(name: str, axis: Axis) -> Layer:
     value = datum(name)
     clamped = f"isValid({value}) ? clamp({value}, {axis.low!r}, {axis.high!r}) : null"
     return {"calculate": clamped, "as": name}
+
+
+def has_lone_points(frame: pd.DataFrame, by: list[str]) -> bool:
+    """Whether some line has one point only, which would not be seen without a dot."""
+    return bool((frame.groupby(by).size() == 1).any())
+
+
+def height_of(frame: pd.DataFrame) -> int:
+    """Pixels of each view of a figure with a view for every loss of the frame."""
+    return HEIGHT if frame["loss"].nunique() > 1 else ALONE
 
 
 def small_multiples(

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+MOST_POINTS = 120  # of a line
 DIGITS = 6  # significant; a pixel needs four
 
 
@@ -33,6 +34,22 @@ def lines(frame: pd.DataFrame, by: list[str], along: list[str]) -> list[dict[str
         line = dict(zip(by, (_one(name) for name in names), strict=True))
         found.append(line | {name: [plain[name][i] for i in places] for name in along})
     return found
+
+
+def thinned(frame: pd.DataFrame, by: list[str]) -> pd.DataFrame:
+    """At most 120 points a line, evenly spaced on a logarithmic axis, with both ends.
+
+    Args:
+        frame: One row a point, in the order along each line.
+        by: Columns that are the same along a line.
+    """
+    place = frame.groupby(by, sort=False).cumcount().to_numpy()
+    size = frame.groupby(by, sort=False)[by[0]].transform("size").to_numpy()
+    kept = size <= MOST_POINTS
+    for count in np.unique(size[~kept]):
+        wanted = np.geomspace(1, count, MOST_POINTS).round().astype(int) - 1
+        kept |= (size == count) & np.isin(place, wanted)
+    return frame[kept]
 
 
 def flatten(*along: str) -> dict[str, Any]:

@@ -12,8 +12,10 @@ import pandas as pd
 from lrlab.report.analysis.findings import Findings
 from lrlab.report.analysis.tables import minimizes, prepare
 from lrlab.report.context import ReportContext
+from lrlab.report.figures.figure import Figure
 from lrlab.report.figures.records import field as escaped
 from lrlab.report.figures.style import Methods
+from lrlab.report.text import captions
 
 RUNS = "runs"  # the name of the shared frame
 MOST_SETTINGS = 12  # that a tooltip lists
@@ -93,20 +95,45 @@ class Scene:
         rest = ("outcome", "trial", "replicate", "run")
         return told + [{"field": name, "type": "nominal"} for name in rest]
 
-    def chosen(self) -> dict[str, Any]:
-        """The test that a mark belongs to a method that is not switched off."""
-        expression = "length(selected) == 0 || indexof(selected, datum.optimizer) >= 0"
-        return {"and": [{"param": "methods"}, expression]}
+    def figure(
+        self,
+        name: str,
+        caption: str,
+        frame: pd.DataFrame,
+        spec: Mapping[str, Any],
+        *,
+        follows: str = "",
+        variants: Mapping[str, Mapping[str, Any]] | None = None,
+        **given: str,
+    ) -> Figure:
+        """A figure with the words that belong to its name, and the runs if it draws them.
 
-    def params(self, views: list[str], *, brush: tuple[str, ...] = ()) -> list[dict[str, Any]]:
-        """The legend that switches methods, the page's `selected`, and a brush over channels."""
-        found: list[dict[str, Any]] = [{"name": "selected", "value": []}]
-        legend = {"type": "point", "fields": ["optimizer"], "toggle": "true"}
-        found.append({"name": "methods", "select": legend, "bind": "legend", "views": views})
-        if brush:
-            select = {"type": "interval", "encodings": list(brush)}
-            found.append({"name": "brush", "select": select, "views": views})
-        return found
+        Args:
+            name: Of the figure.
+            caption: What to see in it.
+            frame: Its numbers.
+            spec: Its specification.
+            follows: See `Figure`.
+            variants: See `Figure`.
+            given: What title and text alternative name.
+        """
+        return Figure(
+            name=name,
+            title=captions.title(name, **given),
+            caption=caption,
+            alt=captions.alternative(name, caption, **given),
+            frame=frame,
+            spec=spec,
+            datasets={RUNS: self.runs} if follows == "run" else {},
+            follows=follows,
+            variants=variants or {},
+            links=self.links if follows == "run" else {},
+        )
+
+    def losses_of(self, frame: pd.DataFrame) -> list[str]:
+        """The losses of a frame, best first."""
+        there = set(frame["loss"])
+        return [loss for loss in self.losses if loss in there]
 
     def is_loss(self, loss: str) -> dict[str, Any]:
         """The transform that keeps one loss."""

@@ -41,6 +41,7 @@ BEYOND_TOP = "M-1,0.5L0,-0.7L1,0.5"  # values beyond the axis, by the edge that 
 BEYOND_BOTTOM = "M-1,-0.5L0,0.7L1,-0.5"
 CLASSES = ("#dd5f16", "#2f7fd1")  # class 0 and class 1
 MUTED = "#7b8087"  # lines that are no method: readable on both papers
+FADED = 0.08  # opacity of what is not chosen
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
 
 THEMES = {
@@ -76,6 +77,7 @@ def config(theme: str) -> dict[str, Any]:
             "titlePadding": 8,
             "labelLimit": 150,
             "labelOverlap": "greedy",
+            "labelSeparation": 5,
         },
         "legend": {
             "labelColor": ink,
@@ -103,6 +105,8 @@ def config(theme: str) -> dict[str, Any]:
         "header": {"labelColor": ink, "titleColor": soft},
         "text": {"color": ink, "fontSize": 11},
         "rule": {"color": soft},
+        "line": {"color": ink},
+        "style": {"halo": {"stroke": look["paper"], "strokeWidth": 3, "strokeJoin": "round"}},
         "range": {"category": list(COLOURS), "heatmap": ["#d7e8f8", "#2f7fd1", "#0b3f78"]},
     }
 
@@ -133,6 +137,30 @@ class Methods:
     def dash(self) -> dict[str, Any]:
         """The channel `strokeDash`, with the legend of the channel `color`."""
         return self._channel(DASHES)
+
+    def chosen(self) -> dict[str, Any]:
+        """The test that a mark belongs to a method that is not switched off."""
+        expression = "length(selected) == 0 || indexof(selected, datum.optimizer) >= 0"
+        return {"and": [{"param": "methods"}, expression]}
+
+    def shown(self, opacity: float) -> dict[str, Any]:
+        """The channel `opacity`: that of a method which is switched off is low."""
+        return {"condition": {"test": self.chosen(), "value": opacity}, "value": FADED}
+
+    def params(self, views: list[str], *, brush: tuple[str, ...] = ()) -> list[dict[str, Any]]:
+        """The legend that switches methods, the page's `selected`, and a brush over channels.
+
+        Args:
+            views: Names of the layers that they are of, one a view.
+            brush: Channels along which runs are chosen; none for a figure without a brush.
+        """
+        found: list[dict[str, Any]] = [{"name": "selected", "value": []}]
+        legend = {"type": "point", "fields": ["optimizer"], "toggle": "true"}
+        found.append({"name": "methods", "select": legend, "bind": "legend", "views": views})
+        if brush:
+            select = {"type": "interval", "encodings": list(brush)}
+            found.append({"name": "brush", "select": select, "views": views})
+        return found
 
     def _channel(self, looks: tuple[Any, ...]) -> dict[str, Any]:
         return {

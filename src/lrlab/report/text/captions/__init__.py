@@ -15,6 +15,7 @@ from lrlab.report.text.captions.models import (
     parallel_caption,
 )
 from lrlab.report.text.captions.runs import (
+    beyond_caption,
     convergence_caption,
     heat_map_caption,
     history_caption,
@@ -27,6 +28,7 @@ __all__ = [
     "ALTERNATIVES",
     "TITLES",
     "alternative",
+    "beyond_caption",
     "boundary_caption",
     "calibration_caption",
     "convergence_caption",

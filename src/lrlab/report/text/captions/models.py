@@ -68,6 +68,6 @@ def parallel_caption(best: float, objective: str, *, folds: bool) -> str:
     """What to see in the parallel coordinates: the best run's value."""
     whose = " on its own fold; folds are not equally hard" if folds else ""
     return (
-        f"Each line is a run, from setting to setting to its {objective}; the darker, the "
-        f"better. The best run reaches {number(best)}{whose}."
+        f"Each line is a run, from setting to setting to its {objective}; the "
+        f"stronger, the better. The best run reaches {number(best)}{whose}."
     )

@@ -140,3 +140,11 @@ def history_caption(table: pd.DataFrame, objective: str) -> str:
     if gain == 0:
         return f"{text} {quarter} did not improve it."
     return f"{text} {quarter} improved it by {number(gain, 2)}."
+
+
+def beyond_caption(below: int, above: int) -> str:
+    """How many runs are so far off that they are drawn at an edge; nothing if none is."""
+    if not below + above:
+        return ""
+    lies = "run lies" if below + above == 1 else "runs lie"
+    return f" {below + above:,} {lies} beyond the axis (arrows at its edge)."

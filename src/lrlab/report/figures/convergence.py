@@ -1,0 +1,142 @@
+"""The figures `convergence_...`: curves of the best runs over those of the rest."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import pandas as pd
+
+from lrlab.report.analysis import figure_data
+from lrlab.report.analysis.tables import FALLBACK_CURVE, minimizes, stepped_curve, threshold
+from lrlab.report.figures.axes import Axis
+from lrlab.report.figures.figure import Figure
+from lrlab.report.figures.layers import (
+    Layer,
+    channel,
+    has_lone_points,
+    height_of,
+    held_within,
+    method_lines,
+    small_multiples,
+)
+from lrlab.report.figures.records import flatten, lines, thinned
+from lrlab.report.figures.scene import Scene
+from lrlab.report.figures.style import MUTED
+from lrlab.report.text import captions
+
+# What is minimized differs from loss to loss: values of different losses do not compare.
+OWN_SCALE = ("train_objective", "train_loss")
+LINE, ALONG = ["loss", "optimizer", "run_id"], ["step", "value"]
+BAND = ["step", "low", "median", "high"]
+
+
+@dataclass(frozen=True)
+class Curves:
+    """What one figure draws: curves of the best runs, the band of the rest, and a threshold."""
+
+    metric: str
+    best: pd.DataFrame
+    rest: pd.DataFrame
+    limit: float | None
+    falls: bool
+
+
+def convergence(scene: Scene) -> Iterator[Figure]:
+    """The objective, the validation log loss and the training objective, where recorded."""
+    context, found = scene.context, scene.found
+    runs, curves, aim = found.runs, found.curves, context.aim
+    stepped = stepped_curve(runs, curves, **aim)
+    for metric in dict.fromkeys((context.objective, FALLBACK_CURVE, "train_objective")):
+        best = figure_data.best_curves(runs, curves, metric, **aim)
+        if best.empty:
+            continue
+        rest = figure_data.convergence_band(runs, curves, metric, **aim)
+        limit = None
+        if stepped is not None and stepped[0] == metric:
+            limit = threshold(runs, objective=metric, direction=stepped[1])
+        falls = metric != context.objective or minimizes(context.direction)
+        yield _figure(scene, Curves(metric, best, rest, limit, falls))
+
+
+def _figure(scene: Scene, curves: Curves) -> Figure:
+    metric = curves.metric
+    caption = captions.convergence_caption(
+        curves.best, scene.found.summary, curves.rest, metric, curves.limit
+    )
+    thin = replace(curves, best=thinned(curves.best, LINE), rest=thinned(curves.rest, ["loss"]))
+    spec = _spec(scene, thin, log=curves.falls)
+    straight = _spec(scene, thin, log=False)
+    made = scene.figure(
+        "convergence",
+        caption,
+        curves.best,
+        spec,
+        follows="method",
+        variants={} if straight == spec else {"linear": straight},
+        metric=metric,
+    )
+    return replace(made, name="convergence_" + re.sub(r"\W", "_", metric))
+
+
+def _spec(scene: Scene, curves: Curves, *, log: bool) -> Layer:
+    best, rest = curves.best, curves.rest
+    x = channel(Axis.of(best["step"], log=True, whole=True), "step", "step")
+    height, views = height_of(best), {}
+    # Poor runs may be far away: the curves themselves and the medians of the rest set the view.
+    everything = _axis(best, rest, log=log)
+    for number, loss in enumerate(scene.losses_of(best)):
+        own = best[best["loss"] == loss], rest[rest["loss"] == loss]
+        y_axis = _axis(*own, log=log) if curves.metric in OWN_SCALE else everything
+        y = channel(y_axis, "value", curves.metric)
+        full = {"calculate": "datum.value", "as": "full"}
+        where = [scene.is_loss(loss), flatten(*ALONG), full]
+        line = method_lines(
+            scene.methods,
+            "curves",
+            x,
+            y,
+            tips=(("step", "step"), ("full", curves.metric)),
+            where=[*where, held_within("value", y_axis)],
+            name=f"curve_{number}",
+            dots=has_lone_points(best, LINE),
+        )
+        layers = [*_rest(scene.is_loss(loss), x, y, y_axis), *line]
+        views[loss] = [*layers, *_threshold(curves.limit, y, y_axis)]
+    data = {"curves": lines(best, LINE, ALONG), "rest": lines(rest, ["loss"], BAND)}
+    params = scene.methods.params([f"curve_{i}" for i in range(len(views))])
+    return small_multiples(views, params, data, height)
+
+
+def _axis(best: pd.DataFrame, rest: pd.DataFrame, *, log: bool) -> Axis:
+    return Axis.of(pd.concat([best["value"], rest["median"]]), log=log)
+
+
+def _rest(where: Layer, x: Layer, y: Layer, axis: Axis) -> list[Layer]:
+    """Median and quartiles of the other runs."""
+    held = [held_within(name, axis) for name in BAND[1:]]
+    common: Layer = {"data": {"name": "rest"}, "transform": [where, flatten(*BAND), *held]}
+    area = {"type": "area", "color": MUTED, "opacity": 0.16, "tooltip": False}
+    line = {"type": "line", "color": MUTED, "strokeWidth": 1.2}
+    tips = [
+        {"field": name, "type": "quantitative", "format": ".4~g", "title": title}
+        for name, title in (("step", "step"), ("median", "median of other runs"))
+    ]
+    low, median = y | {"field": "low"}, y | {"field": "median"}
+    return [
+        {**common, "mark": area, "encoding": {"x": x, "y": low, "y2": {"field": "high"}}},
+        {**common, "mark": line, "encoding": {"x": x, "y": median, "tooltip": tips}},
+    ]
+
+
+def _threshold(limit: float | None, y: Layer, axis: Axis) -> list[Layer]:
+    if limit is None or not axis.low <= limit <= axis.high:
+        return []
+    data = {"values": [{"value": limit}]}
+    text = {"type": "text", "text": "threshold", "align": "left", "dy": -6, "fontSize": 10}
+    encoding = {"y": y, "x": {"value": 3}}
+    return [
+        {"data": data, "mark": {"type": "rule", "strokeDash": [3, 3]}, "encoding": {"y": y}},
+        {"data": data, "mark": text | {"opacity": 0.8}, "encoding": encoding},
+    ]

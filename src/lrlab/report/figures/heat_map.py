@@ -1,0 +1,120 @@
+"""The figure `heat_map`: the best objective of every optimizer with every loss."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+
+from lrlab.report.analysis import figure_data
+from lrlab.report.analysis.tables import minimizes
+from lrlab.report.figures.figure import Figure
+from lrlab.report.figures.layers import Layer
+from lrlab.report.figures.records import records
+from lrlab.report.figures.scene import Scene
+from lrlab.report.figures.style import MUTED
+from lrlab.report.text import captions
+from lrlab.report.text.formats import number
+
+PALE, DEEP = "#dbe9f8", "#0b3f78"  # the same on both papers: a cell has an ink of its own
+BETWEEN = "#5a9bd8"
+MANY = 8  # columns above which numbers are short
+CELL = 30  # pixels
+
+
+def heat_map(scene: Scene) -> Iterator[Figure]:
+    """Optimizers in rows, losses in columns, each in the order of its best."""
+    table = figure_data.heat_map(scene.found.summary)
+    if len(table) < 2 or table["best"].isna().all():
+        return
+    objective = scene.context.objective
+    caption = captions.heat_map_caption(table, objective)
+    spec = cells(table, "optimizer", "loss", objective, scene.context.direction)
+    yield scene.figure("heat_map", caption, table, spec, objective=objective)
+
+
+def cells(table: pd.DataFrame, row: str, column: str, title: str, direction: str) -> Layer:
+    """A heat map with the number in each cell; the deeper, the better.
+
+    Args:
+        table: The columns `row`, `column`, best (NaN if there is none) and n_runs (0 if it was
+            never tried), rows and columns in the order shown.
+        row: What rows are.
+        column: What columns are.
+        title: What the numbers are.
+        direction: `minimize` or `maximize`.
+    """
+    rows, columns = (list(dict.fromkeys(table[name])) for name in (row, column))
+    worst, best = colour_range(table["best"].to_numpy(dtype=float), direction)
+    digits = 4 if len(columns) <= MANY else 3
+    place = (table["best"] - worst) / (best - worst) if best != worst else table["best"] * 0 + 1
+    told = [
+        number(value, digits) if np.isfinite(value) else "none" if count else ""
+        for value, count in zip(table["best"], table["n_runs"], strict=True)
+    ]
+    drawn = table.assign(text=told, deep=place.clip(0, 1))
+    scale = {"domain": [0, 1], "range": [PALE, BETWEEN, DEEP], "interpolate": "lab"}
+    fill = {"field": "deep", "type": "quantitative", "scale": scale, "legend": None}
+    light = {"test": "isValid(datum.deep) && datum.deep > 0.45", "value": "#ffffff"}
+    dark = {"test": "isValid(datum.deep)", "value": "#10243a"}
+    ink = {"condition": [light, dark], "value": MUTED}
+    seen = {"filter": "isValid(datum.deep)"}
+    rounded = {"type": "rect", "cornerRadius": 3, "xOffset": 1, "x2Offset": -1, "yOffset": 1}
+    return {
+        "datasets": {"cells": records(drawn)},
+        "data": {"name": "cells"},
+        "width": "container",
+        "height": {"step": CELL},
+        "encoding": _places(row, column, rows, columns) | {"tooltip": _tips(row, column, title)},
+        "layer": [
+            {
+                "mark": rounded | {"y2Offset": -1},
+                "transform": [seen],
+                "encoding": {"color": fill},
+            },
+            {
+                "mark": {"type": "text", "fontSize": 11},
+                "encoding": {"text": {"field": "text", "type": "nominal"}, "color": ink},
+            },
+        ],
+    }
+
+
+def _places(row: str, column: str, rows: list[str], columns: list[str]) -> Layer:
+    tilt = {"labelAngle": -30 if len(columns) > 4 else 0}
+    plain = {"domain": False, "ticks": False, "grid": False}
+    return {
+        "x": {
+            "field": column,
+            "type": "nominal",
+            "title": column,
+            "scale": {"domain": columns},
+            "axis": plain | tilt | {"labelOverlap": False},
+        },
+        "y": {
+            "field": row,
+            "type": "nominal",
+            "title": None,
+            "scale": {"domain": rows},
+            "axis": plain,
+        },
+    }
+
+
+def _tips(row: str, column: str, title: str) -> list[Layer]:
+    return [
+        {"field": row, "type": "nominal"},
+        {"field": column, "type": "nominal"},
+        {"field": "best", "type": "quantitative", "title": title, "format": ".5~g"},
+        {"field": "n_runs", "type": "quantitative", "title": "runs"},
+    ]
+
+
+def colour_range(values: np.ndarray, direction: str) -> tuple[float, float]:
+    """From the worst value that is no outlier to the best."""
+    sign = 1.0 if minimizes(direction) else -1.0
+    found = sign * values[np.isfinite(values)]
+    low, middle, high = np.quantile(found, [0.25, 0.5, 0.75])
+    reach = 1.5 * (high - low) or abs(middle) or 1.0
+    return sign * float(min(found.max(), high + reach)), sign * float(found.min())
