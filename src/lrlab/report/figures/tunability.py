@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from lrlab.report.analysis import methods
+from lrlab.report.analysis.limits import too_few_random_trials
 from lrlab.report.figures.axes import Axis
 from lrlab.report.figures.figure import Figure
 from lrlab.report.figures.layers import (
@@ -17,7 +18,6 @@ from lrlab.report.figures.layers import (
 from lrlab.report.figures.records import records
 from lrlab.report.figures.scene import Scene
 from lrlab.report.text import captions
-from lrlab.report.text.remarks import too_few_random_trials
 
 
 def tunability(scene: Scene) -> Iterator[Figure]:
