@@ -36,7 +36,7 @@ from lrlab.search import (
 )
 from lrlab.spec import Range, SweepSpec, make_spec
 from lrlab.spec.space import active_keys, size_of_grid
-from lrlab.train.loop import one_thread
+from lrlab.train.device import one_thread
 from lrlab.trial import TrialConfig
 
 BATCH = 7

@@ -15,7 +15,8 @@ from lrlab.optimizers import OPTIMIZERS
 from lrlab.optimum.reference import SolverRun, reference_solvers
 from lrlab.spec import TrainSpec
 from lrlab.train import ENGINES
-from lrlab.train.loop import objective_of, one_thread
+from lrlab.train.device import one_thread
+from lrlab.train.loop import objective_of
 from lrlab.trial import Run, TrialConfig
 
 from .markdown import geometric_mean, short

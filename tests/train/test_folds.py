@@ -20,7 +20,7 @@ from lrlab.train import loop
 from lrlab.train.fused import engine as fused
 from lrlab.train.fused.engine import fused_groups, most_groups, rows_of_folds
 from lrlab.train.fused.margins import Folds
-from lrlab.train.loop import batches
+from lrlab.train.minibatches import batches
 from lrlab.train.trajectory import Trajectory
 from lrlab.train.workers import processes as workers
 from lrlab.train.workers.dask import remote

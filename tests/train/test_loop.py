@@ -19,7 +19,9 @@ from lrlab.metrics import METRICS, STEPPED
 from lrlab.optimizers import OPTIMIZERS
 from lrlab.spec import TrainSpec, make_spec
 from lrlab.train import ENGINES, Trajectory, evaluation_steps
-from lrlab.train.loop import batches, one_thread, train
+from lrlab.train.device import one_thread
+from lrlab.train.loop import train
+from lrlab.train.minibatches import batches
 from lrlab.trial import Run, TrialConfig
 
 PAIRS = [(optimizer, loss) for optimizer in OPTIMIZERS.names() for loss in LOSSES.names()]

@@ -90,7 +90,7 @@ def train(
     SGD with lr 0.01 and momentum 0.9, 1,000 steps.
     """
     from lrlab.data import load_problem
-    from lrlab.train.loop import one_thread
+    from lrlab.train.device import one_thread
     from lrlab.train.loop import train as train_once
 
     more = (f"train.steps={steps}",) if steps else ()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from functools import partial
 
-import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor
@@ -13,6 +12,7 @@ from torch import Tensor
 from lrlab.data.encode import EXAMPLE_ROWS
 from lrlab.data.preprocessing import unscaled
 from lrlab.data.problem import Problem, seeded
+from lrlab.seeds import derived_seed
 from lrlab.spec import BlobsData
 
 
@@ -78,8 +78,7 @@ def _stream_after_data(data: BlobsData, seed: int) -> torch.Generator:
 
 def _aside(seed: int, purpose: str) -> torch.Generator:
     """A stream unrelated to the main one of the same seed."""
-    words = np.random.SeedSequence([seed, *purpose.encode()]).generate_state(1, np.uint32)
-    return seeded(int(words[0]))
+    return seeded(derived_seed(seed, purpose))
 
 
 def _flip(y: Tensor, share: float, stream: torch.Generator) -> Tensor:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lrlab.errors import UserError
+from lrlab.seeds import derived_seed
 from lrlab.wording import printable
 
 Rows = tuple[np.ndarray, np.ndarray]
@@ -114,7 +115,7 @@ def in_folds(
         if rows.kind != "times" and fewest(rows.y[rest]) < folds:
             raise ValueError
         for repeat in range(replicates // folds):
-            drawn = seed if repeat == 0 else stream(seed, f"repeat {repeat}")
+            drawn = seed if repeat == 0 else derived_seed(seed, f"repeat {repeat}")
             for train, val in kind.folds(rows, rest, folds, drawn):
                 if _lacking(rows, train, val, test):
                     refused = _lacking(rows, train, val, test)
@@ -133,16 +134,11 @@ def fewest(y: np.ndarray) -> int:
     return int(min(y.sum(), len(y) - y.sum()))
 
 
-def stream(seed: int, purpose: str) -> int:
-    """A seed that has nothing to do with the others made of the same one."""
-    return int(np.random.SeedSequence([seed, *purpose.encode()]).generate_state(1, np.uint32)[0])
-
-
 def _without_test_rows(rows: Labelled, count: int, seed: int) -> Rows:
     every = np.arange(len(rows.y))
     if not count:
         return every, every[:0]
-    return KINDS[rows.kind].hold_out(rows, every, count, stream(seed, "test"))
+    return KINDS[rows.kind].hold_out(rows, every, count, derived_seed(seed, "test"))
 
 
 def _stratified(rows: Labelled, among: np.ndarray, count: int, seed: int) -> Rows:

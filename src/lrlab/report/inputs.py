@@ -43,7 +43,7 @@ from lrlab.track.read import load_weights, read_optima, read_text
 from lrlab.track.store import explained
 from lrlab.track.writers import wire
 from lrlab.train.artifacts import WEIGHTS_FILE
-from lrlab.train.loop import batch_rows
+from lrlab.train.minibatches import batch_rows
 
 LOCAL_UI = "http://127.0.0.1:5000"  # where `lrlab ui` serves a local store
 

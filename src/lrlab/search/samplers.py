@@ -18,7 +18,6 @@ from typing import Any
 
 import numpy as np
 import optuna
-from numpy.random import SeedSequence
 from optuna.distributions import CategoricalDistribution, FloatDistribution
 from optuna.samplers import BaseSampler
 
@@ -28,6 +27,7 @@ from lrlab.search.cube import axes, configs_at
 from lrlab.search.results import Batch
 from lrlab.search.study import Proposal, distribution
 from lrlab.search.tpe import propose_tpe
+from lrlab.seeds import derived_seed
 from lrlab.spec import Domain, SweepSpec
 from lrlab.spec.space import active_keys, exact, names, values
 from lrlab.trial import TrialConfig
@@ -145,8 +145,7 @@ def _asks(build: Callable[[int], BaseSampler]) -> Propose:
     """A sampler of Optuna's own, asked trial by trial."""
 
     def propose(study: optuna.Study, spec: SweepSpec, batch: Batch) -> list[Proposal]:
-        words = SeedSequence([spec.seed, batch.index]).generate_state(1, np.uint32)
-        study.sampler = build(int(words[0]))
+        study.sampler = build(derived_seed(spec.seed, batch.index))
         trials = [study.ask() for _ in range(batch.start, batch.stop)]
         return [Proposal(_suggest(trial, spec), trial) for trial in trials]
 

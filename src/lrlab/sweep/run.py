@@ -20,7 +20,7 @@ from lrlab.sweep.worker_pool import WorkerPool
 from lrlab.track import RecordedRun, Recorder
 from lrlab.track.read import read_optima
 from lrlab.train import ENGINES, device_of
-from lrlab.train.loop import batch_rows
+from lrlab.train.minibatches import batch_rows
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from lrlab.track.recorded import RecordedRun
 from lrlab.track.store import Store
 from lrlab.track.sweeps import SweepInfo, load_sweep_spec
 from lrlab.train.artifacts import HISTORY_FILE
-from lrlab.train.loop import batch_rows
+from lrlab.train.minibatches import batch_rows
 
 MOST_NUMBERS = 2**27  # in memory, 1 GiB
 OBJECTIVE = "train_objective"

@@ -1,6 +1,9 @@
-"""Where to train."""
+"""What trains: CPU or GPU, and with how many threads."""
 
 from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 
@@ -21,3 +24,14 @@ def device_of(settings: TrainSpec) -> torch.device:
             "CUDA build of torch"
         )
     return torch.device("cuda" if available and settings.device != "cpu" else "cpu")
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Keep torch to one thread: sums split over threads round by the number of cores."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
 
 import numpy as np
 import torch
@@ -16,7 +14,9 @@ from lrlab.data import LogisticRegression, Problem
 from lrlab.losses import LOSSES
 from lrlab.optimizers import OPTIMIZERS
 from lrlab.spec import TrainSpec
+from lrlab.train.device import one_thread
 from lrlab.train.evaluate import final_metrics, stepped_metrics
+from lrlab.train.minibatches import batches
 from lrlab.train.trajectory import (
     Trajectory,
     at_rest,
@@ -86,40 +86,6 @@ def objective_of(config: TrialConfig, model: LogisticRegression) -> Objective:
     return objective
 
 
-def batches(problem: Problem, settings: TrainSpec, seed: int) -> Iterator[tuple[Tensor, Tensor]]:
-    """One (x, y) a step of a problem's training rows; see `rows_of_batches`."""
-    x, y = problem.x_train, problem.y_train
-    for rows in rows_of_batches(len(y), settings, seed, x.device):
-        yield (x, y) if rows is None else (x[rows], y[rows])
-
-
-def batch_rows(n_rows: int, settings: TrainSpec) -> int:
-    """Rows of a step's batch: `n_rows` itself for full-batch training."""
-    return min(n_rows, settings.batch_size or n_rows)
-
-
-def rows_of_batches(
-    n_rows: int, settings: TrainSpec, seed: int, device: torch.device
-) -> Iterator[Tensor | None]:
-    """Row numbers of each step's batch: None for all, or those of a mini-batch, [b] int64.
-
-    They are drawn on the CPU and sent to the device once a pass: a transfer a step would make
-    the host wait for it. Mini-batches pass over shuffled rows in turn. The order depends on the
-    seed alone, so runs of one seed see the same mini-batches. The last batch of a pass may be
-    smaller.
-    """
-    size = batch_rows(n_rows, settings)
-    if size == n_rows:
-        yield from itertools.repeat(None, settings.steps)
-        return
-    words = np.random.SeedSequence([seed, *b"batches"]).generate_state(1, np.uint32)
-    stream = torch.Generator().manual_seed(int(words[0]))
-    passes = (
-        torch.randperm(n_rows, generator=stream).to(device).split(size) for _ in itertools.count()
-    )
-    yield from itertools.islice(itertools.chain.from_iterable(passes), settings.steps)
-
-
 def train_batch(
     problem: Problem,
     runs: Sequence[Run],
@@ -137,17 +103,6 @@ def train_batch(
         with one_thread():
             trajectory = train(problem.of(run.replicate), run.config, settings, run.seed)
         yield [(run, trajectory)]
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Keep torch to one thread: sums split over threads round by the number of cores."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 class _Recorder:

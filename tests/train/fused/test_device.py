@@ -112,7 +112,7 @@ def test_a_step_that_asks_for_a_number_is_noticed(monkeypatch: pytest.MonkeyPatc
 
     with on_a_gpu(RUNS[:1], None) as group:
         monkeypatch.setattr(
-            group.blocks[0][0], "loss", replace(LOSSES["bce"], value_and_grad=peeping)
+            group.by_loss[0], "loss", replace(LOSSES["bce"], value_and_grad=peeping)
         )
         with pytest.raises(DataDependentOutputException):
             group._step(1, None)

@@ -19,13 +19,13 @@ from lrlab.data import Problem, load_problem
 from lrlab.losses import LOSSES, Loss
 from lrlab.optimizers import OPTIMIZERS, Optimizer
 from lrlab.spec import TrainSpec, make_spec
-from lrlab.train import loop
+from lrlab.train import device, loop
 from lrlab.train.fused import engine as fused
 from lrlab.train.fused import group
 from lrlab.train.fused.engine import fused_groups
 from lrlab.train.fused.group import FusedGroup
 from lrlab.train.fused.margins import Margins
-from lrlab.train.loop import batches
+from lrlab.train.minibatches import batches
 from lrlab.train.trajectory import Trajectory
 from lrlab.trial import Run, TrialConfig
 
@@ -36,7 +36,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 @pytest.fixture(scope="module")
 def one_thread() -> Iterator[None]:
     """Tiny tensors: more threads only wait for each other."""
-    with loop.one_thread():
+    with device.one_thread():
         yield
 
 

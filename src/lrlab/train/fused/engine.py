@@ -18,9 +18,11 @@ from lrlab.data import Problem
 from lrlab.optimizers import OPTIMIZERS
 from lrlab.spec import TrainSpec
 from lrlab.train import loop
+from lrlab.train.device import one_thread
 from lrlab.train.fused.group import FusedGroup
 from lrlab.train.fused.margins import Folds
 from lrlab.train.fused.workers import Workers
+from lrlab.train.minibatches import batch_rows
 from lrlab.train.trajectory import Trajectory
 from lrlab.trial import Run
 
@@ -86,7 +88,7 @@ def _in_threads(
     cancelled = threading.Event()
 
     def run(group: Sequence[Run]) -> list[Trajectory]:
-        with loop.one_thread():  # holds for the thread that it is called in
+        with one_thread():  # holds for the thread that it is called in
             return FusedGroup(data.of(group[0]), group, settings).run(cancelled.is_set)
 
     count = os.cpu_count() if is_large(data.n_rows, settings) else 1
@@ -108,7 +110,7 @@ def is_large(n_rows: Sequence[int], settings: TrainSpec) -> bool:
 
     Threads that do little but dispatch small operations only get in each other's way.
     """
-    return loop.batch_rows(max(n_rows), settings) * MOST_RUNS > ROWS_TIMES_RUNS
+    return batch_rows(max(n_rows), settings) * MOST_RUNS > ROWS_TIMES_RUNS
 
 
 def fused_groups(
@@ -126,7 +128,7 @@ def fused_groups(
     together: dict[tuple[int, int], list[Run]] = defaultdict(list)
     for run in sorted(runs, key=lambda run: (run.config.loss, run.config.optimizer)):
         fold = run.replicate % len(n_rows)
-        minibatch = loop.batch_rows(n_rows[fold], settings) < n_rows[fold]
+        minibatch = batch_rows(n_rows[fold], settings) < n_rows[fold]
         together[fold, run.seed if minibatch else 0].append(run)
     found = []
     for (fold, _), group in together.items():
@@ -139,13 +141,13 @@ def most_groups(trials: int, replicates: int, n_rows: Sequence[int], settings: T
     """Into how many groups a trial batch of so many trials is divided at most."""
     rows = max(n_rows)
     size, apart = _most_runs(rows, settings), len(n_rows)
-    if loop.batch_rows(rows, settings) < rows:  # each replicate has a seed of its own
+    if batch_rows(rows, settings) < rows:  # each replicate has a seed of its own
         apart = replicates
     return apart * math.ceil(trials * replicates // apart / size)
 
 
 def _most_runs(n_rows: int, settings: TrainSpec) -> int:
     """Runs of one fused group."""
-    rows = loop.batch_rows(n_rows, settings)
+    rows = batch_rows(n_rows, settings)
     size = min(MOST_RUNS, max(LEAST_RUNS, ROWS_TIMES_RUNS // rows))
     return max(1, min(size, HISTORY // settings.steps))

@@ -14,9 +14,8 @@ from concurrent.futures import CancelledError
 from importlib import metadata
 
 from lrlab.spec import TrainSpec
-from lrlab.train import loop
 from lrlab.train.artifacts import with_files
-from lrlab.train.device import device_of
+from lrlab.train.device import device_of, one_thread
 from lrlab.train.fused.group import FusedGroup
 from lrlab.train.fused.margins import Folds
 
@@ -53,7 +52,7 @@ def train_group(expected: dict[str, str], data: array[int], runs: bytes) -> byte
         return here
     folds, settings = _prepare(data)
     group = pickle.loads(runs)
-    with loop.one_thread():
+    with one_thread():
         try:
             ended = FusedGroup(folds.of(group[0]), group, settings).run(_unwanted())
         except CancelledError:
