@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from lrlab.errors import UserError
-from lrlab.server.local import _programs
+from lrlab.server.postgres import find_programs
 from support import free_port
 
 LIMITS = {"LRLAB_MAX_TRIALS": "1000", "LRLAB_MAX_ROWS": "5000", "LRLAB_MAX_UPLOAD_MB": "1"}
@@ -59,7 +59,7 @@ class Stack:
 def local_stack() -> Iterator[Stack]:
     """`lrlab server up --local`, from its .env to its end; skips where PostgreSQL is missing."""
     try:
-        _programs()
+        find_programs()
     except UserError as error:
         pytest.skip(str(error))
     # Not below pytest's own folder, which PostgreSQL's user cannot pass through.

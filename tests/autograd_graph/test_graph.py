@@ -10,8 +10,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lrlab.autograd_graph.graph import gradient_lessons, lessons_text, to_text, trace
+from lrlab.autograd_graph.graph import to_text
+from lrlab.autograd_graph.lessons import gradient_lessons, lessons_text
 from lrlab.autograd_graph.svg import to_svg
+from lrlab.autograd_graph.trace import trace
 from lrlab.data import LogisticRegression
 from lrlab.losses import LOSSES
 

@@ -9,20 +9,14 @@ gets the same numbers.
 from __future__ import annotations
 
 import hashlib
-import logging
 import operator
 import pickle
 import pkgutil
 import time
 from array import array
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from functools import partial
-from importlib import metadata
-from threading import Thread
-from typing import TYPE_CHECKING, Any, TypeVar, cast
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Any, cast
 from uuid import uuid4
 
 from lrlab.data import Problem
@@ -32,23 +26,19 @@ from lrlab.train.fused.workers import Note
 from lrlab.train.trajectory import Trajectory
 from lrlab.train.workers.dask import remote
 from lrlab.train.workers.dask.batch import Batch
+from lrlab.train.workers.dask.connection import ANSWER, check_versions, connect, other_versions
 from lrlab.trial import Run
 
 if TYPE_CHECKING:
     from distributed import Client
     from distributed import Future as Task
 
-T = TypeVar("T")
-
-PORT = 8786  # Dask's own
 CONNECT = 10.0  # seconds to wait for the scheduler, at first and when it was lost
 WORKERS = 60.0  # seconds to wait for a worker
 IN_DOUBT = 2.0  # seconds to wait for either, once waiting was in vain
 LOSSES = 3  # connections lost in a row, beyond which a batch is trained here
 KILLS = 4  # workers that may die over a group before it is trained here
 LOOK = 1.0  # seconds without news, after which the cluster is looked after
-ANSWER = 30.0  # seconds that an answer may take
-LOGGERS = ("distributed", "distributed.client", "distributed.gc", "tornado", "tornado.application")
 
 
 class _LostError(Exception):
@@ -77,7 +67,7 @@ class Cluster:
     ready = True  # from the first batch on, also while the scheduler is away: `map` sees to it
 
     def __init__(self, executor: str, problem: Problem, settings: TrainSpec, note: Note) -> None:
-        self.executor, self._address = executor, _address(executor)
+        self.executor = executor
         self._problem = problem.to("cpu")
         device = problem.x_train.device.type
         self._settings = settings.model_copy(update={"device": device})
@@ -86,9 +76,9 @@ class Cluster:
         self._doubt = False
         self._alone_since: float | None = None
         self._data: Task[Any] | None = None
-        self._client: Client | None = self._connect(CONNECT)
+        self._client: Client | None = connect(self.executor, CONNECT)
         try:
-            self._check_versions(self._client)
+            check_versions(executor, self._client, self._versions)
         except OSError as error:
             self.close()
             raise LrlabError(f"the scheduler at {executor} has gone away again: {error}") from None
@@ -144,7 +134,7 @@ class Cluster:
 
     def _reconnect(self) -> bool:
         with suppress(LrlabError):
-            self._client = self._connect(IN_DOUBT if self._doubt else CONNECT)
+            self._client = connect(self.executor, IN_DOUBT if self._doubt else CONNECT)
         self._doubt = self._client is None
         return self._client is not None
 
@@ -208,7 +198,7 @@ class Cluster:
 
     def _answered(self, batch: Batch, number: int, answer: bytes | dict[str, str]) -> None:
         if isinstance(answer, dict):
-            raise self._other_versions(answer, "a worker")
+            raise other_versions(self.executor, self._versions, answer, "a worker")
         self._alone_since, self._doubt = None, False
         if not answer:  # it was given up over there; nobody here has done so
             batch.retry(number)
@@ -272,126 +262,9 @@ class Cluster:
             self._said.add(text)
             self._note(text)
 
-    # --- the connection ----------------------------------------------------------------------
-
-    def _connect(self, timeout: float) -> Client:
-        """A client of the scheduler.
-
-        Raises:
-            UserError: If there are no certificates for tls://.
-            LrlabError: If nobody answers, or nobody who speaks Dask's language.
-        """
-        distributed = _distributed(self.executor)
-        if self._address.startswith("tls://"):
-            self._check_certificates(distributed.Security())
-        options = {"name": "lrlab", "set_as_default": False, "timeout": timeout}
-        try:
-            connect = partial(distributed.Client, self._address, **options)
-            return cast("Client", _within(timeout + 1, connect))
-        except Exception:  # of the network, of TLS, of a handshake with something else
-            raise LrlabError(
-                f"no Dask scheduler answers at {self.executor} within {timeout:.0f} s. Is it "
-                "running (`dask scheduler`), is the address right, and does a firewall let the "
-                "port through?"
-            ) from None
-
-    def _check_certificates(self, security: Any) -> None:
-        try:
-            found = security.get_connection_args("client")["ssl_context"]
-            reason = "none are configured"
-        except (OSError, ValueError) as error:  # ssl.SSLError among them
-            found, reason = None, str(error)
-        if found is None:
-            raise UserError(
-                f"{self.executor} needs certificates, and {reason}. Name them in Dask's "
-                "configuration: distributed.comm.tls.ca-file, distributed.comm.tls.client.cert "
-                "and .key"
-            )
-
-    def _check_versions(self, client: Client) -> None:
-        """Refuse workers that are there; those that come later are asked with each group."""
-        found: dict[str, dict[str, str]] = {}
-        for package in remote.COMPARED:
-            ask = partial(client.run, metadata.version, package, on_error="return")
-            for worker, answer in _within(ANSWER, ask).items():
-                if isinstance(answer, str):
-                    found.setdefault(worker, {})[package] = remote.public(answer)
-                elif isinstance(answer, metadata.PackageNotFoundError):
-                    found.setdefault(worker, {})
-        for worker, there in found.items():
-            if there != self._versions:
-                raise self._other_versions(there, f"the worker {worker}")
-
-    def _other_versions(self, there: dict[str, str], who: str) -> UserError:
-        named = [
-            f"{package} {there[package]}" if package in there else f"no {package}"
-            for package in remote.COMPARED
-            if there.get(package) != self._versions[package]
-        ]
-        here = " and ".join(f"{name} {version}" for name, version in self._versions.items())
-        return UserError(
-            f"{who} of {self.executor} has {' and '.join(named)}; here it is {here}. Its numbers "
-            "could differ: install the same versions there as here"
-        )
-
-
-def _address(executor: str) -> str:
-    """The address as Dask writes it.
-
-    Raises:
-        UserError: If there is no host, or no number after it.
-    """
-    scheme = "tls" if executor.startswith("tls://") else "tcp"
-    try:
-        parts = urlsplit(executor)
-        host, port, rest = parts.hostname, parts.port or PORT, parts.path.strip("/")
-    except ValueError:
-        host, port, rest = None, 0, ""
-    if not host or rest:
-        raise UserError(f"executor {executor!r}: write SCHEME://HOST:PORT, as in dask://host:8786")
-    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
-
-
-def _within(seconds: float, call: Callable[[], T]) -> T:
-    """The result of a call that may never return: Dask's handshake waits without limit.
-
-    Raises:
-        TimeoutError: If there is none in time; the call is left behind in its thread.
-    """
-    ended: Future[T] = Future()
-
-    def run() -> None:
-        try:
-            ended.set_result(call())
-        except BaseException as error:
-            ended.set_exception(error)
-
-    Thread(target=run, daemon=True, name="lrlab-dask").start()
-    return ended.result(timeout=seconds)
-
 
 def _by_name(function: str) -> Any:
     """A function of the workers; named, so that the scheduler need not import it."""
     from dask.task_spec import Task
 
     return Task(None, pkgutil.resolve_name, function)
-
-
-def _distributed(executor: str) -> Any:
-    """Dask, without the levels that its import gives to loggers which were told to be silent.
-
-    Raises:
-        UserError: If it is not installed.
-    """
-    levels = {name: logging.getLogger(name).level for name in LOGGERS}
-    try:
-        import distributed
-    except ModuleNotFoundError as error:
-        raise UserError(
-            f"the executor {executor} needs Dask, and {error.name!r} is not installed: "
-            "pip install 'lrlab[dask]'"
-        ) from None
-    for name, level in levels.items():
-        if level:
-            logging.getLogger(name).setLevel(level)
-    return distributed
