@@ -129,14 +129,14 @@ class OptimumFinder:
         n_rows, first = len(fold.problem.y_train), len(self._problem.y_train)
         return Optima(
             found=found,
-            separation=fold.separation or fold.solver.separation_so_far,
+            separation=fold.separation or fold.solver.data.separation_so_far,
             precision=torch.finfo(fold.problem.x_train.dtype).eps,
             n_rows=n_rows,
             batch_rows=n_rows if self._batch_rows >= first else min(self._batch_rows, n_rows),
             left_out=tuple(o for o in self._wanted if o not in found),
             budget=budget,
             data_digest=digest,
-            separability=fold.solver.separability_so_far or fold.separability,
+            separability=fold.solver.data.separability_so_far or fold.separability,
         )
 
     def _start(self) -> None:
@@ -166,7 +166,7 @@ class OptimumFinder:
                 self._take_turns(objectives)
             for fold in self._folds:
                 if self._wanted and not fold.separation:
-                    fold.separation = fold.solver.separation.kind
+                    fold.separation = fold.solver.data.separation.kind
         except (_Stopped, _Spent):
             pass  # what is found is found; the rest is told as left out
         except Exception as error:  # handed over to who asks for the result

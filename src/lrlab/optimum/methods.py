@@ -19,7 +19,7 @@ from lrlab.optimum.objectives import Objective, Optimum
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from lrlab.optimum.optima import Solver
+    from lrlab.optimum.training_set import TrainingSet
 
 # Where an objective that is not convex begins: at multiples of log loss's minimiser, and at random
 # with logits of about this size.
@@ -42,45 +42,45 @@ def is_solved(value: float, gap: float) -> bool:
     return gap <= EXACT * value + hinge.LEAST
 
 
-def _convex(solver: Solver, objectives: list[Objective]) -> Found:
+def _convex(data: TrainingSet, objectives: list[Objective]) -> Found:
     """Newton's method along the path of l2."""
-    for part in solver.anchors_first(objectives):
-        for some in solver.chunks(part):
-            stack = solver.stack(some)
-            end = minimise(stack, solver.nearest(some))
-            solver.keep(some, end.w)
-            yield from zip(some, _read_off(solver, stack, end, convex=True), strict=True)
+    for part in data.anchors_first(objectives):
+        for some in data.chunks(part):
+            stack = data.stack(some)
+            end = minimise(stack, data.nearest(some))
+            data.keep(some, end.w)
+            yield from zip(some, _read_off(data, stack, end, convex=True), strict=True)
 
 
-def _several(solver: Solver, objectives: list[Objective]) -> Found:
+def _several(data: TrainingSet, objectives: list[Objective]) -> Found:
     """Where there may be several minima: the lowest from several starts.
 
     All begin at what log loss takes and at what their neighbours found, the first ones at zero and
     at random too; where another one's weights serve better, those are taken. From there to the
     last digits.
     """
-    first, rest = _at_random_first(solver, objectives)
+    first, rest = _at_random_first(data, objectives)
     for part, alone in ((first, True), (rest, False)):
-        for some in solver.chunks(part):
-            stack = solver.stack(some)
-            end = minimise(stack, solver.nearest(some), *ROUGH)
+        for some in data.chunks(part):
+            stack = data.stack(some)
+            end = minimise(stack, data.nearest(some), *ROUGH)
             for start in _starts(stack, alone):
                 end = end.lower(minimise(stack, start, *ROUGH))
             for step in (1, -1):  # neighbours in the order of l2
                 end = end.lower(minimise(stack, end.w.roll(step, 0), *ROUGH))
             last = minimise(stack, _swapped(stack, end))
             end = replace(last, iterations=last.iterations + end.iterations)
-            solver.keep(some, end.w)
-            yield from zip(some, _read_off(solver, stack, end, convex=False), strict=True)
+            data.keep(some, end.w)
+            yield from zip(some, _read_off(data, stack, end, convex=False), strict=True)
 
 
 def _at_random_first(
-    solver: Solver, objectives: list[Objective]
+    data: TrainingSet, objectives: list[Objective]
 ) -> tuple[list[Objective], list[Objective]]:
     """Those that begin at random too, spread over l2, and the others."""
-    n, p = solver.rows.shape
+    n, p = data.rows.shape
     if n * p * p > WIDE:
-        return solver.anchors_first(objectives)
+        return data.anchors_first(objectives)
     ordered = sorted(objectives, key=lambda o: (o.loss_params, o.l2))
     every = EVERY if len(ordered) > FEW else 1  # few are far from their neighbours
     return ordered[::every], [o for i, o in enumerate(ordered) if i % every]
@@ -109,12 +109,12 @@ def _swapped(stack: Stack, end: End) -> Tensor:
     return torch.where(better[:, None], end.w[whose], end.w)
 
 
-def _read_off(solver: Solver, stack: Stack, end: End, convex: bool) -> list[Optimum]:
-    smallest, largest = extremes(solver.coordinates.outward_form(end.hessian))
+def _read_off(data: TrainingSet, stack: Stack, end: End, convex: bool) -> list[Optimum]:
+    smallest, largest = extremes(data.coordinates.outward_form(end.hessian))
     scale = stack.derivatives(torch.zeros_like(end.w))[1].norm(dim=1)
     slope, gap = end.gradient.norm(dim=1), end.gap(stack.ridge)
     certain = slope <= EXACT * torch.maximum(scale, extremes(end.hessian)[1])
-    w = solver.coordinates.outward(end.w)
+    w = data.coordinates.outward(end.w)
     return [
         Optimum(
             value=float(end.value[i]),
@@ -131,27 +131,27 @@ def _read_off(solver: Solver, stack: Stack, end: End, convex: bool) -> list[Opti
     ]
 
 
-def _unattained(solver: Solver, objectives: list[Objective]) -> Found:
+def _unattained(data: TrainingSet, objectives: list[Objective]) -> Found:
     """Rows that can be separated add nothing in the limit; the others have a minimum."""
-    inside = torch.from_numpy(solver.separation.inside)
+    inside = torch.from_numpy(data.separation.inside)
     share = float(inside.double().mean())
     for objective in objectives:
         if not share:
             yield objective, Optimum(0.0, "infimum", gap=0.0)
             continue
-        stack = solver.stack([objective])
-        rest = replace(stack, rows=solver.rows[inside], y=solver.y[inside])
-        end = minimise(rest, solver.rows.new_zeros(1, solver.rows.shape[1]))
+        stack = data.stack([objective])
+        rest = replace(stack, rows=data.rows[inside], y=data.y[inside])
+        end = minimise(rest, data.rows.new_zeros(1, data.rows.shape[1]))
         gap = float(end.gap(stack.ridge)[0]) * share
         value, steps = float(end.value[0]) * share, int(end.iterations[0])
         yield objective, Optimum(value, "infimum", gap=gap, iterations=steps)
 
 
-def _hinge(solver: Solver, objectives: list[Objective]) -> Found:
+def _hinge(data: TrainingSet, objectives: list[Objective]) -> Found:
     """A linear or quadratic program, whose dual bounds it."""
-    for some in solver.chunks(objectives):
+    for some in data.chunks(objectives):
         l2 = torch.tensor([o.l2 for o in some], dtype=torch.float64)
-        end = hinge.solve(solver.plain_rows(), solver.y, l2, solver.check)
+        end = hinge.solve(data.plain_rows(), data.y, l2, data.check)
         for i, objective in enumerate(some):
             certain = is_solved(float(end.value[i]), float(end.gap[i]))
             optimum = Optimum(
@@ -165,20 +165,20 @@ def _hinge(solver: Solver, objectives: list[Objective]) -> Found:
             yield objective, optimum
 
 
-def _kinked(solver: Solver, objectives: list[Objective]) -> Found:
+def _kinked(data: TrainingSet, objectives: list[Objective]) -> Found:
     """A loss with a kink, by scipy's L-BFGS-B from zero: no certificate."""
     from scipy.optimize import minimize
 
     for objective in objectives:
-        stack = solver.stack([objective])
+        stack = data.stack([objective])
 
         def value_and_gradient(w: np.ndarray, stack: Stack = stack) -> tuple[float, np.ndarray]:
             value, gradient, _ = stack.derivatives(torch.from_numpy(w)[None])
             return float(value), gradient[0].numpy()
 
-        start, options = np.zeros(solver.rows.shape[1]), {"maxiter": MOST_STEPS}
+        start, options = np.zeros(data.rows.shape[1]), {"maxiter": MOST_STEPS}
         found = minimize(value_and_gradient, start, jac=True, method="L-BFGS-B", options=options)
-        (w,) = solver.coordinates.outward(torch.from_numpy(found.x)[None]).numpy()
+        (w,) = data.coordinates.outward(torch.from_numpy(found.x)[None]).numpy()
         yield (
             objective,
             Optimum(
@@ -193,7 +193,7 @@ def _kinked(solver: Solver, objectives: list[Objective]) -> Found:
 
 # How objectives of one loss are solved, the quickest first in case time runs out; a loss with a
 # kink may have a program under its own name.
-METHODS: dict[str, Callable[[Solver, list[Objective]], Found]] = {
+METHODS: dict[str, Callable[[TrainingSet, list[Objective]], Found]] = {
     "convex": _convex,
     "unattained": _unattained,
     "hinge": _hinge,

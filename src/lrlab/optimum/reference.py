@@ -55,7 +55,7 @@ def fit_log_loss(problem: Problem, check: Callable[[], None] = lambda: None) -> 
     ((_, plain),) = solver.solve([Objective(LOG_LOSS)])
     if plain.kind == "minimum" and plain.weight is not None:
         return LogLossFit(plain.weight, plain.bias, 0.0)
-    kind = solver.separation.kind
+    kind = solver.data.separation.kind
     apart = {
         "complete": "the training rows are separable",
         "quasi": "some training rows can be fitted perfectly",
@@ -118,10 +118,10 @@ def reference_solvers(
     ((_, optimum),) = solver.solve([objective])
     if optimum.weight is None or not np.isfinite(optimum.bound):
         return ()
-    stack = solver.stack([objective])
+    stack = solver.data.stack([objective])
     ridge = torch.full_like(stack.ridge, objective.l2)
     ridge[:, -1] = 0
-    stack = replace(stack, rows=solver.plain_rows(), ridge=ridge)  # as a sweep trains
+    stack = replace(stack, rows=solver.data.plain_rows(), ridge=ridge)  # as a sweep trains
     model = problem.initial_model(seed).features
     parts = (model.weight[0], model.bias)
     start = torch.cat([part.detach().cpu().double() for part in parts])
