@@ -98,4 +98,4 @@ def test_the_caption_on_budgets_names_the_best_in_either_direction(direction: st
     table = pd.DataFrame(rows, columns=["optimizer", "trials", "value"])
     table["value"] = np.where(sign > 0, table["value"], 1 - table["value"])
     caption = tunability_caption(table, "val_auc", direction)
-    assert caption.endswith("With one trial a is best, with 9 b.")
+    assert caption.endswith("With 1 trial, a is best; with 9, b is.")

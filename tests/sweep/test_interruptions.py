@@ -93,7 +93,7 @@ def test_kill_minus_nine_again_and_again_loses_and_doubles_nothing(
     out, err = last.communicate()
     assert last.returncode == 0, err
     assert "(continuing)" in err
-    assert "Best trial:" in out
+    assert "Best setting: " in out
     statuses = recorded(folder)
     assert statuses["FINISHED"] == 40
     assert statuses["sweep FINISHED"] == 1

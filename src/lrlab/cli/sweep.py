@@ -164,7 +164,7 @@ def show_outcome(
 ) -> None:
     """Print the table, the best trial and what to do next, or add them to `documents`."""
     from lrlab.report.analysis.tables import summary_table
-    from lrlab.report.inputs import best_of, describe_best
+    from lrlab.report.inputs import best_of
     from lrlab.track import curves_frame, runs_frame
     from lrlab.track.read import no_histories
 
@@ -198,15 +198,14 @@ def show_outcome(
     trained = len(runs) - result.resumed
     if not result.already_finished and seconds:
         click.echo(f"\n{trained:,} runs in {seconds:.1f} s ({trained / seconds:.1f} runs/s).")
-    if best is None:
-        click.echo("\nIn every trial a run diverged; try smaller learning rates.")
-    else:
-        click.echo(f"\nBest trial: {describe_best(best, spec)}")
-        click.echo(f"            trial {best['trial']}, run {best['run_id']}")
     if result.verdict is not None:
-        click.echo(f"\n{wrapped(result.verdict.text)}")
+        click.echo("")
+        for line in result.verdict.words.brief:
+            click.echo(wrapped(line))
+    if best is not None:
+        click.echo(f"\nBest run: {best['run_id']}")
     store = f" --tracking-uri {quote(tracking_uri)}" if tracking_uri else ""
-    click.echo(f"\nReport:   lrlab report {quote(spec.name)}{store}")
+    click.echo(f"Report:   lrlab report {quote(spec.name)}{store}")
     click.echo(f"MLflow:   lrlab ui{store}")
 
 

@@ -109,7 +109,7 @@ def test_mini_batch_runs_start_at_the_recorded_objective_and_say_between_which_s
         least, most = frame[f"least_steps_to_{name}"], frame[f"most_steps_to_{name}"]
         assert ((least <= exact(tolerance)) & (exact(tolerance) <= most)).all()
         assert frame[f"passes_to_{name}"].tolist() == pytest.approx(frame[f"steps_to_{name}"] / 10)
-    assert "Known at 7 evaluations, each about 2.00 times the step before" in gap_basis(found)
+    assert "known at 7 evaluations, each at about 2.00 times the step before" in gap_basis(found)
 
 
 def test_mini_batch_runs_of_old_records_start_at_their_first_mini_batch_and_say_so() -> None:
@@ -117,7 +117,7 @@ def test_mini_batch_runs_of_old_records_start_at_their_first_mini_batch_and_say_
     found = gaps(runs, curves, optima(10))
     assert found.estimated_start
     assert found.gap[:, 0] == pytest.approx([2 * rate / 8.5 for rate in RATES])
-    assert "The start is the loss of the first mini-batch" in gap_basis(found)
+    assert "The gap at the start is estimated from the first mini-batch" in gap_basis(found)
 
 
 def test_a_run_that_diverged_has_not_come_anywhere_to_stay() -> None:

@@ -48,7 +48,7 @@ def test_the_fastest_are_those_on_the_objective_of_the_best_trial() -> None:
     table = costs(runs, measured, found)
     assert table.loc[("bce", 0)].to_dict() == {"adam": 40, "sgd": 20}
     caption = gap_caption(found, 2)
-    assert "First to stay below a gap of 1e-3: adam on bce, after 40 steps." in caption
+    assert "adam with bce is the first to stay below a gap of 1e-3, after 40 steps." in caption
 
 
 def test_where_every_trial_has_an_objective_of_its_own_nothing_is_fastest() -> None:
@@ -58,7 +58,7 @@ def test_where_every_trial_has_an_objective_of_its_own_nothing_is_fastest() -> N
     assert not found["shared"].any()
     assert costs(runs, measured, found).empty
     caption = gap_caption(found, 2)
-    assert caption.endswith("the optimum of its own: they do not compare.")
+    assert caption.endswith("its gap is to an optimum of its own, so lines do not compare.")
 
 
 def test_without_gaps_nobody_is_fastest() -> None:
@@ -70,9 +70,13 @@ def test_without_gaps_nobody_is_fastest() -> None:
 def test_a_profile_says_that_chances_were_unequal() -> None:
     table = pd.DataFrame({"a": [0.4, 1.0], "b": [0.6, 0.8]}, index=[1.0, 100.0])
     even = profile_caption(table, 5, pd.Series({"a": 10, "b": 15}))
-    assert even.endswith("b is fastest on 60%; within a factor of 100, a solves 100%.")
+    assert even.endswith(
+        "b is fastest on 60% of 5 problems; within 100 times the fewest steps, a solves 100%."
+    )
     tpe = profile_caption(table, 5, pd.Series({"a": 10, "b": 150}))
-    assert tpe.endswith("unequal chances: a 10 trials, b 150; a grid gives all the same.")
+    assert tpe.endswith(
+        "unequal chances: a 10 trials, b 150 trials; a grid gives all of them the same."
+    )
 
 
 def test_importance_says_which_trials_it_rests_on() -> None:
@@ -81,7 +85,7 @@ def test_importance_says_which_trials_it_rests_on() -> None:
         "56 trials with a result."
     )
     assert importance_basis(Importance(shares, 60), "tpe", learns=True) == (
-        "60 trials with a result, which tpe drew at random before it learnt."
+        "60 trials with a result, which tpe drew at random before it learned."
     )
     blurred = importance_basis(Importance(shares, 200, drawn=False), "tpe", learns=True)
-    assert blurred.endswith("tpe looked more at good settings, which blurs the shares.")
+    assert blurred.endswith("tpe drew good settings more often, which biases the shares.")

@@ -72,7 +72,12 @@ def _lr_sensitivity(found: Findings, look: Look, context: ReportContext) -> Iter
     if points.empty:
         return
     medians = figure_data.lr_medians(points)
-    caption = captions.lr_caption(points, medians, found.summary, context.objective)
+    caption = captions.lr_caption(
+        points,
+        medians,
+        context.objective,
+        methods=found.optimizers.table if context.random_trials is None else None,
+    )
     caption += captions.stability_caption(found.limits)
     figure = draw_lr_sensitivity(points, medians, look, limits=found.limits, **context.aim)
     yield _drawing("lr_sensitivity", caption, figure, objective=context.objective)

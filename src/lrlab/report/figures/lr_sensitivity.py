@@ -32,7 +32,12 @@ def lr_sensitivity(scene: Scene) -> Iterator[Figure]:
     if points.empty:
         return
     medians = figure_data.lr_medians(points)
-    caption = captions.lr_caption(points, medians, found.summary, objective)
+    caption = captions.lr_caption(
+        points,
+        medians,
+        objective,
+        methods=found.optimizers.table if scene.context.random_trials is None else None,
+    )
     caption += captions.stability_caption(found.limits)
     log = scene.worse_is_up
     axis = objective_axis(scene, points["value"], height_of(points), log=log)

@@ -102,7 +102,9 @@ def parallel(scene: Scene) -> Iterator[Figure]:
     beyond = (0, 0) if last is None else last.beyond(table[context.objective])
     folds = context.problem is not None and bool(context.problem.folds)
     best = float(table.iloc[-1][context.objective])
-    caption = captions.parallel_caption(best, context.objective, folds=folds)
+    caption = captions.parallel_caption(
+        best, context.objective, folds=folds, gaps=any(rail.gaps for rail in rails)
+    )
     rows = runs.index.get_indexer(table.index)
     frame = table.iloc[::-1]
     frame.insert(0, "run", rows[::-1])

@@ -23,24 +23,28 @@ def gap_caption(fastest: pd.DataFrame, seeds: int) -> str:
         fastest: What `evidence.fastest_trials` returns, fastest first, not empty.
         seeds: Replicates of a trial.
     """
-    over = f": median and quartiles over {seeds} seeds" if seeds > 1 else ""
-    text = f"Relative gap to the exact optimum, of each optimizer's fastest setting{over}."
+    over = f": median and quartiles over {seeds:,} seeds" if seeds > 1 else ""
+    text = (
+        "Relative gap to the exact optimum against step, at each optimizer's fastest setting"
+        f"{over}."
+    )
     apart = sorted(fastest.loc[~fastest["shared"].astype(bool), "loss"].unique())
     if apart:
         text += (
-            f" With {listing(apart)} l2 or a hyperparameter of the loss was searched, so lines "
-            "are each optimizer's best setting by the sweep's objective, to the optimum of its "
-            "own: they do not compare."
+            f" With {listing(apart)}, l2 or a hyperparameter of the loss was searched: each line "
+            "is the setting with the best objective, and its gap is to an optimum of its own, so "
+            "lines do not compare."
         )
     same = fastest[fastest["shared"].astype(bool)]
     if same.empty:
         return text
     first = same.iloc[0]
     if math.isnan(float(first["steps"])):
-        return f"{text} No setting comes to a gap of 1e-3 and stays there, with all its seeds."
+        every = " with all its seeds" if seeds > 1 else ""
+        return f"{text} No setting reaches a gap of 1e-3 and stays below it{every}."
     return (
-        f"{text} First to stay below a gap of 1e-3: {first['optimizer']} on {first['loss']}, "
-        f"after {number(float(first['steps']), 3, pad=False)} steps."
+        f"{text} {first['optimizer']} with {first['loss']} is the first to stay below a gap of "
+        f"1e-3, after {number(float(first['steps']), 3, pad=False)} steps."
     )
 
 
@@ -50,11 +54,14 @@ def gap_basis(gaps: Gaps) -> str:
     if not gaps.exact and len(gaps.steps) > 1:
         ratio = float(np.median(gaps.steps[1:] / gaps.steps[:-1]))
         text += (
-            f" Known at {len(gaps.steps)} evaluations, each about {number(ratio, 3)} times the "
-            "step before: steps to a gap are interpolated between them."
+            f" The gap is known at {len(gaps.steps):,} evaluations, each at about "
+            f"{number(ratio, 3)} times the step before; steps between them are interpolated."
         )
     if gaps.estimated_start:
-        text += " The start is the loss of the first mini-batch: an earlier version recorded it."
+        text += (
+            " The gap at the start is estimated from the first mini-batch, as this sweep was "
+            "recorded by an earlier version."
+        )
     return text
 
 
@@ -64,14 +71,14 @@ def tunability_caption(table: pd.DataFrame, objective: str, direction: str) -> s
     most = int(table.groupby("optimizer")["trials"].max().min())
     last = table[table["trials"] == most].set_index("optimizer")["value"]
     text = (
-        f"Expected best {objective} of k trials drawn at random; one that diverged counts as "
-        f"untrained. With one trial {_best_of(first, direction)} is best"
+        f"Expected best {objective} against the number of random trials; a trial that diverged "
+        f"counts as untrained. With 1 trial, {_best_of(first, direction)} is best"
     )
     if last.empty or most == 1:
         return text + "."
     if _best_of(first, direction) == _best_of(last, direction):
-        return f"{text}, and with {most}."
-    return f"{text}, with {most} {_best_of(last, direction)}."
+        return f"{text}, and with {most:,} as well."
+    return f"{text}; with {most:,}, {_best_of(last, direction)} is."
 
 
 def tunability_basis(comparison: Comparison, trials: int, sampler: str) -> str:
@@ -84,10 +91,8 @@ def tunability_basis(comparison: Comparison, trials: int, sampler: str) -> str:
     """
     if comparison.drawn >= trials:
         return ""
-    return (
-        f" Of the first {plural(comparison.drawn, 'trial')} only: {sampler} drew these at random, "
-        "before it learnt."
-    )
+    which = "trial, which" if comparison.drawn == 1 else f"{comparison.drawn:,} trials, which"
+    return f" This rests on the first {which} {sampler} drew at random before it learned."
 
 
 def _best_of(values: pd.Series, direction: str) -> str:
@@ -103,16 +108,18 @@ def profile_caption(table: pd.DataFrame, problems: int, trials: pd.Series) -> st
         trials: How many each optimizer had, by its name.
     """
     fastest, solved = table.iloc[0], table.iloc[-1]
+    of = "the only problem" if problems == 1 else f"{problems:,} problems"
     text = (
-        f"Share of problems (a loss with a seed) on which an optimizer, at its fastest setting, "
-        f"comes to a relative gap of 1e-3 and stays within a factor of the fastest; of the "
-        f"{plural(problems, 'problem')} that any optimizer solves. "
-        f"{fastest.idxmax()} is fastest on {percent(float(fastest.max()))}; within a factor of "
-        f"{table.index[-1]:g}, {solved.idxmax()} solves {percent(float(solved.max()))}."
+        "Share of problems (a loss with a seed) that each optimizer, at its fastest setting, "
+        "solves within a multiple of the fastest one's steps; solved means that the relative gap "
+        f"stays below 1e-3. {fastest.idxmax()} is fastest on {percent(float(fastest.max()))} of "
+        f"{of}; within {table.index[-1]:g} times the fewest steps, {solved.idxmax()} solves "
+        f"{percent(float(solved.max()))}."
     )
     if len(trials) < 2 or trials.max() < 2 * trials.min():
         return text
     return (
-        f"{text} Optimizers had unequal chances: {trials.idxmin()} {trials.min():,} trials, "
-        f"{trials.idxmax()} {trials.max():,}; a grid gives all the same."
+        f"{text} The optimizers had unequal chances: {trials.idxmin()} "
+        f"{plural(int(trials.min()), 'trial')}, {trials.idxmax()} "
+        f"{plural(int(trials.max()), 'trial')}; a grid gives all of them the same."
     )

@@ -12,16 +12,6 @@ if TYPE_CHECKING:
     from lrlab.report.analysis.importance import Importance
 
 
-def importance_basis(importance: Importance, sampler: str, learns: bool) -> str:
-    """Which trials the importance rests on, the end of a sentence."""
-    text = f"{plural(importance.trials, 'trial')} with a result"
-    if not learns:
-        return f"{text}."
-    if importance.drawn:
-        return f"{text}, which {sampler} drew at random before it learnt."
-    return f"{text}; {sampler} looked more at good settings, which blurs the shares."
-
-
 def importance_caption(
     importance: Importance, objective: str, sampler: str, *, learns: bool
 ) -> str:
@@ -34,16 +24,27 @@ def importance_caption(
         learns: Whether it learns from results.
     """
     top, share = str(importance.shares.index[0]), percent(float(importance.shares.iloc[0]))
-    text = f"{top} matters most for {objective} in this space ({share}), by "
+    text = f"{top} matters most for {objective} in this space ({share} of its variation), by "
     return text + importance_basis(importance, sampler, learns)
+
+
+def importance_basis(importance: Importance, sampler: str, learns: bool) -> str:
+    """Which trials the importance rests on, the end of a sentence."""
+    text = f"{plural(importance.trials, 'trial')} with a result"
+    if not learns:
+        return f"{text}."
+    if importance.drawn:
+        return f"{text}, which {sampler} drew at random before it learned."
+    return f"{text}; {sampler} drew good settings more often, which biases the shares."
 
 
 def boundary_caption(wrong: int, rows: int) -> str:
     """What to see in the figure of the decision boundary: how many rows it gets wrong."""
     lie = "lies" if wrong == 1 else "lie"
+    none = "None" if not wrong else f"{wrong:,}"
     return (
-        f"The best run's decision boundary over the held-out rows: {wrong:,} of "
-        f"{plural(rows, 'row')} {lie} on the wrong side."
+        "Each mark is a held-out row, by its two columns; the line is the best run's decision "
+        f"boundary. {none} of {plural(rows, 'row')} {lie} on the wrong side."
     )
 
 
@@ -55,19 +56,30 @@ def calibration_caption(table: pd.DataFrame) -> str:
     """
     off = int(((table["predicted"] < table["low"]) | (table["predicted"] > table["high"])).sum())
     wide = float((table["high"] - table["low"]).median())
-    few = "; so few rows leave them wide" if wide > 0.3 else ""
+    few = " The intervals are wide, because there are few rows." if wide > 0.3 else ""
+    misses = "misses" if off == 1 else "miss"
+    missed = f"{off:,} of {plural(len(table), 'interval')} {misses} it" if off else ""
+    if not off:
+        missed = "no interval misses it"
     return (
-        f"Fraction of positives among {int(table['rows'].sum()):,} held-out rows, by tenths of "
-        f"the best run's predicted probability, with 95% intervals{few}. {off} of "
-        f"{plural(len(table), 'interval')} {'misses' if off == 1 else 'miss'} the diagonal, on "
-        "which probabilities are right."
+        "Fraction of positives against mean predicted probability of the best run: "
+        f"{plural(int(table['rows'].sum()), 'held-out row')} in {plural(len(table), 'bin')}, with "
+        f"95% intervals. On the diagonal probabilities are right; {missed}.{few}"
     )
 
 
-def parallel_caption(best: float, objective: str, *, folds: bool) -> str:
-    """What to see in the parallel coordinates: the best run's value."""
-    whose = " on its own fold; folds are not equally hard" if folds else ""
+def parallel_caption(best: float, objective: str, *, folds: bool, gaps: bool = False) -> str:
+    """What to see in the parallel coordinates: the best run's value.
+
+    Args:
+        best: That value.
+        objective: Name of the objective.
+        folds: Whether a run is a fold.
+        gaps: Whether some run lacks a setting.
+    """
+    none = " A run without a setting passes through “none” on its axis." if gaps else ""
+    whose = ", on its own fold (folds are not equally hard)" if folds else ""
     return (
-        f"Each line is a run, from setting to setting to its {objective}; the "
-        f"stronger, the better. The best run reaches {number(best)}{whose}."
+        f"Each line is a run, through its settings to its {objective}; a stronger line is better."
+        f"{none} The best run reaches {number(best)}{whose}."
     )

@@ -11,56 +11,94 @@ from lrlab.report.analysis.figure_data import BINS_PER_DECADE, is_grid
 from lrlab.report.analysis.tables import TOLERANCE
 from lrlab.report.text.formats import number, percent, plural
 
+LEAST_LR = 5  # learning rates of an optimizer, below which nothing is said of its range
+
 
 def lr_caption(
-    points: pd.DataFrame, medians: pd.DataFrame, summary: pd.DataFrame, objective: str
+    points: pd.DataFrame,
+    medians: pd.DataFrame,
+    objective: str,
+    *,
+    methods: pd.DataFrame | None = None,
 ) -> str:
-    """What to see in the figure of the learning rates."""
-    parts = ["Each mark is a run."]
+    """What to see in the figure of the learning rates.
+
+    Args:
+        points: What `figure_data.lr_sensitivity` returns, not empty.
+        medians: What `figure_data.lr_medians` returns.
+        objective: Name of the objective.
+        methods: The optimizers compared (`methods.compare`), where learning rates were drawn
+            alike for all of them; None where the sampler learns, which leaves no fair comparison.
+    """
+    parts = [f"Each mark is a run: {objective} against learning rate."]
     if medians.duplicated(["loss", "optimizer"]).any():
-        where = (
-            "at each learning rate"
-            if is_grid(points["lr"])
-            else f"in bins of 1/{BINS_PER_DECADE} decade"
-        )
-        parts = [f"Each mark is a run, the lines are medians {where}."]
-    spread = summary.groupby("optimizer")["spread"].median().dropna()
-    if points["lr"].nunique() > 1 and len(spread) > 1 and spread.min() < spread.max():
-        parts.append(
-            f"{spread.idxmin()} depends least on it (interquartile range of {objective} "
-            f"{number(float(spread.min()), 2)}, median over its losses), {spread.idxmax()} most "
-            f"({number(float(spread.max()), 2)})."
-        )
+        decades = f"in bins of 1/{BINS_PER_DECADE} decade"
+        where = "at each learning rate" if is_grid(points["lr"]) else decades
+        parts.append(f"Lines are medians {where}.")
     lost = points.loc[points["diverged"], "lr"]
     if not lost.empty:
         parts.append(
-            f"{len(lost):,} of {plural(len(points), 'run')} diverged, the lowest learning rate "
-            f"among them {number(float(lost.min()), pad=False)}."
+            f"Crosses are runs that diverged ({len(lost):,} of {len(points):,}; lowest learning "
+            f"rate {number(float(lost.min()), pad=False)})."
         )
-    return " ".join(parts)
+    return " ".join([*parts, *_good_ranges(points, methods)])
+
+
+def _good_ranges(points: pd.DataFrame, methods: pd.DataFrame | None) -> list[str]:
+    """Who stays near its best over the widest range, where each had enough learning rates."""
+    if methods is None or len(methods) < 2 or methods["lr_width"].isna().any():
+        return []
+    own = points.merge(methods[["optimizer", "loss"]], on=["optimizer", "loss"])
+    if own.groupby("optimizer")["lr"].nunique().reindex(methods["optimizer"]).min() < LEAST_LR:
+        return []
+    widths = methods.set_index("optimizer")["lr_width"].sort_values()
+    low, high = float(widths.iloc[0]), float(widths.iloc[-1])
+    if low == high:
+        return []
+    return [
+        f"Within 10% of its best at its best loss, {widths.index[-1]} has the widest range of "
+        f"learning rates ({number(high, 2)} decades), {widths.index[0]} the narrowest "
+        f"({number(low, 2)})."
+    ]
 
 
 def stability_caption(limits: pd.DataFrame) -> str:
     """How the theory of the largest stable learning rate agrees with what was observed."""
     if limits.empty:
         return ""
-    text = " Dashed: the lr above which theory allows no rest at the optimum, 2(1 + beta)/L"
-    if limits["safe"].notna().any():
-        text += "; dotted: that below which it lets any start come to rest, without momentum"
-    if limits["smallest_unstable"].isna().all():
-        return f"{text}; nothing tried went beyond it."
-    stable, unstable = limits["largest_stable"], limits["smallest_unstable"]
-    held = stable.isna() | (stable <= limits["limit"])
-    broke = ~(unstable < limits["safe"])  # NaN: nothing broke, or theory says nothing
-    row = limits[unstable.notna()].iloc[0]
-    example = (
-        f"{row['optimizer']} with {row['loss']}: {number(float(row['limit']), 3, pad=False)}; "
-        "the first lr that did not hold was "
-        f"{number(float(row['smallest_unstable']), 3, pad=False)}"
+    text = (
+        " Dashed lines: the largest stable learning rate by theory, 2(1 + beta)/L, above which no "
+        "run stays at the optimum."
     )
+    if limits["safe"].notna().any():
+        text += " Dotted lines: the learning rate below which a run converges from any start."
+    if limits["smallest_unstable"].isna().all():
+        return f"{text} No run was unstable."
+    stable = limits["largest_stable"].isna() | (limits["largest_stable"] <= limits["limit"])
+    # NaN: nothing was unstable, or theory names no safe learning rate
+    unstable = ~(limits["smallest_unstable"] < limits["safe"])
+    row = limits[limits["smallest_unstable"].notna()].iloc[0]
+    limit, smallest, largest = (
+        number(float(row[name]), 3, pad=False)
+        for name in ("limit", "smallest_unstable", "largest_stable")
+    )
+    seen = f"the smallest unstable one tried is {smallest}"
     if not math.isnan(float(row["largest_stable"])):
-        example += f", the last that did {number(float(row['largest_stable']), 3, pad=False)}"
-    return f"{text} ({example}). {int((held & broke).sum())} of {len(limits)} cases agree with it."
+        seen += f", and the largest stable one {largest}"
+    return (
+        f"{text} For {row['optimizer']} with {row['loss']} theory gives {limit}; {seen}. "
+        f"{_agreement(int((stable & unstable).sum()), len(limits))}"
+    )
+
+
+def _agreement(agree: int, cases: int) -> str:
+    if cases == 1:
+        return "Runs and theory agree." if agree else "Runs and theory disagree."
+    if agree == cases:
+        return f"Runs and theory agree in all {cases:,} cases."
+    if not agree:
+        return f"Runs and theory disagree in all {cases:,} cases."
+    return f"Runs and theory agree in {agree:,} of {cases:,} cases."
 
 
 def convergence_caption(
@@ -71,27 +109,25 @@ def convergence_caption(
     limit: float | None,
 ) -> str:
     """What to see in a figure of curves; with a threshold, who reaches it first."""
-    count = plural(lines["run_id"].nunique(), "run")
-    text = f"{metric} of the best trial of each optimizer, by loss ({count})"
+    text = f"{metric} against step: one line for the best trial of each optimizer."
     if not band.empty:
-        text += "; grey is the median and the quartiles of the other runs that did not diverge"
-    text += "."
+        text += " Gray: median and quartiles of the other runs that did not diverge."
     if limit is None:
         if lines["loss"].nunique() > 1:
-            text += " Each loss has its own scale: values of different losses do not compare."
+            text += " Each loss has a scale of its own: values of different losses do not compare."
         return text
     steps = summary["steps_to_threshold"]
     if steps.notna().any():
         first = summary.iloc[int(steps.argmin())]
         never = int(steps.isna().sum())
         text += (
-            f" {first['optimizer']} with {first['loss']} is first to stay within the threshold "
-            f"{number(limit)} ({percent(TOLERANCE)} worse than the best), from step "
+            f" {first['optimizer']} with {first['loss']} is the first to stay within "
+            f"{percent(TOLERANCE)} of the best ({number(limit)}, the horizontal line), from step "
             f"{number(float(first['steps_to_threshold']), 3, pad=False)} on."
         )
         if never:
-            verb = "gets" if never == 1 else "get"
-            text += f" {never} of {plural(len(summary), 'pair')} never {verb} there."
+            verb = "does" if never == 1 else "do"
+            text += f" {never:,} of {plural(len(summary), 'pair')} {verb} not reach it."
     return text
 
 
@@ -103,20 +139,21 @@ def heat_map_caption(table: pd.DataFrame, objective: str) -> str:
         return f"No pair has a run with a finite {objective}."
     optimizer, loss = first["optimizer"].iloc[0], first["loss"].iloc[0]
     column, row = grid[loss].dropna(), grid.loc[optimizer].dropna()
-    parts = [f"Best {objective} of each pair; the darker, the better."]
+    parts = [f"Best {objective} of each pair; darker is better."]
     if len(column) > 1:
         parts.append(
-            f"With {loss}, the choice of optimizer moves it by up to "
+            f"With {loss}, the choice of optimizer changes it by up to "
             f"{number(float(column.max() - column.min()), 2)}."
         )
     if len(row) > 1:
         parts.append(
-            f"With {optimizer}, the choice of loss moves it by up to "
+            f"With {optimizer}, the choice of loss changes it by up to "
             f"{number(float(row.max() - row.min()), 2)}."
         )
     failed = int((table["best"].isna() & (table["n_runs"] > 0)).sum())
     if failed:
-        parts.append(f"“none”: no run of the pair has a result ({plural(failed, 'pair')}).")
+        verb = "has" if failed == 1 else "have"
+        parts.append(f"{plural(failed, 'pair')} {verb} no result (“none”).")
     return " ".join(parts)
 
 
@@ -127,16 +164,19 @@ def history_caption(table: pd.DataFrame, objective: str) -> str:
         return f"No trial has a finite {objective}."
     trials = table.groupby("trial")["best_so_far"].last()
     found = int(trials.index[int(np.argmax(trials.to_numpy() == final))])
-    text = f"The best {objective}, {number(final)}, was found in trial {found}"
-    text += f" of {int(trials.index[0])} to {int(trials.index[-1])}."
+    text = (
+        f"Each mark is a run; the line is the best trial so far. Trial {found} (of "
+        f"{int(trials.index[0])} to {int(trials.index[-1])}) has the best {objective}, "
+        f"{number(final)}."
+    )
     last = len(trials) // 4
     if last == 0:
         return text
     earlier = float(trials.iloc[-last - 1])
     gain = abs(float(final) - earlier)
+    quarter = "The last trial" if last == 1 else f"The last quarter, {last:,} trials,"
     if math.isnan(earlier):
-        return f"{text} Only the last {plural(last, 'trial')} gave a result."
-    quarter = f"The last quarter ({plural(last, 'trial')})"
+        return f"{text} {quarter} gave the first result."
     if gain == 0:
         return f"{text} {quarter} did not improve it."
     return f"{text} {quarter} improved it by {number(gain, 2)}."
