@@ -40,7 +40,7 @@ class _Fold:
     def __init__(self, problem: Problem, known: Optima, check: Callable[[], None]) -> None:
         self.problem, self.solver = problem, Solver(problem, check)
         self.found: dict[Objective, Optimum] = dict(known.found)
-        self.separation, self.separability = known.separation, known.separability
+        self.separability = known.separability
 
     def search(self, objectives: Sequence[Objective]) -> Iterator[None]:
         """Find what is not known yet, a step at a time."""
@@ -76,7 +76,7 @@ class OptimumFinder:
     ) -> None:
         same = known is not None and len(known.folds) == len(problem.folds)
         if known is None or not same or known.data_digest not in ("", problem.digest()):
-            known = Optima({}, "", 0.0, 0, 0)
+            known = Optima({}, 0.0, 0, 0)
         self._problem, self._batch_rows = problem, batch_rows
         self._folds = [
             _Fold(each, known.of(number), self._check)
@@ -129,14 +129,13 @@ class OptimumFinder:
         n_rows, first = len(fold.problem.y_train), len(self._problem.y_train)
         return Optima(
             found=found,
-            separation=fold.separation or fold.solver.data.separation_so_far,
             precision=torch.finfo(fold.problem.x_train.dtype).eps,
             n_rows=n_rows,
             batch_rows=n_rows if self._batch_rows >= first else min(self._batch_rows, n_rows),
             left_out=tuple(o for o in self._wanted if o not in found),
             budget=budget,
             data_digest=digest,
-            separability=fold.solver.data.separability_so_far or fold.separability,
+            separability=fold.separability or fold.solver.data.separability_so_far,
         )
 
     def _start(self) -> None:
@@ -165,8 +164,8 @@ class OptimumFinder:
             while (objectives := self._queue.get()) is not None:
                 self._take_turns(objectives)
             for fold in self._folds:
-                if self._wanted and not fold.separation:
-                    fold.separation = fold.solver.data.separation.kind
+                if self._wanted and fold.separability is None:
+                    fold.separability = fold.solver.data.separability
         except (_Stopped, _Spent):
             pass  # what is found is found; the rest is told as left out
         except Exception as error:  # handed over to who asks for the result

@@ -30,19 +30,17 @@ class Optima:
 
     Args:
         found: Optima by objective.
-        separation: How far the classes are separable: see `lrlab.optimum.separability`.
         precision: Machine epsilon of the training.
         n_rows: Training rows.
         batch_rows: Rows of a step's batch.
         left_out: Objectives whose optimum was not found within the time for it.
         budget: That time, in seconds of computing; 0 if the data are too large to begin.
         data_digest: Of the data that they belong to; empty if it is not known.
-        separability: How far the classes are separable, told; None where it is not known.
+        separability: How far the classes are separable; None where that is not recorded.
         folds: With folds, those of each, of which these here are the first's.
     """
 
     found: Mapping[Objective, Optimum]
-    separation: str
     precision: float
     n_rows: int
     batch_rows: int
@@ -118,7 +116,7 @@ class Optima:
         return cls(found=found, left_out=left_out, separability=told, **plain)
 
 
-_PLAIN = ("separation", "precision", "n_rows", "batch_rows", "budget", "data_digest")
+_PLAIN = ("precision", "n_rows", "batch_rows", "budget", "data_digest")
 
 
 def _objective(named: Mapping[str, Any]) -> Objective:

@@ -62,16 +62,14 @@ class TrainingSet:
         return separation(((2 * self.y - 1)[:, None] * self.rows).numpy(), self.check)
 
     @property
-    def separation_so_far(self) -> str:
-        """The same, `unknown` if nobody has asked for it."""
-        found: Separation | None = vars(self).get("separation")
-        return "unknown" if found is None else found.kind
+    def separability(self) -> Separability:
+        """The same, as it is recorded and told."""
+        return self.separation.told(self._problem.feature_names)
 
     @property
     def separability_so_far(self) -> Separability | None:
-        """The same, told; None if nobody has asked for it."""
-        found: Separation | None = vars(self).get("separation")
-        return None if found is None else found.told(self._problem.feature_names)
+        """The same; None if nobody has asked for it."""
+        return self.separability if "separation" in vars(self) else None
 
     @cached_property
     def spread(self) -> float:

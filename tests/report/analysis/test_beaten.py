@@ -20,7 +20,7 @@ MSE, FOCAL = Objective("mse"), Objective("focal", (("gamma", 2.0),), 0.1)
 
 def known(**found: Optimum) -> Optima:
     named = {"mse": MSE, "focal": FOCAL, "hinge": Objective("hinge", (), 1e-9)}
-    return Optima({named[name]: each for name, each in found.items()}, "none", 1e-7, 10, 10)
+    return Optima({named[name]: each for name, each in found.items()}, 1e-7, 10, 10)
 
 
 def best(value: float, gap: float = math.nan, kind: str = "best known") -> Optimum:
@@ -73,7 +73,7 @@ def test_a_run_that_is_not_lower_by_more_than_rounding_beats_nothing(low: float)
 
 def test_with_folds_each_one_has_a_best_known_value_of_its_own() -> None:
     first, second = known(mse=best(0.2)), known(mse=best(0.4))
-    folds = Optima(first.found, "none", 1e-7, 10, 10, folds=(first, second))
+    folds = Optima(first.found, 1e-7, 10, 10, folds=(first, second))
     runs, curves = sweep(low=0.25)
     found = beaten_by_runs(runs, gaps(runs, curves, folds), folds)
     assert found == (Beaten(MSE, 1, 0.4, 0.3),)

@@ -20,7 +20,7 @@ Frames = tuple[pd.DataFrame, pd.DataFrame]
 
 def known(left_out: tuple[Objective, ...]) -> Optima:
     found = {Objective("log_loss"): Optimum(0.1, "minimum", gap=1e-12)}
-    return Optima(found, "none", 1e-7, 100, 100, left_out, budget=20.0)
+    return Optima(found, 1e-7, 100, 100, left_out, budget=20.0)
 
 
 def test_runs_without_an_optimum_have_no_gap_and_the_verdict_counts_their_objectives(
@@ -66,7 +66,7 @@ def geometric(rates: list[float], batch: int, **columns: object) -> tuple[pd.Dat
 
 
 def optima(batch: int) -> Optima:
-    return Optima({Objective("bce"): Optimum(BEST, "minimum", gap=1e-12)}, "none", 0.0, 100, batch)
+    return Optima({Objective("bce"): Optimum(BEST, "minimum", gap=1e-12)}, 0.0, 100, batch)
 
 
 RATES = [0.9, 0.8, 0.5]

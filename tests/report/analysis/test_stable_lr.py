@@ -28,7 +28,7 @@ def limits(optimizer: str, **optimum: float | bool) -> pd.DataFrame:
         {"run_id": list("abc"), "detail": ["converged", "converged", "oscillating"]}
     )
     known = Optimum(0.3, "minimum", **{"bound": 2.0, "largest": 1.0, "smallest": 0.5} | optimum)
-    optima = Optima({Objective("bce_logits", (), 0.1): known}, "none", 1e-7, 10, 10)
+    optima = Optima({Objective("bce_logits", (), 0.1): known}, 1e-7, 10, 10)
     return stable_limits(runs, converged, optima)
 
 
