@@ -66,6 +66,7 @@ METRICS: dict[str, Metric] = {
 # A run's objective on all training rows at its initial weights, also of one that diverged. It says
 # what a gap is relative to, and nothing of how good a run is: so it is no metric to choose by.
 START = "start_objective"
+OF_PROBABILITIES = ("val_log_loss", "val_brier")  # what recalibration changes of what is judged
 STEPPED = tuple(name for name, metric in METRICS.items() if metric.stepped)
 
 

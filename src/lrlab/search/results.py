@@ -33,16 +33,21 @@ class TrialResult:
     last_step: int = 0
 
 
+def mean(values: Sequence[float]) -> float:
+    """The objective of a trial from those of its runs; in whatever order, to the last digit."""
+    return math.fsum(values) / len(values)
+
+
 def combine(results: Sequence[TrialResult]) -> TrialResult:
     """A trial's result from its replicates: the mean; diverged if any of them diverged."""
     ended = [result.value for result in results if result.value is not None]
     if len(ended) == len(results):
-        return TrialResult(math.fsum(ended) / len(ended))
+        return TrialResult(mean(ended))
     diverged = [result for result in results if result.value is None]
     last = [result.last_value for result in diverged if result.last_value is not None]
     return TrialResult(
         None,
-        math.fsum(last) / len(last) if last else None,
+        mean(last) if last else None,
         min(result.last_step for result in diverged),
     )
 

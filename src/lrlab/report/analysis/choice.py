@@ -13,6 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lrlab.search.results import mean
+
 NONE = -1  # in place of a trial, where a method has none that may be chosen
 
 
@@ -61,7 +63,9 @@ def plain(values: np.ndarray, methods: Sequence[str], *, lower_is_better: bool =
     """
     whole = values.reshape(len(values), -1)
     eligible = np.isfinite(whole).all(axis=1)
-    return _best(whole.mean(axis=1), eligible, methods, lower_is_better)
+    scores = np.full(len(whole), np.nan)
+    scores[eligible] = [mean(row) for row in whole[eligible].tolist()]
+    return _best(scores, eligible, methods, lower_is_better)
 
 
 def _best(

@@ -17,16 +17,15 @@ from torch import Tensor
 
 from lrlab.data import Problem
 from lrlab.losses import LOSSES
+from lrlab.metrics import OF_PROBABILITIES
 from lrlab.report.analysis.choice import NONE, cross_fitted, plain
 from lrlab.report.analysis.row_values import ROW_VALUES, platt, row_values
+from lrlab.search.results import mean
 
 Weights = tuple[np.ndarray, float]  # [d] and the bias
 
 MOST_VALUES = 2**26  # values of rows that are held at a time: 512 MB
 BEST = "best"  # what a method is about that stands for the whole sweep
-
-
-OF_PROBABILITIES = ("val_log_loss", "val_brier")  # metrics that recalibration changes
 
 
 @dataclass(frozen=True)
@@ -102,6 +101,8 @@ def choose(
     folds = folds_of_repeat(problem) if by_folds else table.shape[1]
     values = table.to_numpy(dtype=float).reshape(len(table), -1, folds)
     better_low, trials = direction == "minimize", table.index.to_numpy()
+    sign, whole = 1 if better_low else -1, values.reshape(len(values), -1).tolist()
+    losing = {trial: sign * mean(row) for trial, row in zip(trials.tolist(), whole, strict=True)}
     found: list[Method] = []
     for about in (BEST, "optimizer", "loss"):
         names = [""] * len(table) if about == BEST else first[about].astype(str).tolist()
@@ -115,9 +116,7 @@ def choose(
             for name, row, one in zip(overall.methods, each, overall.trials, strict=True)
             if one != NONE
         ]
-        means = dict(zip(trials.tolist(), values.mean(axis=(1, 2)), strict=True))
-        sign = 1 if better_low else -1
-        found += sorted(own, key=lambda method: (sign * means[method.trial], method.trial))
+        found += sorted(own, key=lambda method: (losing[method.trial], method.trial))
     return tuple(found)
 
 

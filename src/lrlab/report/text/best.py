@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from lrlab.metrics import OF_PROBABILITIES
 from lrlab.report.analysis.answer import Best, Reference, Verdict
 from lrlab.report.text.formats import between, listing, number, plural, share
 
-OF_PROBABILITIES = ("log_loss", "brier")
 METRICS = {"log_loss": "log loss", "auc": "AUC", "brier": "Brier score", "ece": "ECE"}
 AGAINST = {"worse": " (worse)", "tied": " (tied)", "better": " (better)"}
 
@@ -92,7 +92,7 @@ def _optimism(best: Best) -> str:
 
 def _scores(best: Best) -> str:
     """That the scores of the best setting's loss are no probabilities."""
-    if best.probabilities or best.metric not in OF_PROBABILITIES:
+    if best.probabilities or f"val_{best.metric}" not in OF_PROBABILITIES:
         return ""
     text = f"The scores of {best.params['loss']} are not probabilities"
     if best.recalibrated is None:
