@@ -104,7 +104,7 @@ def test_a_sweep_prints_plain_lines_a_table_and_what_to_do_next(spec_file: Path,
     assert done.err.splitlines()[0] == "tiny: 0/8 runs"
     assert "8/8 runs" in done.err
     assert "\nBest setting: " in done.out
-    assert "\nLog loss on the rows that chose it: " in done.out
+    assert "\nExpected log loss on new rows: " in done.out
     assert "\nBest run: " in done.out
     assert "lrlab report tiny" in done.out
     assert "lrlab ui" in done.out
