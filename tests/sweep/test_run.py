@@ -86,6 +86,28 @@ def test_every_sampler_survives_an_interruption(
     pd.testing.assert_frame_equal(numbers(), undisturbed)
 
 
+def test_the_verdict_does_not_wait_for_the_report_and_a_stop_between_them_is_made_good(
+    workdir, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped(*args: object) -> None:
+        raise KeyboardInterrupt
+
+    told: list[Any] = []
+    with monkeypatch.context() as patch:
+        patch.setattr("lrlab.sweep.finalize.report_on", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            run(on_answer=told.append)
+    assert told[0].verdict.best.trial == told[0].best.trial
+    assert list_sweeps(connect())[0].state != "finished"
+    notes: list[str] = []
+    result = run(on_note=notes.append, on_answer=told.append)
+    assert (result.resumed, result.already_finished) == (8, False)
+    assert told[1] == result
+    assert result.verdict == told[0].verdict
+    assert any("every run is recorded" in note for note in notes)
+    assert list_sweeps(connect())[0].state == "finished"
+
+
 def test_a_finished_sweep_trains_nothing_more(workdir) -> None:
     first = run()
     again = run()

@@ -42,7 +42,6 @@ class Shown:
             click.echo(self._line(progress), err=True)
         if progress.done == progress.total:
             self.close()
-            click.echo("Logging the best model and drawing the report ...", err=True)
 
     def note(self, text: str) -> None:
         """Show a sentence, above the bar if there is one."""

@@ -57,7 +57,7 @@ def show(
 ) -> int:
     """Show one sweep: its state, and its best trials. SWEEP is a name or run id."""
     from lrlab import track
-    from lrlab.report.inputs import ranked_trials
+    from lrlab.report.best import ranked_trials
 
     track.quiet(verbose)
     store = track.connect(tracking_uri)
@@ -87,7 +87,7 @@ def show(
 def _print_sweep(
     store: Store, info: SweepInfo, spec: SweepSpec, outcomes: Mapping[str, int], best: pd.DataFrame
 ) -> None:
-    from lrlab.report.inputs import read_verdict
+    from lrlab.report.recorded import read_verdict
 
     verdict = read_verdict(store, info)
     print_json(

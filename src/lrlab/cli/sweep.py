@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -131,6 +132,15 @@ def run(
     for caution in cautions(spec):
         click.echo(f"Note: {caution}.", err=True)
     shown = Shown(spec, silent=quiet)
+
+    def tell(result: SweepResult) -> None:
+        shown.close()
+        if documents is None:
+            show_answer(result, shown.seconds)
+            sys.stdout.flush()  # else it waits for the report where there is no terminal
+        if not (quiet or result.already_finished):
+            click.echo("\nWriting the model and the report ...", err=True)
+
     try:
         result = run_sweep(
             spec,
@@ -140,6 +150,7 @@ def run(
             executor=executor,
             on_progress=shown.update,
             on_note=shown.note,
+            on_answer=tell,
         )
     except KeyboardInterrupt:
         shown.close()
@@ -151,41 +162,45 @@ def run(
         return 130
     finally:
         shown.close()
-    show_outcome(result.spec, result, tracking_uri, documents, shown.seconds)
+    if documents is not None:
+        documents.append(as_document(result))
+        return 0
+    store = f" --tracking-uri {quote(tracking_uri)}" if tracking_uri else ""
+    click.echo(f"Report:   lrlab report {quote(spec.name)}{store}")
+    click.echo(f"MLflow:   lrlab ui{store}")
     return 0
 
 
-def show_outcome(
-    spec: SweepSpec,
-    result: SweepResult,
-    tracking_uri: str | None,
-    documents: list[dict[str, Any]] | None,
-    seconds: float,
-) -> None:
-    """Print the table, the best trial and what to do next, or add them to `documents`."""
+def as_document(result: SweepResult) -> dict[str, Any]:
+    """The outcome for scripts."""
+    from lrlab.report.best import best_of
+    from lrlab.track import runs_frame
+
+    runs, spec = runs_frame(result.runs), result.spec
+    best = best_of(runs, spec)
+    return {
+        "sweep": spec.name,
+        "run_id": result.run_id,
+        "already_finished": result.already_finished,
+        "runs": len(runs),
+        "resumed": result.resumed,
+        "diverged": int((runs["outcome"] == "diverged").sum()),
+        "objective": spec.objective,
+        "best": None if best is None else best.dropna().to_dict(),
+        "base_rate": result.baseline and result.baseline.to_dict(),
+        "verdict": result.verdict and result.verdict.to_dict(),
+    }
+
+
+def show_answer(result: SweepResult, seconds: float) -> None:
+    """Print the table, the best trial and the verdict."""
     from lrlab.report.analysis.tables import summary_table
-    from lrlab.report.inputs import best_of
+    from lrlab.report.best import best_of
     from lrlab.track import curves_frame, runs_frame
     from lrlab.track.read import no_histories
 
-    runs = runs_frame(result.runs)
+    runs, spec = runs_frame(result.runs), result.spec
     best = best_of(runs, spec)
-    if documents is not None:
-        documents.append(
-            {
-                "sweep": spec.name,
-                "run_id": result.run_id,
-                "already_finished": result.already_finished,
-                "runs": len(runs),
-                "resumed": result.resumed,
-                "diverged": int((runs["outcome"] == "diverged").sum()),
-                "objective": spec.objective,
-                "best": None if best is None else best.dropna().to_dict(),
-                "base_rate": result.baseline and result.baseline.to_dict(),
-                "verdict": result.verdict and result.verdict.to_dict(),
-            }
-        )
-        return
     if result.already_finished:
         click.echo(
             f"{spec.name} is finished: {len(runs):,} runs are recorded. "
@@ -204,9 +219,6 @@ def show_outcome(
             click.echo(wrapped(line))
     if best is not None:
         click.echo(f"\nBest run: {best['run_id']}")
-    store = f" --tracking-uri {quote(tracking_uri)}" if tracking_uri else ""
-    click.echo(f"Report:   lrlab report {quote(spec.name)}{store}")
-    click.echo(f"MLflow:   lrlab ui{store}")
 
 
 def summary_text(summary: pd.DataFrame, objective: str, baseline: Baseline | None) -> str:

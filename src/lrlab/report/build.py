@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from lrlab.report.analysis.answer import VERDICT_FILE, Verdict
-from lrlab.report.analysis.findings import find
+from lrlab.report.analysis.findings import Findings, find
 from lrlab.report.analysis.tables import rank_trials
 from lrlab.report.context import Report, ReportContext
 from lrlab.report.figures.drawings import Drawing, drawings
@@ -36,8 +36,12 @@ def build_report(runs: pd.DataFrame, curves: pd.DataFrame, context: ReportContex
     Raises:
         UserError: If the objective is no column of `runs` or the direction is unknown.
     """
-    found = find(runs, curves, context)
-    top = rank_trials(runs, **context.aim).head(TOP_RUNS)
+    return report_on(find(runs, curves, context), context)
+
+
+def report_on(found: Findings, context: ReportContext) -> Report:
+    """The report on what was found; arguments as `find` takes and gives them."""
+    top = rank_trials(found.runs, **context.aim).head(TOP_RUNS)
     drawn = drawings(found, context)
     words = found.verdict.words
     return finished_report(context, words, found.tables(context), top, drawn, found.verdict)

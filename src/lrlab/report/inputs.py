@@ -16,15 +16,15 @@ from lrlab.metrics import METRICS
 from lrlab.notes import listed, note
 from lrlab.optimum.background import compute_optima
 from lrlab.optimum.record import Optima
-from lrlab.report.analysis.answer import VERDICT_FILE, Verdict
 from lrlab.report.analysis.converged import objectives
 from lrlab.report.analysis.evaluation import runs_to_judge
+from lrlab.report.best import best_of, describe_best
 from lrlab.report.context import ReportContext
 from lrlab.report.render.markdown import escape
 from lrlab.report.text.base_rate import base_rate
 from lrlab.report.text.words import Words
 from lrlab.scratch import scratch_folder
-from lrlab.search import best_trials, random_trials, scores_of
+from lrlab.search import random_trials
 from lrlab.spec import SweepSpec, dump_spec
 from lrlab.track import (
     RecordedRun,
@@ -89,17 +89,6 @@ def report_input(
         own = weights.get(best_id or "")
         context = replace(context, best_weights=own, best_replicate=int(best["replicate"]))
     return runs, curves, replace(context, weights=weights)
-
-
-def read_verdict(store: Store, info: SweepInfo) -> Verdict | None:
-    """A finished sweep's verdict as it recorded it; None if it did not, or it cannot be read."""
-    name = f"{schema.REPORT_FOLDER}/{VERDICT_FILE}"
-    text = read_text(store, info.run_id, name, info.artifact_uri)
-    try:
-        return None if text is None else Verdict.from_json(text)
-    except ValueError:
-        note(f"{VERDICT_FILE} of {info.name} cannot be read")
-        return None
 
 
 def _problem(store: Store, info: SweepInfo, spec: SweepSpec) -> Problem | None:
@@ -174,26 +163,6 @@ def run_url(store: Store, experiment_id: str, run_id: str) -> str:
     return f"{base}/#/experiments/{experiment_id}/runs/{run_id}"
 
 
-def ranked_trials(runs: pd.DataFrame, spec: SweepSpec) -> pd.DataFrame:
-    """The trials that have an objective, best first, each by the run that stands for it.
-
-    Returns:
-        Rows of `runs` (see `lrlab.search.Best`), with the objective of the trial as the column
-        `mean_<objective>`.
-    """
-    scores = scores_of(runs, spec.objective)
-    best = best_trials(scores, spec.search.replicates, spec.metric.direction)
-    where = {(score.trial, score.replicate): i for i, score in enumerate(scores)}
-    rows = runs.iloc[[where[each.trial, each.replicate] for each in best]]
-    return rows.assign(**{f"mean_{spec.objective}": [each.value for each in best]})
-
-
-def best_of(runs: pd.DataFrame, spec: SweepSpec) -> pd.Series | None:
-    """The best trial, as the first row of `ranked_trials`; None if no trial has an objective."""
-    order = ranked_trials(runs, spec)
-    return None if order.empty else order.iloc[0]
-
-
 def charts_path(info: SweepInfo) -> str:
     """The sweep's runs in the MLflow UI, best first, with their curves: path of the page."""
     order = METRICS[info.objective].direction == "minimize"
@@ -206,16 +175,6 @@ def charts_path(info: SweepInfo) -> str:
         "orderByAsc": str(order).lower(),
     }
     return f"#/experiments/{info.experiment_id}/runs?{urlencode(query)}"
-
-
-def describe_best(best: pd.Series, spec: SweepSpec) -> str:
-    """Such as `val_log_loss 0.0302 (mean of 5 runs) with adam, bce, lr 0.0123`."""
-    several = spec.search.replicates > 1
-    mean = f" (mean of {spec.search.replicates} runs)" if several else ""
-    return (
-        f"{spec.objective} {best[f'mean_{spec.objective}']:.4g}{mean} with {best['optimizer']}, "
-        f"{best['loss']}, lr {best['lr']:.4g}"
-    )
 
 
 def note_on(info: SweepInfo, runs: pd.DataFrame, spec: SweepSpec, words: Words) -> str:

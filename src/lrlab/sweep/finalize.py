@@ -1,4 +1,4 @@
-"""The end of a sweep: its best trial, model and report, from what is recorded."""
+"""The end of a sweep: first its answer, then model and report, from what is recorded."""
 
 from __future__ import annotations
 
@@ -7,38 +7,48 @@ from lrlab.autograd_graph.trace import trace
 from lrlab.data import Problem
 from lrlab.model.log import log_best_model
 from lrlab.optimum.record import Optima
-from lrlab.report.analysis.answer import Verdict
-from lrlab.report.build import build_report, write_report
+from lrlab.report.analysis.conclusions import Conclusions, draw_conclusions
+from lrlab.report.analysis.findings import add_evidence
+from lrlab.report.build import report_on, write_report
+from lrlab.report.context import ReportContext
 from lrlab.report.inputs import note_on, report_input
 from lrlab.scratch import scratch_folder
-from lrlab.search import best_trial
 from lrlab.spec import SweepSpec
 from lrlab.spec.space import names
 from lrlab.track import RecordedRun, Recorder
 from lrlab.track import mlflow_schema as schema
-from lrlab.track.study import score_of
 from lrlab.train.loop import objective_of
 from lrlab.trial import TrialConfig
 
 
-def finalize(
+def conclusions_of(
     recorder: Recorder, problem: Problem, optima: Optima
-) -> tuple[RecordedRun | None, Verdict]:
-    """Graph, best model and report; then the sweep is finished. Returns best run and verdict."""
-    best = best_run(recorder)
+) -> tuple[Conclusions, ReportContext]:
+    """The verdict and what it rests on; the optima are recorded."""
+    recorder.log_text(optima.to_json(), schema.OPTIMA_FILE)
+    inputs = report_input(recorder.store, recorder.info, problem, recorder.in_order, optima)
+    return draw_conclusions(*inputs), inputs[2]
+
+
+def finalize(
+    recorder: Recorder,
+    problem: Problem,
+    best: RecordedRun | None,
+    known: Conclusions,
+    context: ReportContext,
+) -> None:
+    """Graph, best model and report; then the sweep is finished.
+
+    A sweep that is killed before is not finished, and the same command does this again.
+    """
     recorder.log_text(draw_graph(recorder.spec, problem, best), "graph.svg")
     if best is not None:
         log_best_model(recorder, problem.of(best.replicate), best)
-    store, info = recorder.store, recorder.info
-    recorder.log_text(optima.to_json(), schema.OPTIMA_FILE)
-    runs, curves, context = report_input(store, info, problem, recorder.in_order, optima)
-    report = build_report(runs, curves, context)
-    assert report.verdict is not None
+    report = report_on(add_evidence(known, context), context)
     with scratch_folder() as folder:
         write_report(report, folder)
-        note = note_on(info, report.runs, recorder.spec, report.words)
-        recorder.finalize(folder, note, report.verdict.text, best)
-    return best, report.verdict
+        note = note_on(recorder.info, report.runs, recorder.spec, report.words)
+        recorder.finalize(folder, note, known.verdict.text, best)
 
 
 def draw_graph(spec: SweepSpec, problem: Problem, best: RecordedRun | None = None) -> str:
@@ -53,11 +63,3 @@ def _first_config(spec: SweepSpec) -> TrialConfig:
     space = spec.search.space
     optimizer, loss = (names(space, key)[0] for key in ("optimizer", "loss"))
     return TrialConfig.of(optimizer, loss, lr=0.01, l2=spec.train.l2)
-
-
-def best_run(recorder: Recorder) -> RecordedRun | None:
-    """The run that stands for the best trial; None if no trial has an objective."""
-    spec = recorder.spec
-    scores = [score_of(run, spec.objective) for run in recorder.runs.values()]
-    best = best_trial(scores, spec.search.replicates, spec.metric.direction)
-    return None if best is None else recorder.runs[best.trial, best.replicate]

@@ -3,51 +3,24 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 
 from lrlab import search, track
-from lrlab.data import Baseline, Problem, TableReading, load_divided, why_other_folds
+from lrlab.data import Problem, TableReading, load_divided, why_other_folds
 from lrlab.optimum.background import OptimumFinder
 from lrlab.optimum.objectives import Objective
-from lrlab.report.analysis.answer import Verdict
+from lrlab.report.recorded import read_verdict
 from lrlab.spec import SweepSpec
 from lrlab.sweep.background import Background
 from lrlab.sweep.batches import best_after, propose, tell
 from lrlab.sweep.progress import Progress
+from lrlab.sweep.result import SweepResult
 from lrlab.sweep.worker_pool import WorkerPool
-from lrlab.track import RecordedRun, Recorder
+from lrlab.track import Recorder
 from lrlab.track.read import read_optima
 from lrlab.train import ENGINES, device_of
 from lrlab.train.minibatches import batch_rows
-
-
-@dataclass(frozen=True)
-class SweepResult:
-    """What a sweep came to.
-
-    Args:
-        run_id: The parent run in MLflow.
-        spec: What was run, with the division of its rows written out.
-        already_finished: Whether there was nothing left to do.
-        resumed: Runs that an earlier process had recorded.
-        runs: Every run, by trial and replicate.
-        best: The run that stands for the best trial (`lrlab.search.Best`); None if no trial has
-            an objective.
-        verdict: What the report says, as an object whose text is `str(verdict)`; None where a
-            sweep of lrlab 0.1.0 recorded only the text.
-        baseline: The base rate; None where it is not recorded.
-    """
-
-    run_id: str
-    spec: SweepSpec
-    already_finished: bool
-    resumed: int
-    runs: Sequence[RecordedRun]
-    best: RecordedRun | None
-    verdict: Verdict | None = None
-    baseline: Baseline | None = None
 
 
 def run_sweep(
@@ -61,6 +34,7 @@ def run_sweep(
     mirror: str | None = None,
     on_progress: Callable[[Progress], None] = lambda progress: None,
     on_note: Callable[[str], None] = lambda note: None,
+    on_answer: Callable[[SweepResult], None] = lambda result: None,
 ) -> SweepResult:
     """Run a sweep, or finish the one that the same spec began.
 
@@ -78,6 +52,8 @@ def run_sweep(
         on_progress: Called at the start and after every run.
         on_note: Called with what the user should know of the training: a sentence without its
             full stop.
+        on_answer: Called once with the result, as soon as the verdict is known: before the model
+            and the report's page are made, and the sweep is marked as finished.
 
     Raises:
         UserError: If spec, data, store or executor cannot be used as given.
@@ -85,15 +61,15 @@ def run_sweep(
             answer.
         KeyboardInterrupt: Passed on; the sweep can be resumed.
     """
-    device = device_of(spec.train)
     given = spec
     spec, problem = load_divided(given)
+    data = problem.to(device_of(spec.train))
     _note_reading(spec, problem, on_note)
     if why := why_other_folds(given, spec):
         on_note(why)
     store = track.connect(tracking_uri)
-    data = problem.to(device)
     with (
+        _uncounted(),
         closing(WorkerPool(workers, executor, data, spec, on_note)) as pool,
         track.open_sweep(
             store, spec, problem, new=new, run_id=run_id, on_note=on_note
@@ -101,38 +77,50 @@ def run_sweep(
         closing(_optimum_finder(recorder, problem)) as finder,
     ):
         resumed, finished = len(recorder.runs), recorder.is_finished
-        if not finished:
-            recorder.resume()
-            with (
-                _uncounted(),
-                Background(recorder, resumed, on_progress) as background,
-                closing(pool),
-                _mirror(mirror, recorder, on_note) as copy,
-            ):
-                _run_batches(spec, data, pool, background, copy, finder)
-        best, verdict = _end(recorder, problem, finder, finished, on_note)
-        runs, info = tuple(recorder.in_order), recorder.info
-        ended = (finished, resumed, runs, best, verdict, info.baseline)
-        return SweepResult(info.run_id, spec, *ended)
+        if finished:
+            return _from_record(recorder, on_answer)
+        recorder.resume()
+        if resumed and resumed == spec.n_runs:
+            on_note("every run is recorded; the answer, the model and the report are made")
+        with (
+            Background(recorder, resumed, on_progress) as background,
+            closing(pool),
+            _mirror(mirror, recorder, on_note) as copy,
+        ):
+            _run_batches(spec, data, pool, background, copy, finder)
+        return _end(recorder, problem, finder, resumed, on_note, on_answer)
+
+
+def _from_record(recorder: Recorder, on_answer: Callable[[SweepResult], None]) -> SweepResult:
+    """The result of a sweep that was finished before."""
+    verdict = read_verdict(recorder.store, recorder.info)
+    found = SweepResult.of(recorder, finished=True, resumed=len(recorder.runs), verdict=verdict)
+    on_answer(found)
+    return found
 
 
 def _end(
     recorder: Recorder,
     problem: Problem,
     finder: OptimumFinder,
-    finished: bool,
+    resumed: int,
     on_note: Callable[[str], None],
-) -> tuple[RecordedRun | None, Verdict | None]:
-    """Best run and verdict, from the record if the sweep was finished before."""
-    from lrlab.report.inputs import read_verdict
-    from lrlab.sweep.finalize import best_run, finalize  # the report's libraries: not before a run
+    on_answer: Callable[[SweepResult], None],
+) -> SweepResult:
+    """The answer, then model and report."""
+    from lrlab.sweep.finalize import (  # the report's libraries: after the runs
+        conclusions_of,
+        finalize,
+    )
 
-    if finished:
-        return best_run(recorder), read_verdict(recorder.store, recorder.info)
     optima = finder.result()
     if optima.note:
         on_note(optima.note)
-    return finalize(recorder, problem, optima)
+    known, context = conclusions_of(recorder, problem, optima)
+    found = SweepResult.of(recorder, finished=False, resumed=resumed, verdict=known.verdict)
+    on_answer(found)
+    finalize(recorder, problem, found.best, known, context)
+    return found
 
 
 def _note_reading(spec: SweepSpec, problem: Problem, on_note: Callable[[str], None]) -> None:

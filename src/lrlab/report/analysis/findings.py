@@ -2,68 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields
 
-import numpy as np
 import pandas as pd
 
 from lrlab.data import Baseline
-from lrlab.optimum.doubts import Beaten
 from lrlab.report.analysis import evidence
-from lrlab.report.analysis.answer import Verdict
-from lrlab.report.analysis.beaten import beaten_by_runs, beaten_table, doubts
-from lrlab.report.analysis.converged import Gaps, convergence_frame, endings, gaps
-from lrlab.report.analysis.convergence import CONVERGED, Arrival
-from lrlab.report.analysis.evaluation import can_judge, evaluate
+from lrlab.report.analysis.beaten import beaten_table
+from lrlab.report.analysis.conclusions import Conclusions, draw_conclusions
+from lrlab.report.analysis.converged import endings
 from lrlab.report.analysis.importance import Importance, importances
-from lrlab.report.analysis.judgement import Judgement
-from lrlab.report.analysis.limits import limits
-from lrlab.report.analysis.methods import Comparison, compare
-from lrlab.report.analysis.references import reference_models
-from lrlab.report.analysis.speed import Speed, compare_speed
-from lrlab.report.analysis.tables import summary_table
-from lrlab.report.analysis.verdict import conclude, loss_to_take, metric_of, with_speed
 from lrlab.report.context import ReportContext
 
 
 @dataclass(frozen=True)
-class Findings:
-    """What a sweep shows.
+class Findings(Conclusions):
+    """What a sweep shows: the verdict, what it rests on, and the evidence beside it.
 
     Args:
-        runs: The runs frame.
-        curves: The curves frame.
-        summary: Optimizer x loss, best first.
-        converged: How each run converged.
-        gaps: Curves as relative gaps.
         fastest: The fastest trial of each optimizer x loss; empty without an optimum.
-        optimizers: The optimizers compared by the objective.
-        losses: The losses compared by the objective.
         held_out: The losses by every held-out metric.
-        speed: The optimizers compared by steps, on the loss that one would take.
         limits: Largest stable learning rates, by theory and as observed.
-        beaten: Best known optima that a run came below.
         importance: Share of each setting, and which trials it rests on.
-        judgement: What rows that chose nothing say; None where there are none.
-        verdict: The answer.
     """
 
-    runs: pd.DataFrame
-    curves: pd.DataFrame
-    summary: pd.DataFrame
-    converged: pd.DataFrame
-    gaps: Gaps
     fastest: pd.DataFrame
-    optimizers: Comparison
-    losses: Comparison
     held_out: pd.DataFrame
-    speed: Speed | None
     limits: pd.DataFrame
-    beaten: tuple[Beaten, ...]
     importance: Importance
-    judgement: Judgement | None
-    verdict: Verdict
 
     def tables(self, context: ReportContext) -> dict[str, pd.DataFrame]:
         """The frames to be written, by name; those without rows are left out."""
@@ -98,117 +64,22 @@ def find(runs: pd.DataFrame, curves: pd.DataFrame, context: ReportContext) -> Fi
         curves: The curves frame.
         context: The objective, and what is known of the problem.
     """
-    summary = summary_table(runs, curves, **context.aim)
-    if runs.empty:
-        return _nothing(runs, curves, summary, context)
-    if curves.empty:
-        curves = pd.DataFrame(columns=["run_id", "step", "metric", "value"])
-    measured = gaps(runs, curves, context.optima, context.per_step)
-    converged = convergence_frame(runs, measured, context.optima)
-    fastest = evidence.fastest_trials(runs, converged, **context.aim)
-    comparisons = [
-        compare(runs, by, random=context.random_trials, **context.aim)
-        for by in ("optimizer", "loss")
-    ]
-    judgement = _judgement(runs, context)
-    found = _verdict(runs, comparisons, judgement, context)
-    beaten = beaten_by_runs(runs, measured, context.optima)
-    found = replace(found, remarks=(*found.remarks, *doubts(context.optima, beaten)))
-    speed = None
-    if found.best is not None and not converged.empty:
-        speed = compare_speed(
-            runs,
-            converged,
-            loss_to_take(found),
-            minimum_effect=context.minimum_effect,
-            **context.aim,
-        )
-        found = with_speed(found, speed)
-    if "gap" in converged and converged["gap"].notna().any():
-        found = replace(found, at_optimum=int((converged["gap"] <= CONVERGED).sum()))
-    return Findings(
-        runs=runs,
-        curves=curves,
-        summary=summary,
-        converged=converged,
-        gaps=measured,
-        fastest=fastest,
-        optimizers=comparisons[0],
-        losses=comparisons[1],
-        held_out=evidence.held_out_metrics(runs, **context.aim),
-        speed=speed,
-        limits=evidence.stable_limits(runs, converged, context.optima),
-        beaten=beaten,
-        importance=importances(runs, random=context.random_trials, **context.aim),
-        judgement=judgement,
-        verdict=found,
-    )
+    return add_evidence(draw_conclusions(runs, curves, context), context)
 
 
-def _verdict(
-    runs: pd.DataFrame,
-    comparisons: Sequence[Comparison],
-    judgement: Judgement | None,
-    context: ReportContext,
-) -> Verdict:
-    found = conclude(
-        runs,
-        judgement,
-        objective=context.objective,
-        direction=context.direction,
-        problem=context.problem,
-        baseline=context.baseline,
-        separability=None if context.optima is None else context.optima.separability,
-        minimum_effect=context.minimum_effect,
-    )
-    known = limits(
-        runs,
-        comparisons,
-        context.optima,
-        None if found.best is None else float(found.best.params["lr"]),
-        sampler=context.sampler,
-        baseline=context.baseline,
-        reading=context.reading,
-        **context.aim,
-    )
-    return replace(found, remarks=known)
-
-
-def _judgement(runs: pd.DataFrame, context: ReportContext) -> Judgement | None:
-    """What the judging rows say of the settings that were chosen, and of baselines."""
-    if context.problem is None or not can_judge(context.problem, context.objective):
-        return None
-    baselines = reference_models(context.problem, int(runs["replicate"].max()) + 1)
-    found = evaluate(runs, context.problem, context.weights, baselines, **context.aim)
-    if found is None:
-        return None
-    lower = context.direction == "minimize"
-    return Judgement(found, metric_of(context.objective), lower, context.minimum_effect)
-
-
-def _nothing(
-    runs: pd.DataFrame, curves: pd.DataFrame, summary: pd.DataFrame, context: ReportContext
-) -> Findings:
-    """The findings of a sweep without runs."""
+def add_evidence(known: Conclusions, context: ReportContext) -> Findings:
+    """What is told beside a verdict, which does not wait for it."""
+    runs, converged, aim = known.runs, known.converged, context.aim
+    nothing = runs.empty
     blank = pd.DataFrame()
-    nobody = Comparison("optimizer", context.objective, blank)
-    none = np.empty((0, 0))
     return Findings(
-        runs=runs,
-        curves=curves,
-        summary=summary,
-        converged=blank,
-        gaps=Gaps(np.empty(0), np.empty(0), none, none, Arrival(none, none, none, none)),
-        fastest=blank,
-        optimizers=nobody,
-        losses=replace(nobody, by="loss"),
-        held_out=blank,
-        speed=None,
-        limits=blank,
-        beaten=(),
-        importance=Importance.none(),
-        judgement=None,
-        verdict=conclude(runs, None, objective=context.objective, direction=context.direction),
+        **{field.name: getattr(known, field.name) for field in fields(Conclusions)},
+        fastest=blank if nothing else evidence.fastest_trials(runs, converged, **aim),
+        held_out=blank if nothing else evidence.held_out_metrics(runs, **aim),
+        limits=blank if nothing else evidence.stable_limits(runs, converged, context.optima),
+        importance=Importance.none()
+        if nothing
+        else importances(runs, random=context.random_trials, **aim),
     )
 
 
