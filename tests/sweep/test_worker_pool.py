@@ -49,7 +49,7 @@ def test_a_process_is_started_for_each_stretch_of_work(
     assert started(4, LONG | {"trials": trials}) == expected
 
 
-def test_no_more_are_started_than_a_batch_has_programs(started: Any) -> None:
+def test_no_more_are_started_than_a_batch_has_groups(started: Any) -> None:
     assert started(64, LONG) == 16  # of 256 runs
     assert started(64, LONG | {"batch": 64}) == 1
     assert started(64, LONG | {"batch": 64, "replicates": 8}) == 2

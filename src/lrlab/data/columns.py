@@ -9,11 +9,11 @@ from typing import Any, Literal, NoReturn
 import numpy as np
 import pandas as pd
 
+from lrlab.data.roles import check_names, dividing_column
 from lrlab.data.shapes import hindrance
 from lrlab.data.suspects import disguise, identifier
 from lrlab.data.text import as_numbers
 from lrlab.errors import UserError
-from lrlab.registry import did_you_mean
 from lrlab.spec import CsvData, ParquetData
 from lrlab.wording import quoted, some
 
@@ -107,29 +107,14 @@ def choose_columns(
     Raises:
         UserError: If the spec names a column that is not there, or a column cannot be used.
     """
-    chosen = _check_names(tuple(frame.columns), data, where)
+    chosen = check_names(tuple(frame.columns), data, where)
     left_out = dict.fromkeys(data.drop, "data.drop names it")
     if (by := dividing_column(data)) is not None:
         left_out[by] = DIVIDES
     left_out |= dict.fromkeys((name for name in index if name not in chosen), INDEX)
     rest = [c for c in frame.columns if c not in chosen and c != data.target and c not in left_out]
-    found: dict[str, list[str]] = {"numeric": [], "categorical": []}
-    unusable: dict[str, Look] = {}
-    for name in rest:
-        if data.numeric is not None and data.categorical is not None:
-            left_out[name] = "data.numeric and data.categorical do not name it"
-            continue
-        seen = look(frame[name], data)
-        if seen.kind == "unusable":
-            unusable[name] = seen
-        elif seen.kind == "left out":
-            left_out[name] = seen.why + ASK
-        elif getattr(data, seen.kind) is not None:
-            left_out[name] = f"data.{seen.kind} does not name it"
-        else:
-            found[seen.kind].append(name)
-    if unusable:
-        _refuse(unusable, where)
+    found, unnamed = _by_kind(frame, rest, data, where)
+    left_out |= unnamed
     numeric = found["numeric"] if data.numeric is None else list(data.numeric)
     categorical = found["categorical"] if data.categorical is None else list(data.categorical)
     for name in numeric:
@@ -146,9 +131,28 @@ def choose_columns(
     return Choice(numeric, categorical, left_out)
 
 
-def dividing_column(data: CsvData | ParquetData) -> str | None:
-    """The column by which rows are kept together or put in order; it is no feature."""
-    return data.groups if data.split is None else data.split.by
+def _by_kind(
+    frame: pd.DataFrame, names: list[str], data: CsvData | ParquetData, where: str
+) -> tuple[dict[str, list[str]], dict[str, str]]:
+    """Columns that the spec does not name: names by kind, and why others are left out."""
+    found: dict[str, list[str]] = {"numeric": [], "categorical": []}
+    left_out: dict[str, str] = {}
+    unusable: dict[str, Look] = {}
+    if data.numeric is not None and data.categorical is not None:
+        return found, dict.fromkeys(names, "data.numeric and data.categorical do not name it")
+    for name in names:
+        seen = look(frame[name], data)
+        if seen.kind == "unusable":
+            unusable[name] = seen
+        elif seen.kind == "left out":
+            left_out[name] = seen.why + ASK
+        elif getattr(data, seen.kind) is not None:
+            left_out[name] = f"data.{seen.kind} does not name it"
+        else:
+            found[seen.kind].append(name)
+    if unusable:
+        _refuse(unusable, where)
+    return found, left_out
 
 
 def _refuse(unusable: Mapping[str, Look], where: str) -> NoReturn:
@@ -162,43 +166,6 @@ def _reasons(left_out: Mapping[str, str]) -> str:
     """Which columns were left out unasked, and why."""
     odd = [f"{name} ({why.removesuffix(ASK)})" for name, why in left_out.items() if ASK in why]
     return f"; left out: {some(odd, 3)}" if odd else ""
-
-
-def _check_names(columns: tuple[str, ...], data: CsvData | ParquetData, where: str) -> set[str]:
-    """The columns that the spec names as features; each must be there, and be one thing only."""
-    listed = {
-        "target": (data.target,),
-        "drop": data.drop,
-        "numeric": data.numeric or (),
-        "categorical": data.categorical or (),
-        "groups": () if data.groups is None else (data.groups,),
-        "split.by": () if data.split is None else (data.split.by,),
-    }
-    for key, named in listed.items():
-        for name in named:
-            if name not in columns:
-                raise UserError(
-                    f"{where}: no column {quoted(name)} (data.{key}){did_you_mean(name, columns)}"
-                )
-    features = [*listed["numeric"], *listed["categorical"]]
-    chosen = set(features)
-    if len(chosen) < len(features):
-        twice = next(name for name in features if features.count(name) > 1)
-        raise UserError(
-            f"{where}: column {quoted(twice)} is listed twice (data.numeric, data.categorical)"
-        )
-    by = dividing_column(data)
-    if by is not None and by in (data.target, *features):
-        raise UserError(
-            f"{where}: rows are divided by the column {quoted(by)}, so it is neither the target "
-            "nor a feature"
-        )
-    for name in features:
-        if name in (data.target, *data.drop):
-            raise UserError(
-                f"{where}: column {quoted(name)} is a feature, but also the target or dropped"
-            )
-    return chosen
 
 
 def _no_feature(column: pd.Series) -> str:

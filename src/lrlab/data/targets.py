@@ -30,6 +30,10 @@ def _shown(value: object) -> object:
     return quoted(value) if isinstance(value, str) and value != value.strip() else value
 
 
+def _all_shown(found: list[Any]) -> str:
+    return some(map(_shown, found), 6)
+
+
 def encode_target(
     target: pd.Series, positive: Any, where: str
 ) -> tuple[np.ndarray, tuple[Label, Label]]:
@@ -40,6 +44,23 @@ def encode_target(
     Raises:
         UserError: If there are not two classes, or `positive` is none of them.
     """
+    found = _classes(target, where)
+    one = found[1] if positive is None else _named(positive, found, target.name, where)
+    if positive is None and len(found) > 2:
+        raise UserError(
+            f"{where}: the target {quoted(target.name)} has {len(found):,} classes "
+            f"({_all_shown(found)}); name one as data.positive to set it against the rest"
+        )
+    others = [value for value in found if value != one]
+    labels = (others[0] if len(others) == 1 else "rest", one)
+    y = (target == one).to_numpy(np.float64)
+    if type(labels[0]) is type(labels[1]) and isinstance(labels[0], Label):
+        return y, labels
+    return y, (str(labels[0]), str(labels[1]))
+
+
+def _classes(target: pd.Series, where: str) -> list[Any]:
+    """The different values of a target in order, two or more."""
     try:
         found = sorted(target.unique().tolist(), key=lambda value: (str(type(value)), value))
     except TypeError:  # lists, mappings: neither hashable nor ordered
@@ -47,34 +68,29 @@ def encode_target(
             f"{where}: the target {quoted(target.name)} holds values that are no classes, such as "
             f"{printable(target.iloc[0], 40)}; name another column as data.target"
         ) from None
-    shown, name = some(map(_shown, found), 6), quoted(target.name)
+    name = quoted(target.name)
     if isinstance(found[0], bytes):
         raise UserError(f"{where}: the target {name} holds bytes; write its classes as text")
     if len(found) < 2:
-        raise UserError(f"{where}: the target {name} has one class ({shown}); need two")
-    if positive is None and len(found) > 2:
         raise UserError(
-            f"{where}: the target {name} has {len(found):,} classes ({shown}); name one "
-            "as data.positive to set it against the rest"
+            f"{where}: the target {name} has one class ({_all_shown(found)}); need two"
         )
-    if positive is None:
-        positive = found[1]
+    return found
+
+
+def _named(positive: Any, found: list[Any], name: object, where: str) -> Any:
+    """The class that `data.positive` names."""
     matches = [value for value in found if value == positive or str(value) == str(positive)]
-    if not matches:
-        hint = ""
-        asked = quoted(positive) if isinstance(positive, str) else printable(positive)
-        if isinstance(positive, bool):
-            hint = "; write yes and no in quotes, as YAML takes them for true and false"
-        raise UserError(
-            f"{where}: the target {name} has no class {asked} (data.positive); it has "
-            f"{shown}{hint}"
-        )
-    others = [value for value in found if value != matches[0]]
-    labels = (others[0] if len(others) == 1 else "rest", matches[0])
-    y = (target == matches[0]).to_numpy(np.float64)
-    if type(labels[0]) is type(labels[1]) and isinstance(labels[0], Label):
-        return y, labels
-    return y, (str(labels[0]), str(labels[1]))
+    if matches:
+        return matches[0]
+    hint = ""
+    asked = quoted(positive) if isinstance(positive, str) else printable(positive)
+    if isinstance(positive, bool):
+        hint = "; write yes and no in quotes, as YAML takes them for true and false"
+    raise UserError(
+        f"{where}: the target {quoted(name)} has no class {asked} (data.positive); it has "
+        f"{_all_shown(found)}{hint}"
+    )
 
 
 def encode_as(target: pd.Series, labels: tuple[Label, Label], where: str) -> np.ndarray:

@@ -6,8 +6,10 @@ import secrets
 import statistics
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from mlflow import MlflowClient
 from mlflow.entities import Metric, Param
 
 from lrlab.clock import now_ms
@@ -22,56 +24,36 @@ ROUND_TRIPS = 20
 VALUES = [(step, 1 / step) for step in range(1, 21)]
 
 
-def check_server(uri: str) -> Iterator[Finding]:
-    """Log in, write, read back, delete; each as soon as it is known. Ends with the first failure.
+@dataclass
+class _Visit:
+    """One user's look at a server: each step says what it found, or raises."""
 
-    Args:
-        uri: The server's address.
-    """
-    findings: list[Finding] = []
+    uri: str
+    store: Store | None = None
+    names: dict[str, str] = field(
+        default_factory=lambda: {"experiment": f"lrlab-check-{secrets.token_hex(4)}"}
+    )
 
-    def tried(check: str, action: Callable[[], str]) -> Finding:
-        began = time.perf_counter()
-        try:
-            with explained(uri):
-                found = action()
-        except LrlabError as error:
-            findings.append(Finding(check, False, str(error)))
-        else:
-            took = time.perf_counter() - began
-            findings.append(Finding(check, True, f"{found} ({1000 * took:.0f} ms)"))
-        return findings[-1]
+    @property
+    def client(self) -> MlflowClient:
+        assert self.store is not None
+        return self.store.client
 
-    stores: list[Store] = []
-    names = {"experiment": f"lrlab-check-{secrets.token_hex(4)}"}
+    def log_in(self) -> str:
+        self.store = connect(self.uri)
+        return f"{self.store.shown} answers"
 
-    def log_in() -> str:
-        stores.append(connect(uri))
-        return f"{stores[0].shown} answers"
-
-    def kind() -> str:
-        info = server_info(stores[0])
+    def kind(self) -> str:
+        assert self.store is not None
+        info = server_info(self.store)
         if info is None:
             return "MLflow's own server: runs are written one by one, sweeps run elsewhere"
         if info.refusal:
             return f"lrlab {info.version}, but no bulk: {info.refusal}"
         return f"lrlab {info.version}: bulk ingestion and submitted sweeps"
 
-    steps = [("login", log_in), ("server", kind)]
-    for check, action in steps:
-        yield tried(check, action)
-        if not findings[-1].ok:
-            return
-    yield from _round(stores[0], names, tried)
-
-
-def _round(
-    store: Store, names: dict[str, str], tried: Callable[[str, Callable[[], str]], Finding]
-) -> Iterator[Finding]:
-    """Write, read back, delete and time, on an experiment of its own."""
-    client = store.client
-
-    def write() -> str:
+    def write(self) -> str:
+        client, names = self.client, self.names
         names["id"] = client.create_experiment(names["experiment"])
         names["run"] = client.create_run(names["id"]).info.run_id
         metrics = [Metric("value", value, now_ms(), step) for step, value in VALUES]
@@ -80,34 +62,67 @@ def _round(
         client.set_terminated(names["run"])
         return "experiment, run, 20 points, artifact"
 
-    def read() -> str:
-        points = client.get_metric_history(names["run"], "value")
-        run = client.get_run(names["run"])
+    def read(self) -> str:
+        points = self.client.get_metric_history(self.names["run"], "value")
+        run = self.client.get_run(self.names["run"])
         with scratch_folder() as folder:
-            file = client.download_artifacts(names["run"], "folder/file.txt", str(folder))
+            file = self.client.download_artifacts(
+                self.names["run"], "folder/file.txt", str(folder)
+            )
             same = Path(file).read_text("utf-8") == "ä"
         same &= sorted((p.step, p.value) for p in points) == VALUES
         if not same or run.data.params != {"text": "ä\t%"} or run.info.status != "FINISHED":
             raise LrlabError("what is read back is not what was written")
         return "as written"
 
-    def round_trips() -> str:
+    def round_trips(self) -> str:
         times = []
         for _ in range(ROUND_TRIPS):
             began = time.perf_counter()
-            client.get_run(names["run"])
+            self.client.get_run(self.names["run"])
             times.append(1000 * (time.perf_counter() - began))
         cuts = statistics.quantiles(times, n=20)
         return f"median {statistics.median(times):.0f} ms, 95% below {cuts[-1]:.0f} ms"
 
-    def delete() -> str:
-        client.delete_run(names["run"])
-        client.delete_experiment(names["id"])
+    def delete(self) -> str:
+        self.client.delete_run(self.names["run"])
+        self.client.delete_experiment(self.names["id"])
         return "run and experiment"
 
-    steps = [("write", write), ("read", read), ("round trip", round_trips), ("delete", delete)]
-    for check, action in steps:
-        finding = tried(check, action)
+
+# What is done, and whether the next steps make no sense without it.
+STEPS: tuple[tuple[str, Callable[[_Visit], str], bool], ...] = (
+    ("login", _Visit.log_in, True),
+    ("server", _Visit.kind, True),
+    ("write", _Visit.write, True),
+    ("read", _Visit.read, False),
+    ("round trip", _Visit.round_trips, False),
+    ("delete", _Visit.delete, False),
+)
+
+
+def check_server(uri: str) -> Iterator[Finding]:
+    """Log in, write, read back, time, delete; each as soon as it is known.
+
+    Ends early where a step fails that the others need.
+
+    Args:
+        uri: The server's address.
+    """
+    visit = _Visit(uri)
+    for name, step, needed in STEPS:
+        finding = _tried(visit, name, step)
         yield finding
-        if not finding.ok and check == "write":
+        if needed and not finding.ok:
             return
+
+
+def _tried(visit: _Visit, name: str, step: Callable[[_Visit], str]) -> Finding:
+    began = time.perf_counter()
+    try:
+        with explained(visit.uri):
+            found = step(visit)
+    except LrlabError as error:
+        return Finding(name, False, str(error))
+    took = time.perf_counter() - began
+    return Finding(name, True, f"{found} ({1000 * took:.0f} ms)")

@@ -139,8 +139,16 @@ def make_spec(
         places[path] = f"--set {printable(override)}"
     if isinstance(content.get("data"), dict):
         _complete_source(content["data"], where, places)
+    spec = _validated(content, where, places)
+    if not recorded:
+        _refuse_names(spec, where, places)
+    return spec if folder is None else _below(spec, folder)
+
+
+def _validated(content: dict[str, Any], where: str, places: Mapping[Path_, str]) -> SweepSpec:
+    """The spec; a problem a key, each with its place, if it is not valid."""
     try:
-        spec = SweepSpec.model_validate(content)
+        return SweepSpec.model_validate(content)
     except ValidationError as error:
         problems: dict[Path_, str] = {}
         for item in error.errors():  # pydantic gives one a member of a union; the first will do
@@ -150,16 +158,24 @@ def make_spec(
         raise SpecError("\n".join([*problems.values()][:MAX_PROBLEMS])) from None
     except RecursionError:
         raise SpecError(f"{where}: is nested too deeply to be a spec") from None
-    problems = {path: f"{'.'.join(path)}: {said}" for path, said in name_problems(spec)}
-    if problems and not recorded:
-        raise SpecError(
-            "\n".join(f"{places.get(path, where)}: {said}" for path, said in problems.items())
-        )
-    if folder is not None and isinstance(spec.data, CsvData | ParquetData):
-        files = {"path": spec.data.path, "test": spec.data.test}
-        moved = {key: folder / path for key, path in files.items() if path is not None}
-        spec = spec.model_copy(update={"data": spec.data.model_copy(update=moved)})
-    return spec
+
+
+def _refuse_names(spec: SweepSpec, where: str, places: Mapping[Path_, str]) -> None:
+    problems = [
+        f"{places.get(path, where)}: {'.'.join(path)}: {said}"
+        for path, said in dict(name_problems(spec)).items()
+    ]
+    if problems:
+        raise SpecError("\n".join(problems))
+
+
+def _below(spec: SweepSpec, folder: Path) -> SweepSpec:
+    """The spec with the paths of its files starting in a folder."""
+    if not isinstance(spec.data, CsvData | ParquetData):
+        return spec
+    files = {"path": spec.data.path, "test": spec.data.test}
+    moved = {key: folder / path for key, path in files.items() if path is not None}
+    return spec.model_copy(update={"data": spec.data.model_copy(update=moved)})
 
 
 def _complete_source(data: dict[str, Any], where: str, places: Mapping[Path_, str]) -> None:

@@ -288,7 +288,7 @@ def test_a_batch_is_divided_into_programs_by_the_spec_alone(
         assert all(len({run.seed for run in group}) == 1 for group in divided)
 
 
-def test_long_histories_make_small_programs() -> None:
+def test_long_histories_make_small_groups() -> None:
     assert (
         max(len(g) for g in fused_groups(some_runs(300), [200], TrainSpec(steps=1_000_000))) == 33
     )
@@ -307,7 +307,7 @@ def test_programs_in_many_threads_give_the_bits_of_one(monkeypatch: pytest.Monke
         assert np.array_equal(a.weight, b.weight)
 
 
-def test_a_program_stops_at_the_next_step_when_it_is_cancelled() -> None:
+def test_a_group_stops_at_the_next_step_when_it_is_cancelled() -> None:
     data, how = problem("float32", None, 1000)
     asked = iter([False] * 3 + [True])
     with pytest.raises(CancelledError):

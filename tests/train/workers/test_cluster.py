@@ -252,7 +252,7 @@ def test_a_cluster_gives_the_bits_of_this_process(
     assert not {"lrlab", "torch"} & loaded
 
 
-def test_a_program_whose_worker_is_killed_is_trained_by_another(
+def test_a_group_whose_worker_is_killed_is_trained_by_another(
     lab: Lab, problem: Problem, here: list[int], expected: Any
 ) -> None:
     alone = expected(LONG)
@@ -266,7 +266,7 @@ def test_a_program_whose_worker_is_killed_is_trained_by_another(
     assert same_bits(ended, alone)
 
 
-def test_a_program_that_kills_every_worker_is_trained_here(
+def test_a_group_that_kills_every_worker_is_trained_here(
     strict: Lab,
     problem: Problem,
     here: list[int],
@@ -396,7 +396,7 @@ def test_a_worker_that_cannot_import_lrlab_is_named_and_not_a_traceback(
     strict.workers[-1].wait()
 
 
-def test_a_bad_program_fails_here_as_it_does_without_a_cluster(lab: Lab, problem: Problem) -> None:
+def test_a_bad_group_fails_here_as_it_does_without_a_cluster(lab: Lab, problem: Problem) -> None:
     notes: list[str] = []
     bad = [Run(0, 0, 1, TrialConfig("sgd", "nosuch", 0.1))]
     with opened(lab.have(1), problem, SHORT, notes) as workers:

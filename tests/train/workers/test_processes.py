@@ -72,7 +72,7 @@ def test_a_worker_forms_the_files_of_short_histories(
     assert with_files([here])[0].files is None
 
 
-def test_a_bad_program_fails_here_and_the_worker_goes_on(
+def test_a_bad_group_fails_here_and_the_worker_goes_on(
     problem: Problem, workers: Processes
 ) -> None:
     with pytest.raises(UserError, match="unknown optimizer 'nosuch'"):
@@ -106,7 +106,7 @@ def test_what_a_killed_worker_leaves_is_trained_here(problem: Problem) -> None:
     workers.close()
 
 
-def test_closing_ends_a_worker_in_the_middle_of_a_program(problem: Problem) -> None:
+def test_closing_ends_a_worker_in_the_middle_of_a_group(problem: Problem) -> None:
     workers = Processes(1, problem, TrainSpec(steps=1_000_000))
     [pid] = [future.result() for future in workers._warm]
     workers._pool.submit(time.sleep, 600)
