@@ -156,7 +156,7 @@ def test_a_dry_run_shows_what_became_of_a_table(tmp_path: Path, monkeypatch, cli
 
 
 def test_a_number_and_its_percent_sign_stay_in_one_line(monkeypatch) -> None:
-    from lrlab.cli.common import wrapped
+    from lrlab.report.render.terminal import wrapped
 
     monkeypatch.setenv("COLUMNS", "24")
     assert wrapped("a difference of about 12% is seen") == "a difference of about\n12% is seen"

@@ -6,7 +6,8 @@ from typing import Any
 
 import click
 
-from lrlab.cli.common import print_json, table
+from lrlab.cli.common import print_json
+from lrlab.report.render.terminal import table
 
 HEADER = ("feature", "per unit", "odds ratio", "per s.d.", "odds ratio per s.d.")
 

@@ -5,18 +5,14 @@ from __future__ import annotations
 import json
 import math
 import shlex
-import shutil
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from lrlab.wording import printable
-
 if TYPE_CHECKING:
     from lrlab.spec import SweepSpec
 
-MOST_OF_A_CELL = 300  # characters
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -107,36 +103,6 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    """Columns aligned for a terminal: numbers right, text left."""
-    cells = [[cell(value) for value in row] for row in rows]
-    numeric = [
-        all(_is_number(row[i]) for row in cells) and bool(cells) for i in range(len(header))
-    ]
-    widths = [max(len(line[i]) for line in [list(header), *cells]) for i in range(len(header))]
-    lines = []
-    for line in [list(header), *cells]:
-        parts = [
-            text.rjust(width) if right else text.ljust(width)
-            for text, width, right in zip(line, widths, numeric, strict=True)
-        ]
-        lines.append("  ".join(parts).rstrip())
-    return "\n".join(lines)
-
-
-def cell(value: Any) -> str:
-    """A value in a table: four significant digits, `-` for what is missing, nothing hidden."""
-    if value is None or (isinstance(value, float) and math.isnan(value)):
-        return "-"
-    if isinstance(value, float):
-        return f"{value:.4g}"
-    return printable(value, MOST_OF_A_CELL)
-
-
-def _is_number(text: str) -> bool:
-    return text == "-" or text.replace(",", "").lstrip("-").replace(".", "", 1)[:1].isdigit()
-
-
 def quote(text: str) -> str:
     """A word as the shell needs it."""
     return shlex.quote(text)
@@ -148,10 +114,3 @@ def shortened(text: str, most: int) -> str:
         return text
     tail = most // 4
     return f"{text[: most - tail - 5]} ... {text[-tail:]}"
-
-
-def wrapped(text: str) -> str:
-    """Paragraphs, no wider than the terminal or 100 columns; a number keeps its %."""
-    width = min(max(shutil.get_terminal_size().columns, 20), 100)
-    kept = text.replace(" %", "\0%")
-    return click.wrap_text(kept, width=width, preserve_paragraphs=True).replace("\0%", " %")

@@ -6,14 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from lrlab.cli.common import (
-    cell,
-    json_option,
-    print_json,
-    table,
-    tracking_option,
-    verbose_option,
-)
+from lrlab.cli.common import json_option, print_json, tracking_option, verbose_option
+from lrlab.report.render.terminal import cell, table
 
 if TYPE_CHECKING:
     pass

@@ -6,9 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from lrlab.cli.common import (
-    table,
-)
+from lrlab.report.render.terminal import table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

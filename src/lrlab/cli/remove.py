@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from lrlab.cli.common import json_option, print_json, table, tracking_option, verbose_option
+from lrlab.cli.common import json_option, print_json, tracking_option, verbose_option
+from lrlab.report.render.terminal import table
 
 if TYPE_CHECKING:
     from lrlab.track import Store

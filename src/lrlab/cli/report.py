@@ -9,13 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from lrlab.cli.common import (
-    json_option,
-    print_json,
-    tracking_option,
-    verbose_option,
-    wrapped,
-)
+from lrlab.cli.common import json_option, print_json, tracking_option, verbose_option
+from lrlab.report.render.terminal import summary_text, verdict_text
 
 if TYPE_CHECKING:
     from lrlab.report.context import Report
@@ -117,12 +112,10 @@ def _write(made: Report, folder: Path, formats: tuple[str, ...]) -> list[Path]:
 
 def _show_report(made: Report, infos: Sequence[SweepInfo], paths: Sequence[Path]) -> None:
     """Verdict, the head of the table, and where the files are."""
-    from lrlab.cli.sweep import summary_text
-
     for info in infos:
         if info.state != "finished":
             click.echo(f"Note: {info.name} is {info.state}; this is what it has so far.\n")
     if "summary" in made.tables:
         click.echo(summary_text(made.summary, infos[0].objective, infos[0].baseline) + "\n")
-    click.echo(wrapped(made.words.text))
+    click.echo(verdict_text(made.words.brief))
     click.echo(f"\nReport: {paths[0].resolve().as_uri()}")

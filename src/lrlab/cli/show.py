@@ -7,15 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from lrlab.cli.common import (
-    json_option,
-    print_json,
-    quote,
-    table,
-    tracking_option,
-    verbose_option,
-    wrapped,
-)
+from lrlab.cli.common import json_option, print_json, quote, tracking_option, verbose_option
+from lrlab.report.render.terminal import table, wrapped
 
 if TYPE_CHECKING:
     import pandas as pd

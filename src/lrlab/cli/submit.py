@@ -16,8 +16,8 @@ from lrlab.cli.common import (
     spec_arguments,
     tracking_option,
     verbose_option,
-    wrapped,
 )
+from lrlab.report.render.terminal import wrapped
 
 if TYPE_CHECKING:
     from lrlab.track import Store
@@ -91,7 +91,7 @@ def submit(
 
 def show_progress(store: Store, run_id: str) -> int:
     """Show on standard error how a sweep goes on, until it ends; 1 if it did not finish."""
-    from lrlab.cli.common import cell
+    from lrlab.report.render.terminal import cell
     from lrlab.server import client
 
     # MLflow's own retries are silent for minutes.

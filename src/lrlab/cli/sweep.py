@@ -14,22 +14,16 @@ from lrlab.cli.common import (
     quote,
     read_specs,
     spec_arguments,
-    table,
     tracking_option,
     verbose_option,
-    wrapped,
 )
 from lrlab.cli.plan import show_plan
 from lrlab.cli.progress import Shown
+from lrlab.report.render.terminal import summary_text, verdict_text
 
 if TYPE_CHECKING:
-    import pandas as pd
-
-    from lrlab.data import Baseline
     from lrlab.spec import SweepSpec
     from lrlab.sweep import SweepResult
-
-TOP = 10
 
 
 @click.command(
@@ -214,20 +208,6 @@ def show_answer(result: SweepResult, seconds: float) -> None:
     if not result.already_finished and seconds:
         click.echo(f"\n{trained:,} runs in {seconds:.1f} s ({trained / seconds:.1f} runs/s).")
     if result.verdict is not None:
-        click.echo("")
-        for line in result.verdict.words.brief:
-            click.echo(wrapped(line))
+        click.echo(f"\n{verdict_text(result.verdict.words.brief)}")
     if best is not None:
         click.echo(f"\nBest run: {best['run_id']}")
-
-
-def summary_text(summary: pd.DataFrame, objective: str, baseline: Baseline | None) -> str:
-    """The head of the table optimizer x loss, for a terminal; the base rate is its last row."""
-    columns = ["optimizer", "loss", "n_runs", "best", "best_lr", "median"]
-    rows = [(*row[columns], f"{row['diverged']:.0%}") for _, row in summary.head(TOP).iterrows()]
-    if baseline is not None and objective in baseline.metrics:
-        rows.append(("base rate", "-", "-", baseline.metrics[objective], "-", "-", "-"))
-    header = ("optimizer", "loss", "runs", f"best {objective}", "at lr", "median", "diverged")
-    more = len(summary) - TOP
-    rest = f"\n... and {more} more; the report has them all." if more > 0 else ""
-    return table(header, rows) + rest

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from lrlab.cli.common import cell, json_option, print_json, table
+from lrlab.cli.common import json_option, print_json
+from lrlab.report.render.terminal import cell, table
 
 if TYPE_CHECKING:
     from lrlab.registry import Registry
