@@ -103,12 +103,15 @@ def of_minibatches(folder: Path, names: Names) -> Tables:
 
 def picture(reads: Mapping[str, optimizers.Read]) -> None:
     """The performance profile, as the report draws it."""
-    from lrlab.report.figures.drawn import render
-    from lrlab.report.figures.evidence_figures import draw_profile
-    from lrlab.report.figures.matplotlib_style import styles
+    from lrlab.report.figures.figure import Figure
+    from lrlab.report.figures.pictures import render_png
+    from lrlab.report.figures.profile import long_profile, profile_spec
+    from lrlab.report.figures.style import Methods
 
     profile, _ = optimizers.profile(reads)
-    PICTURE.write_bytes(render(draw_profile(profile, styles(profile.columns)), "png"))
+    frame = long_profile(profile)
+    spec = profile_spec(Methods.of(profile.columns), frame)
+    PICTURE.write_bytes(render_png(Figure("profile", "", "", "", frame, spec)))
 
 
 PAGES: dict[str, tuple[str, Callable[[Path, Names], Tables]]] = {

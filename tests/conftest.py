@@ -54,7 +54,6 @@ def unpainted(monkeypatch: pytest.MonkeyPatch) -> None:
 
     Both take longer than all else in a small sweep; tests/report and tests/track look at them.
     """
-    monkeypatch.setattr("lrlab.report.figures.drawn.render", lambda figure, kind: b"")
     monkeypatch.setattr("lrlab.sweep.finalize.log_best_model", lambda *args: None)
 
 

@@ -10,7 +10,9 @@ import pandas as pd
 import pytest
 
 from lrlab.report import ReportContext
-from lrlab.report.across import across_report, compare_sweeps, ratio_to_best
+from lrlab.report.across import across_report
+from lrlab.report.analysis import across
+from lrlab.report.analysis.across import compare_sweeps, ratio_to_best
 from lrlab.report.analysis.answer import Claim, Tie
 from lrlab.report.text.across import never_worse
 from lrlab.report.text.captions import tunability_caption
@@ -76,8 +78,6 @@ def test_what_the_judging_rows_say_is_told_over_all_sweeps(
     assert set(found.optimizers["verdict"]) == {"untested"}
     claim = Claim("optimizer", "sgd", "adagrad", "log_loss", 0.3, (0.2, 0.4), 0.95)
     tie = Tie("optimizer", ("sgd", "adam"), "log_loss")
-    from lrlab.report import across
-
     judged = {
         name: replace(each, verdict=replace(each.verdict, claims=(claim,), ties=(tie,)))
         for name, each in found.findings.items()

@@ -37,10 +37,10 @@ Examples:
 @click.option(
     "--format",
     "formats",
-    type=click.Choice(["html", "csv", "md", "parquet", "json"]),
+    type=click.Choice(["html", "csv", "md", "parquet", "json", "png", "svg"]),
     multiple=True,
-    help="The page (html), its text (md), or the tables (csv, parquet, json). Repeatable. "
-    "Default: html and csv; figures as PNG and SVG come with html and md.",
+    help="The page (html), its text (md), the tables (csv, parquet, json) or the figures (png, "
+    "svg). Repeatable. Default: html and csv; PNG files come with md.",
 )
 @tracking_option
 @json_option

@@ -1,7 +1,7 @@
 """The report of a sweep: tables, figures and one self-contained HTML page.
 
 `build_report` makes it from two pandas frames, `runs` and `curves`, and `write_report` puts it
-into a folder. matplotlib is imported only when figures are drawn.
+into a folder. Nothing draws until a figure is asked for.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from lrlab.lazy import exports
 
 if TYPE_CHECKING:
     from lrlab.report.across import across_report as across_report
-    from lrlab.report.across import compare_sweeps as compare_sweeps
+    from lrlab.report.analysis.across import compare_sweeps as compare_sweeps
     from lrlab.report.analysis.converged import convergence_frame as convergence_frame
     from lrlab.report.analysis.figure_data import best_curves as best_curves
     from lrlab.report.analysis.figure_data import convergence_band as convergence_band
@@ -35,7 +35,8 @@ if TYPE_CHECKING:
 __getattr__, __dir__ = exports(
     __name__,
     {
-        "lrlab.report.across": ["across_report", "compare_sweeps"],
+        "lrlab.report.across": ["across_report"],
+        "lrlab.report.analysis.across": ["compare_sweeps"],
         "lrlab.report.analysis.converged": ["convergence_frame"],
         "lrlab.report.analysis.figure_data": [
             *("best_curves", "convergence_band", "heat_map"),

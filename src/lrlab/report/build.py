@@ -13,12 +13,14 @@ from lrlab.report.analysis.answer import VERDICT_FILE, Verdict
 from lrlab.report.analysis.findings import Findings, find
 from lrlab.report.analysis.tables import rank_trials
 from lrlab.report.context import Report, ReportContext
-from lrlab.report.figures.drawings import Drawing, drawings
+from lrlab.report.figures.figure import Figure
+from lrlab.report.figures.pictures import render_png, render_svg
+from lrlab.report.figures.registry import make_figures
 from lrlab.report.render.markdown import render_markdown
-from lrlab.report.render.page import TOP_RUNS, Picture, render_page
+from lrlab.report.render.page import TOP_RUNS, render_page
 from lrlab.report.text.words import Words
 
-FORMATS = ("html", "csv", "md", "parquet", "json")
+FORMATS = ("html", "csv", "md", "parquet", "json", "png", "svg")
 USUAL = ("html", "csv")
 
 
@@ -42,7 +44,7 @@ def build_report(runs: pd.DataFrame, curves: pd.DataFrame, context: ReportContex
 def report_on(found: Findings, context: ReportContext) -> Report:
     """The report on what was found; arguments as `find` takes and gives them."""
     top = rank_trials(found.runs, **context.aim).head(TOP_RUNS)
-    drawn = drawings(found, context)
+    drawn = make_figures(found, context)
     words = found.verdict.words
     return finished_report(context, words, found.tables(context), top, drawn, found.verdict)
 
@@ -52,7 +54,7 @@ def finished_report(
     words: Words,
     tables: dict[str, pd.DataFrame],
     top: pd.DataFrame,
-    drawn: Sequence[Drawing],
+    drawn: Sequence[Figure],
     verdict: Verdict | None = None,
 ) -> Report:
     """Render what was found as page and text.
@@ -65,15 +67,13 @@ def finished_report(
         drawn: The figures.
         verdict: The same as an object, of a single sweep.
     """
-    pictures = [_picture(drawing) for drawing in drawn]
     return Report(
-        html=render_page(context, words, tables, top, pictures),
-        markdown=render_markdown(context, words, tables, pictures),
+        html=render_page(context, words, tables, top, drawn),
+        markdown=render_markdown(context, words, tables, drawn),
         words=words,
         verdict=verdict,
         tables=tables,
-        figures={drawing.name: drawing.figure for drawing in drawn},
-        pictures={picture.name: picture.png for picture in pictures},
+        figures={figure.name: figure for figure in drawn},
     )
 
 
@@ -83,14 +83,12 @@ def write_report(report: Report, folder: Path, formats: Collection[str] = USUAL)
     Args:
         report: A finished report.
         folder: Where to; made if it is not there.
-        formats: Of `FORMATS`: html is the page, md its text, csv, parquet and json the tables.
+        formats: Of `FORMATS`: html is the page, md its text with the figures as PNG files, csv,
+            parquet and json the tables, png and svg the figures, a file each.
 
     Returns:
-        report.html, report.md, the tables, a PNG and an SVG file for each figure, and the verdict
-        as JSON.
+        The files that were written, and the verdict as JSON.
     """
-    from lrlab.report.figures.drawn import render
-
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     contents: dict[str, bytes] = {}
@@ -106,10 +104,11 @@ def write_report(report: Report, folder: Path, formats: Collection[str] = USUAL)
             contents[f"{name}.parquet"] = table.to_parquet(index=False)
     if "json" in formats:
         contents["report.json"] = _as_json(report).encode("utf-8")
-    if {"html", "md"} & set(formats):
-        for name, figure in report.figures.items():
-            contents[f"{name}.png"] = report.pictures[name]
-            contents[f"{name}.svg"] = render(figure, "svg")
+    for name, figure in report.figures.items():
+        if {"md", "png"} & set(formats):
+            contents[f"{name}.png"] = render_png(figure)
+        if "svg" in formats:
+            contents[f"{name}.svg"] = render_svg(figure)
     if report.verdict is not None:
         contents[VERDICT_FILE] = report.verdict.to_json().encode("utf-8")
     paths = [folder / name for name in contents]
@@ -126,17 +125,3 @@ def _as_json(report: Report) -> str:
     }
     verdict = asdict(report.words) if report.verdict is None else report.verdict.to_dict()
     return json.dumps({"verdict": verdict, "tables": tables}, indent=1, allow_nan=False)
-
-
-def _picture(drawing: Drawing) -> Picture:
-    from lrlab.report.figures.drawn import render
-
-    width, height = (round(100 * inches) for inches in drawing.figure.get_size_inches())
-    return Picture(
-        drawing.name,
-        drawing.title,
-        drawing.caption,
-        drawing.alt,
-        render(drawing.figure, "png"),
-        (width, height),
-    )

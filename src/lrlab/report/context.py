@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
 import numpy as np
 import pandas as pd
@@ -15,12 +15,22 @@ from lrlab.optimum.record import Optima
 from lrlab.report.analysis.answer import Verdict
 from lrlab.report.text.words import Words
 
+if TYPE_CHECKING:
+    from lrlab.report.figures.figure import Figure
+
 
 class Aim(TypedDict):
     """Objective and direction."""
 
     objective: str
     direction: Direction
+
+
+def safe_link(address: str | None) -> str | None:
+    """`address` if it is a web page's; a link must not run a script."""
+    if address is not None and address.lower().startswith(("http://", "https://")):
+        return address
+    return None
 
 
 @dataclass(frozen=True)
@@ -77,11 +87,8 @@ class ReportContext:
         return self.problem and self.problem.of(self.best_replicate)
 
     def link(self, run_id: str) -> str | None:
-        """Address of a run's page, if it has one on the web: a link must not run a script."""
-        address = (self.run_links or {}).get(run_id)
-        if address is not None and address.lower().startswith(("http://", "https://")):
-            return address
-        return None
+        """Address of a run's page, if it has one on the web."""
+        return safe_link((self.run_links or {}).get(run_id))
 
     @property
     def aim(self) -> Aim:
@@ -101,8 +108,8 @@ class Report:
             `tests` (of one method against another), `speed`, `held_out`, `convergence`
             (one row a run), `objectives` (optimum and curvature), `base_rate`, `columns` (how
             they were read).
-        figures: matplotlib figures by name.
-        pictures: The same figures as PNG files, at the resolution of the page.
+        figures: By name, with the numbers that each draws (`frame`) and an Altair chart; a
+            notebook shows it.
         verdict: What the sweep says; None of several sweeps.
     """
 
@@ -110,8 +117,7 @@ class Report:
     markdown: str
     words: Words
     tables: dict[str, pd.DataFrame]
-    figures: dict[str, Any]
-    pictures: dict[str, bytes]
+    figures: dict[str, Figure]
     verdict: Verdict | None = None
 
     @property

@@ -1,16 +1,12 @@
-"""The numbers behind the figures, the figures, and what is said about them."""
+"""The numbers behind the figures, and what is said about them."""
 
 from __future__ import annotations
 
-import io
 import math
 import statistics
-import subprocess
-import sys
 
 import pandas as pd
 import pytest
-from PIL import Image
 
 from lrlab.report import (
     best_curves,
@@ -22,14 +18,6 @@ from lrlab.report import (
     summary_table,
 )
 from lrlab.report.analysis.figure_data import is_grid
-from lrlab.report.figures.drawn import (
-    draw_convergence,
-    draw_history,
-    draw_lr_sensitivity,
-    render,
-)
-from lrlab.report.figures.heat_map_figure import draw_heat_map
-from lrlab.report.figures.matplotlib_style import styles
 from lrlab.report.text.captions import heat_map_caption, history_caption
 from lrlab.report.text.formats import number, percent
 
@@ -141,93 +129,6 @@ def test_the_history_keeps_the_best_so_far_over_runs_without_result(runs_of, dir
     table = history(shuffled, objective="val_log_loss", direction=direction)
     assert table["trial"].tolist() == [0, 1, 2, 3, 4]
     assert table["best_so_far"].tolist() == pytest.approx(expected, nan_ok=True)
-
-
-def test_an_optimizer_keeps_its_colour_whatever_the_order_of_merit():
-    assert styles(["sgd", "adam"])["sgd"] == styles(["adam", "sgd"])["sgd"]
-    assert list(styles(["sgd", "adam", "sgd"])) == ["sgd", "adam"]
-
-
-def test_twelve_optimizers_are_told_apart_by_colour_and_by_marker():
-    looks = styles(f"optimizer_{i}" for i in range(12)).values()
-    assert len({look["color"] for look in looks}) == 12
-    assert len({look["marker"] for look in looks}) == 12
-
-
-def test_diverged_runs_are_crosses_at_the_top_or_at_the_bottom_if_more_is_better(runs_of):
-    runs = runs_of([("sgd", "bce", 0.1, 0.2), ("sgd", "bce", 9.0, NAN)])
-    points = lr_sensitivity(runs, **LOW)
-    for direction, expected in (("minimize", 0.96), ("maximize", 0.04)):
-        figure = draw_lr_sensitivity(
-            points, lr_medians(points), styles(["sgd"]), objective="x", direction=direction
-        )
-        crosses = figure.axes[0].collections[-1]
-        assert crosses.get_offsets().tolist() == [[9.0, expected]]
-
-
-def test_the_axes_reach_to_diverged_runs_too(runs_of):
-    rows = [("sgd", "bce", 0.001, NAN), ("sgd", "bce", 0.1, 0.2), ("sgd", "hinge", 90.0, NAN)]
-    runs = runs_of(rows, trial=[4, 5, 99])
-    points = lr_sensitivity(runs, **LOW)
-    figure = draw_lr_sensitivity(points, lr_medians(points), styles(["sgd"]), **LOW)
-    for ax in figure.axes:
-        low, high = ax.get_xlim()
-        assert low < 0.001 < 90 < high
-    low, high = draw_history(history(runs, **LOW), styles(["sgd"]), **LOW).axes[0].get_xlim()
-    assert low < 4 < 99 < high
-
-
-def test_small_multiples_grow_in_height_and_keep_their_legend_outside(sweep_of):
-    optimizers = tuple(f"optimizer_{i}" for i in range(12))
-    losses = tuple(f"loss_{i}" for i in range(9))
-    runs, _ = sweep_of(300, optimizers, losses)
-    points = lr_sensitivity(runs, **LOW)
-    figure = draw_lr_sensitivity(points, lr_medians(points), styles(optimizers), **LOW)
-    assert len(figure.axes) == 9
-    render(figure, "png")
-    lowest = min(ax.get_tightbbox().y0 for ax in figure.axes)
-    assert figure.legends[0].get_window_extent().y1 <= lowest
-    each = [ax.get_window_extent().height / figure.dpi for ax in figure.axes]
-    assert min(each) > 1.5
-
-
-def test_values_of_zero_have_a_place_on_a_logarithmic_axis(runs_of, curves_of):
-    runs = runs_of([("sgd", "bce", 0.0, 0.0), ("sgd", "bce", 0.1, 0.5)])
-    points = lr_sensitivity(runs, **LOW)
-    look = styles(["sgd"])
-    figure = draw_lr_sensitivity(points, lr_medians(points), look, **LOW)
-    assert figure.axes[0].get_xscale() == figure.axes[0].get_yscale() == "symlog"
-    curves = curves_of({"run0": [(0, 0.7), (1, 0.1), (10, 0.0)]}, "val_log_loss")
-    lines = best_curves(runs, curves, "val_log_loss", **LOW)
-    band = convergence_band(runs, curves, "val_log_loss", **LOW)
-    figure = draw_convergence(lines, band, look, metric="m", direction="minimize", shared=True)
-    assert figure.axes[0].get_ylim()[0] < 0 < 0.7 < figure.axes[0].get_ylim()[1]
-    render(figure, "png")
-
-
-def test_names_are_shown_as_they_are_and_not_as_formulas(runs_of):
-    rows = [("$x$", "_a", 0.1, 0.2), ("sgd", r"$\\frac$", 0.1, 0.3), ("_b", "a" * 99, 0.1, 0.3)]
-    runs = runs_of(rows)
-    points = lr_sensitivity(runs, **LOW)
-    look = styles(points["optimizer"])
-    figure = draw_lr_sensitivity(points, lr_medians(points), look, **LOW)
-    assert len(figure.legends[0].get_texts()) == 3
-    render(figure, "png")
-    table = heat_map(summary_table(runs, NO_CURVES, **LOW))
-    render(draw_heat_map(table, direction="minimize"), "png")
-
-
-def test_a_figure_is_rendered_at_twice_the_size_of_the_page_and_always_alike(runs_of):
-    points = lr_sensitivity(runs_of([("sgd", "bce", 0.1, 0.2)]), **LOW)
-    figure = draw_lr_sensitivity(points, lr_medians(points), styles(["sgd"]), **LOW)
-    with Image.open(io.BytesIO(render(figure, "png"))) as picture:
-        assert picture.size[0] == 1920
-    assert render(figure, "svg") == render(figure, "svg")
-
-
-def test_importing_the_report_does_not_import_matplotlib():
-    code = "import sys, lrlab.report; sys.exit('matplotlib' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 def test_the_heat_map_caption_compares_the_choice_of_optimizer_with_that_of_loss(runs_of):

@@ -11,7 +11,7 @@ import pytest
 
 from lrlab.report.analysis.figure_data import lr_medians, lr_sensitivity
 from lrlab.report.analysis.methods import compare
-from lrlab.report.figures.drawings import drawings
+from lrlab.report.figures.registry import make_figures
 from lrlab.report.text.captions import calibration_caption, lr_caption
 
 AIM: Any = {"objective": "val_log_loss", "direction": "minimize"}
@@ -54,7 +54,7 @@ def test_the_figure_of_learning_rates_compares_optimizers_only_where_all_were_dr
     runs = sweep_over(runs_of)
     context = context_of(sampler=sampler, random_trials=random)
     curves = pd.DataFrame(columns=["run_id", "step", "metric", "value"])
-    [figure] = [d for d in drawings(find(runs, curves, context), context) if "lr" in d.name]
+    [figure] = [d for d in make_figures(find(runs, curves, context), context) if "lr" in d.name]
     assert ("the widest range" in figure.caption) == said
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from lrlab.report.context import ReportContext
-from lrlab.report.render.page import Picture
+from lrlab.report.figures.figure import Figure
 from lrlab.report.text.formats import number
 from lrlab.report.text.tables import SUMMARY, TITLES, steps_allowed, summary_note
 from lrlab.report.text.words import Words
@@ -24,7 +24,7 @@ def render_markdown(
     context: ReportContext,
     words: Words,
     tables: Mapping[str, pd.DataFrame],
-    pictures: Sequence[Picture],
+    pictures: Sequence[Figure],
 ) -> str:
     """The whole text.
 

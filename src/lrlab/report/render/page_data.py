@@ -10,8 +10,9 @@ from typing import Any
 
 import pandas as pd
 
+from lrlab.report.context import safe_link
 from lrlab.report.figures.figure import Figure
-from lrlab.report.render.tables import METRICS, safe_link
+from lrlab.report.render.tables import METRICS
 from lrlab.report.text.page import LABELS
 
 MOST_NUMBERS = 200  # rows of a figure's table

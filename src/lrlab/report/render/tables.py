@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from lrlab.report.analysis.tables import minimizes
-from lrlab.report.context import ReportContext
+from lrlab.report.context import ReportContext, safe_link
 from lrlab.report.text.formats import number, percent
 from lrlab.report.text.tables import SUMMARY
 
@@ -179,13 +179,6 @@ def _top_row(
         # A line may break between two of them, not within one.
         cells.append(_text(", ".join(f"{name}\u00a0{number(v, pad=False)}" for name, v in given)))
     return tuple(cells)
-
-
-def safe_link(address: str | None) -> str | None:
-    """`address` if it is a web page's; a link must not run a script."""
-    if address is not None and address.lower().startswith(("http://", "https://")):
-        return address
-    return None
 
 
 def _text(value: object) -> Cell:
