@@ -21,4 +21,10 @@ for _loss in (
 ):
     LOSSES.register(_loss)
 
-__all__ = ["LOSSES", "Loss", "PerExample"]
+
+def is_proper(loss: str) -> bool:
+    """Whether scores trained with a loss are probabilities; one that is not known has none."""
+    return loss in LOSSES and LOSSES[loss].proper
+
+
+__all__ = ["LOSSES", "Loss", "PerExample", "is_proper"]

@@ -16,7 +16,7 @@ import pandas as pd
 from torch import Tensor
 
 from lrlab.data import Problem
-from lrlab.losses import LOSSES
+from lrlab.losses import is_proper
 from lrlab.metrics import OF_PROBABILITIES
 from lrlab.report.analysis.choice import NONE, cross_fitted, plain
 from lrlab.report.analysis.row_values import ROW_VALUES, platt, row_values
@@ -123,9 +123,8 @@ def choose(
 def folds_of_repeat(problem: Problem) -> int:
     """How many of the problem's folds hold every row out once: those before one that repeats."""
     first = problem.folds[0].val_rows
-    again = (
-        i for i, fold in enumerate(problem.folds) if i and np.isin(fold.val_rows, first).any()
-    )
+    later = enumerate(problem.folds[1:], start=1)
+    again = (i for i, fold in later if np.isin(fold.val_rows, first).any())
     return next(again, len(problem.folds))
 
 
@@ -227,11 +226,6 @@ def _kept(rows: int, columns: int) -> np.ndarray:
 def _ids(runs: pd.DataFrame) -> dict[tuple[int, int], str]:
     keys = zip(runs["trial"], runs["replicate"], strict=True)
     return {(int(t), int(r)): str(i) for (t, r), i in zip(keys, runs["run_id"], strict=True)}
-
-
-def is_proper(loss: str) -> bool:
-    """Whether scores trained with a loss are probabilities; one that is not known has none."""
-    return loss in LOSSES.names() and LOSSES[loss].proper
 
 
 def _recalibrates(runs: pd.DataFrame, objective: str) -> bool:

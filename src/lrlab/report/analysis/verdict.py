@@ -13,6 +13,7 @@ from dataclasses import replace
 import pandas as pd
 
 from lrlab.data import Baseline, Problem
+from lrlab.losses import is_proper
 from lrlab.metrics import Direction
 from lrlab.optimum.separability import Separability
 from lrlab.report.analysis import judging
@@ -27,7 +28,7 @@ from lrlab.report.analysis.answer import (
     Tie,
     Verdict,
 )
-from lrlab.report.analysis.evaluation import BEST, is_proper, judged_by
+from lrlab.report.analysis.evaluation import BEST, judged_by
 from lrlab.report.analysis.fact import Fact
 from lrlab.report.analysis.judgement import Judgement
 from lrlab.report.analysis.methods import SPEED
