@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, cast
 
 from lrlab.lazy import on_use
 from lrlab.optimizers.optimizer import (
@@ -30,10 +31,19 @@ _BETAS = (
 )
 
 
-def _build_adam(
-    params: Parameters, lr: float, beta1: float, beta2: float, eps: float
-) -> torch.optim.Optimizer:
-    return torch.optim.Adam(params, lr=lr, betas=(beta1, beta2), eps=eps)
+def _built(name: str, **fixed: bool) -> Callable[..., torch.optim.Optimizer]:
+    """How an optimizer of torch is built whose two averages decay by beta1 and beta2."""
+
+    def build(
+        params: Parameters, lr: float, beta1: float, beta2: float, **others: float
+    ) -> torch.optim.Optimizer:
+        kind = getattr(torch.optim, name)
+        return cast(
+            "torch.optim.Optimizer",
+            kind(params, lr=lr, betas=(beta1, beta2), **others, **fixed),
+        )
+
+    return build
 
 
 def _adam_coefficients(
@@ -65,7 +75,7 @@ def _update_adam(
 
 adam = Optimizer(
     "adam",
-    _build_adam,
+    _built("Adam"),
     rule=UpdateRule(_adam_coefficients, _update_adam),
     formula="w <- w - lr m^ / (sqrt(v^) + eps)",
     when="A safe first choice: works over a wide range of lr, whatever the scale of g.",
@@ -73,14 +83,6 @@ adam = Optimizer(
     default_lr=0.01,
     hyperparameters=_BETAS,
 )
-
-
-def _build_adamw(
-    params: Parameters, lr: float, beta1: float, beta2: float, eps: float, weight_decay: float
-) -> torch.optim.Optimizer:
-    return torch.optim.AdamW(
-        params, lr=lr, betas=(beta1, beta2), eps=eps, weight_decay=weight_decay
-    )
 
 
 def _adamw_coefficients(
@@ -97,7 +99,7 @@ def _update_adamw(w: Tensor, g: Tensor, state: State, keep: Tensor, **adams: Ten
 
 adamw = Optimizer(
     "adamw",
-    _build_adamw,
+    _built("AdamW"),
     rule=UpdateRule(_adamw_coefficients, _update_adamw),
     formula="w <- w - lr weight_decay w;  then as adam",
     when="Adam with weights that should stay small: the decay is not scaled by v.",
@@ -108,14 +110,6 @@ adamw = Optimizer(
         Hyperparameter("weight_decay", 0.01, meaning="decoupled decay, of the bias too"),
     ),
 )
-
-
-def _build_nadam(
-    params: Parameters, lr: float, beta1: float, beta2: float, eps: float, momentum_decay: float
-) -> torch.optim.Optimizer:
-    return torch.optim.NAdam(
-        params, lr=lr, betas=(beta1, beta2), eps=eps, momentum_decay=momentum_decay
-    )
 
 
 def _nadam_coefficients(
@@ -159,7 +153,7 @@ def _update_nadam(
 
 nadam = Optimizer(
     "nadam",
-    _build_nadam,
+    _built("NAdam"),
     rule=UpdateRule(_nadam_coefficients, _update_nadam),
     formula="adam with Nesterov's look-ahead in m^",
     when="Adam that brakes earlier before the optimum.",
@@ -170,12 +164,6 @@ nadam = Optimizer(
         Hyperparameter("momentum_decay", 0.004, meaning="how fast beta1's warm-up ends"),
     ),
 )
-
-
-def _build_radam(
-    params: Parameters, lr: float, beta1: float, beta2: float, eps: float
-) -> torch.optim.Optimizer:
-    return torch.optim.RAdam(params, lr=lr, betas=(beta1, beta2), eps=eps)
 
 
 def _radam_coefficients(
@@ -214,7 +202,7 @@ def _update_radam(
 
 radam = Optimizer(
     "radam",
-    _build_radam,
+    _built("RAdam"),
     rule=UpdateRule(_radam_coefficients, _update_radam),
     formula="adam; the first steps, while the variance of v is unknown, are plain momentum",
     when="Adam whose first steps at a large lr go astray: a warm-up that needs no tuning.",
@@ -222,12 +210,6 @@ radam = Optimizer(
     default_lr=0.01,
     hyperparameters=_BETAS,
 )
-
-
-def _build_amsgrad(
-    params: Parameters, lr: float, beta1: float, beta2: float, eps: float
-) -> torch.optim.Optimizer:
-    return torch.optim.Adam(params, lr=lr, betas=(beta1, beta2), eps=eps, amsgrad=True)
 
 
 def _update_amsgrad(
@@ -242,7 +224,7 @@ def _update_amsgrad(
 
 amsgrad = Optimizer(
     "amsgrad",
-    _build_amsgrad,
+    _built("Adam", amsgrad=True),
     rule=UpdateRule(_adam_coefficients, _update_amsgrad),
     formula="adam with the largest v seen so far in the denominator",
     when="Adam that must settle: effective steps never grow again.",
@@ -250,12 +232,6 @@ amsgrad = Optimizer(
     default_lr=0.01,
     hyperparameters=_BETAS,
 )
-
-
-def _build_adamax(
-    params: Parameters, lr: float, beta1: float, beta2: float, eps: float
-) -> torch.optim.Optimizer:
-    return torch.optim.Adamax(params, lr=lr, betas=(beta1, beta2), eps=eps)
 
 
 def _adamax_coefficients(
@@ -276,7 +252,7 @@ def _update_adamax(
 
 adamax = Optimizer(
     "adamax",
-    _build_adamax,
+    _built("Adamax"),
     rule=UpdateRule(_adamax_coefficients, _update_adamax),
     formula="u <- max(beta2 u, |g| + eps);  w <- w - lr m^ / u",
     when="Adam with rare, large gradients: the largest recent one sets the step.",
