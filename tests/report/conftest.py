@@ -105,7 +105,7 @@ def _sweep_of() -> Callable[..., Frames]:
     return sweep_of
 
 
-@pytest.fixture(name="context_of")
+@pytest.fixture(name="context_of", scope="session")
 def _context_of() -> Callable[..., ReportContext]:
     return context_of
 

@@ -104,8 +104,7 @@ def test_it_can_be_made_beside_other_work_and_has_what_the_page_uses(folder, mak
     bundle.prepare()
     script = bundle.bundle()
     assert makings == []
-    for name in ("vegaEmbed", "vegaLite", "vega"):
-        assert f"window.{name}=" in script
+    assert "window.vegaEmbed=" in script[-50:]
     assert "</script" not in script
     assert "<!--" not in script
     assert "\r" not in script

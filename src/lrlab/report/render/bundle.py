@@ -18,8 +18,9 @@ import tempfile
 from importlib.metadata import version
 from pathlib import Path
 
-# The names that the page's own scripts use.
-SNIPPET = "window.vegaEmbed=vegaEmbed;window.vega=vega;window.vegaLite=vegaLite;"
+# What the page's own scripts use. Vega and Vega-Lite have no default export: their names are null.
+SNIPPET = "window.vegaEmbed=vegaEmbed;"
+FORM = 1  # to be raised as `make` changes, so that caches of before are not taken
 LENGTH_OF_HEAD = 64 + 1 + 12 + 1  # SHA-256, blank, length in bytes, end of line
 
 _started: list[subprocess.Popen[bytes]] = []
@@ -52,7 +53,8 @@ def make() -> str:
     import vl_convert
 
     made: str = vl_convert.javascript_bundle(snippet=SNIPPET)
-    made = made.replace("\r\n", "\n").replace("\r", "\n")
+    # Its hundreds of short names stay its own.
+    made = "(function () {" + made.replace("\r\n", "\n").replace("\r", "\n") + "\n})();\n"
     return made.replace("</script", "<\\/script").replace("<!--", "<\\!--")
 
 
@@ -70,8 +72,7 @@ def cache_folder() -> Path:
 
 
 def _file() -> Path:
-    made_by = hashlib.sha256(SNIPPET.encode()).hexdigest()[:8]
-    return cache_folder() / f"vega-{version('vl-convert-python')}-{made_by}.js"
+    return cache_folder() / f"vega-{version('vl-convert-python')}-{FORM}.js"
 
 
 def _read() -> str | None:

@@ -7,7 +7,6 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
-from typing import Any
 
 import pandas as pd
 from jinja2 import Environment, StrictUndefined
@@ -15,6 +14,7 @@ from markupsafe import Markup
 
 from lrlab.report.context import ReportContext
 from lrlab.report.figures.figure import Figure
+from lrlab.report.figures.style import THEMES, config
 from lrlab.report.render.bundle import bundle
 from lrlab.report.render.page_data import page_data
 from lrlab.report.render.tables import Table, frame_rows, summary_rows, top_rows
@@ -96,12 +96,14 @@ def render_page(
     runs = tables.get("runs", pd.DataFrame())
     figures = [picture for picture in pictures if isinstance(picture, Figure)]
     sections = _sections(context, tables)
+    choices = _choices(runs, tables.get("summary", pd.DataFrame()))
     data = page_data(
         runs,
         figures,
         objective=context.objective,
+        methods=choices.get("optimizer", []),
         links=context.run_links or {},
-        config=_themes(),
+        config={theme: config(theme) for theme in THEMES},
     )
     theme, style = _asset("scripts/theme.js"), _asset("style.css")
     scripts = [bundle()] if figures else []
@@ -117,7 +119,7 @@ def render_page(
         top=top_rows(top, context),
         top_title=top_title(len(top)),
         pictures=pictures,
-        choices=_choices(runs),
+        choices=choices,
         n_runs=len(runs),
         policy=policy([theme, *scripts], style),
         theme=Markup(theme),
@@ -157,18 +159,18 @@ def _sections(context: ReportContext, tables: Mapping[str, pd.DataFrame]) -> dic
     return found
 
 
-def _choices(runs: pd.DataFrame) -> dict[str, list[str]]:
-    """What the runs can be chosen by: each column that has several values, and they are few."""
+def _choices(runs: pd.DataFrame, summary: pd.DataFrame) -> dict[str, list[str]]:
+    """What the runs can be chosen by: each column that has several values, and they are few.
+
+    Optimizers and losses are in the order of the summary, which is that of the figures.
+    """
     found = {}
     for name in ("sweep", "optimizer", "loss", "outcome"):
-        values = list(dict.fromkeys(map(str, runs[name]))) if name in runs else []
+        ordered = summary if name in summary else runs
+        values = list(dict.fromkeys(map(str, ordered[name]))) if name in runs else []
         if 1 < len(values) <= MOST_CHOICES:
             found[name] = values
     return found
-
-
-def _themes() -> dict[str, Any]:
-    return {}
 
 
 def _joined(names: Iterable[str]) -> str:

@@ -12,6 +12,7 @@ import pandas as pd
 
 from lrlab.report.context import safe_link
 from lrlab.report.figures.figure import Figure
+from lrlab.report.figures.style import Methods
 from lrlab.report.render.tables import METRICS
 from lrlab.report.text.page import LABELS
 
@@ -28,6 +29,7 @@ def page_data(
     figures: Sequence[Figure],
     *,
     objective: str,
+    methods: Sequence[str],
     links: Mapping[str, str | None],
     config: Mapping[str, Any],
 ) -> str:
@@ -37,6 +39,7 @@ def page_data(
         runs: The runs frame, one row a run.
         figures: In the order of the page.
         objective: Name of the final metric by which runs are compared.
+        methods: Optimizers, in the order of the figures' legends.
         links: Address of each run's page by run id.
         config: Vega-Lite configuration by theme.
     """
@@ -51,6 +54,7 @@ def page_data(
             "fields": fields,
             "shown": runs_columns(shared, objective),
         },
+        "methods": _colours(methods),
         "links": shortened(links),
         "figures": [_figure(figure) for figure in figures],
     }
@@ -132,6 +136,12 @@ def shortened(links: Mapping[str, str | None]) -> dict[str, Any]:
     prefix = beginnings.most_common(1)[0][0] if beginnings else ""
     other = {run: safe.get(run, "") for run in links if safe.get(run) != prefix + run}
     return {"prefix": prefix, "other": other}
+
+
+def _colours(methods: Sequence[str]) -> list[dict[str, str]]:
+    scale = Methods.of(methods).colour()["scale"]
+    pairs = zip(scale["domain"], scale["range"], strict=True)
+    return [{"name": name, "colour": colour} for name, colour in pairs]
 
 
 def _figure(figure: Figure) -> dict[str, Any]:

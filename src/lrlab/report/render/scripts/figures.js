@@ -3,27 +3,12 @@
 const WIDE = 1500; // runs beyond which a canvas is faster than one element a mark
 const PAPER = 660; // pixels of a figure on A4
 const AXIS = 58; // pixels beside a small multiple, until it is known how many there are
-let interpreter = null;
 let printing = false;
 
 const figures = data.figures.map((figure) => {
   const box = document.querySelector(`#${CSS.escape("figure-" + figure.name)} .chart`);
   return { ...figure, box, view: null, near: false, axis: "", beside: AXIS, width: 0, rows: null };
 });
-
-// Vega's interpreter is no name of the bundle: Vega-Embed hands it to the view that it makes.
-async function findInterpreter() {
-  class Probe extends vega.View {
-    constructor(runtime, options) {
-      super(runtime, options);
-      interpreter = options.expr;
-    }
-  }
-  const mark = { mark: "point", data: { values: [] } };
-  const result = await vegaEmbed(document.createElement("div"), mark, {
-    ast: true, actions: false, defaultStyle: false, viewClass: Probe });
-  result.finalize();
-}
 
 function panels(figure, width) {
   const count = figure.spec.concat.length;
@@ -42,6 +27,13 @@ function specification(figure, width) {
     spec.width = width;
     spec.autosize = { type: "fit-x", contains: "padding" };
   }
+  figure.rows = runsWithout(figure.name);
+  if (data.runs.fields.length) {
+    spec.datasets = { ...spec.datasets, runs: runsData(follows(figure, figure.rows)) };
+  }
+  (spec.params || []).forEach((param) => {
+    if (param.name === "selected") { param.value = methodsLeft(runsWithout(null)); }
+  });
   return spec;
 }
 
@@ -54,56 +46,65 @@ function runsData(rows) {
   });
 }
 
-function makeView(figure, width) {
-  const theme = themeIsDark() && !printing ? "dark" : "light";
-  const config = { ...data.config[theme], aria: false };
-  const compiled = vegaLite.compile(specification(figure, width), { config }).spec;
-  const view = new vega.View(vega.parse(compiled, null, { ast: true }), {
-    expr: interpreter,
-    logLevel: vega.Error,
-    renderer: total > WIDE && figure.follows === "run" ? "canvas" : "svg",
-    tooltip: (handler, event, item, value) => showTooltip(event, value),
-  });
-  figure.names = new Set((compiled.signals || []).map((signal) => signal.name));
-  figure.sources = new Set((compiled.data || []).map((source) => source.name));
-  return view;
-}
-
-// Axes and legends take room beside small multiples; how much is known when they are drawn.
-function overhang(figure, view, width) {
-  if (!figure.spec.concat) { return 0; }
-  const drawn = view.container().firstElementChild.getBoundingClientRect().width;
-  return (drawn - width) / panels(figure, width);
-}
-
-function draw(figure) {
+// Everything awaited here is at hand, so that a whole figure stands before the browser goes on to
+// print the page.
+async function draw(figure) {
   const width = printing ? PAPER : Math.floor(figure.box.clientWidth);
-  if (!width || !interpreter) { return; }
+  if (!width) { return; }
   erase(figure);
+  const turn = figure.turn = (figure.turn || 0) + 1;
+  figure.width = width;
   try {
-    start(figure, makeView(figure, width));
-    const over = overhang(figure, figure.view, width);
-    if (Math.abs(over) > 1) {
-      figure.beside += over;
-      erase(figure);
-      start(figure, makeView(figure, width));
-    }
+    const made = await vegaEmbed(figure.box, specification(figure, width), options(figure));
+    if (turn !== figure.turn) { made.finalize(); return; }
+    figure.view = made.view;
+    figure.end = made.finalize;
+    fit(figure, width);
+    listen(figure, made.view);
+    figure.box.dataset.drawn = "true";
   } catch (error) {
     figure.box.textContent = fill(labels.failed, { reason: error.message });
   }
-  figure.width = width;
 }
 
-function start(figure, view) {
-  const all = runsWithout(figure.name);
-  figure.view = view;
-  figure.rows = all;
-  if (figure.sources.has("runs")) { view.data("runs", runsData(follows(figure, all))); }
-  if (figure.names.has("selected")) { view.signal("selected", methodsLeft(runsWithout(null))); }
-  figure.box.textContent = "";
-  view.initialize(figure.box).hover().run();
-  listen(figure, view);
-  figure.box.dataset.drawn = "true";
+function options(figure) {
+  const theme = themeIsDark() && !printing ? "dark" : "light";
+  return {
+    mode: "vega-lite",
+    ast: true,
+    actions: false,
+    defaultStyle: false,
+    config: configuration(data.config[theme], figure),
+    renderer: total > WIDE && figure.follows === "run" ? "canvas" : "svg",
+    tooltip: (handler, event, item, value) => showTooltip(event, value),
+    patch: (compiled) => {
+      figure.names = new Set((compiled.signals || []).map((signal) => signal.name));
+      return compiled;
+    },
+  };
+}
+
+// Legends in as many columns as there is room for.
+function configuration(theme, figure) {
+  const longest = Math.max(6, ...data.methods.map((method) => method.name.length));
+  const fit = Math.floor(figure.width / (Math.min(longest, 20) * 7 + 38));
+  const legend = { ...theme.legend, columns: Math.max(1, fit) };
+  const padding = { left: 0, top: 4, bottom: 4, right: 9 }; // marks stand out at the right
+  return { ...theme, aria: false, padding, legend };
+}
+
+// Axes and legends take room beside small multiples; how much is known when they are drawn.
+function fit(figure, width) {
+  if (!figure.spec.concat) { return; }
+  const drawn = figure.box.querySelector("svg, canvas").getBoundingClientRect().width;
+  const over = (drawn - width) / panels(figure, width);
+  if (Math.abs(over) < 1) { return; }
+  figure.beside += over;
+  const each = Math.max(90, Math.floor(width / panels(figure, width) - figure.beside));
+  figure.names.forEach((name) => {
+    if (/^concat_\d+_width$/.test(name)) { figure.view.signal(name, each); }
+  });
+  figure.view.run();
 }
 
 function follows(figure, rows) {
@@ -111,7 +112,7 @@ function follows(figure, rows) {
 }
 
 function erase(figure) {
-  if (figure.view) { figure.view.finalize(); }
+  if (figure.view) { figure.end(); }
   figure.view = null;
 }
 
@@ -173,7 +174,7 @@ function refresh(figure, runs) {
   if (!figure.view || !figure.near) { figure.stale = true; return; }
   const rows = runsWithout(figure.name);
   if (figure.names.has("selected")) { figure.view.signal("selected", methodsLeft(runs)); }
-  if (figure.sources.has("runs") && figure.follows === "run" && !same(figure.rows, rows)) {
+  if (figure.follows === "run" && !same(figure.rows, rows)) {
     figure.view.data("runs", runsData(rows));
   }
   figure.rows = rows;

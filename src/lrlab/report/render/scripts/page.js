@@ -54,6 +54,9 @@ function watchEdges(box) {
   const look = () => {
     const rest = box.scrollWidth - box.clientWidth - Math.ceil(box.scrollLeft);
     box.parentNode.classList.toggle("more", rest > 1);
+    const scrolls = box.scrollWidth > box.clientWidth + 1 || box.scrollHeight > box.clientHeight + 1;
+    // What scrolls must be reached by the keyboard; what does not needs no stop.
+    if (scrolls) { box.tabIndex = 0; } else { box.removeAttribute("tabindex"); }
   };
   box.addEventListener("scroll", look, { passive: true });
   new ResizeObserver(look).observe(box);

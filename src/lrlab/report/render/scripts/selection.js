@@ -109,6 +109,10 @@ function offerFilters() {
   form.addEventListener("input", () => readForm(form));
   form.addEventListener("submit", (event) => event.preventDefault());
   form.querySelectorAll("button[data-method]").forEach((button) => {
+    const method = data.methods.find((each) => each.name === button.dataset.method);
+    const sign = element("i");
+    sign.style.background = method ? method.colour : "none";
+    button.prepend(sign);
     button.addEventListener("click", () => toggleMethod(button.dataset.method));
   });
   bar.querySelector("button").addEventListener("click", clearSelection);

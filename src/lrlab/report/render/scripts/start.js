@@ -18,7 +18,7 @@ function afterPaper() {
   redrawAll();
 }
 
-async function begin() {
+function begin() {
   window.addEventListener("beforeprint", beforePaper);
   window.addEventListener("afterprint", afterPaper);
   window.matchMedia("print").addEventListener("change", (event) => {
@@ -28,13 +28,12 @@ async function begin() {
   figures.forEach(offerNumbers);
   figures.forEach(offerAxes);
   listeners.push(update);
-  await findInterpreter();
   watchFigures();
 }
 
 foldContents();
-followContents();
 offerThemes(redrawAll);
 offerFilters();
 offerRuns();
+followContents();
 begin();
