@@ -35,7 +35,7 @@ class Opened:
         """Scroll to a figure and wait until it is drawn; gives its box."""
         box = self.page.locator(f"{figure} .chart")
         box.scroll_into_view_if_needed()
-        self.page.locator(f"{figure} .chart[data-drawn]").wait_for()
+        self.page.locator(f"{figure} .chart[data-drawn=true]").wait_for()
         return box
 
     @property
@@ -49,8 +49,10 @@ class Opened:
         found = re.search(r"of ([\d,]+)$", self.page.locator("#all-runs .where").inner_text())
         return int(found[1].replace(",", "")) if found else 0
 
-    def marks(self, figure: str = LR) -> int:
-        return int(self.page.locator(f"{figure} .mark-symbol.role-mark path").count())
+    @property
+    def marks(self) -> int:
+        """How many runs with an objective are drawn in the figure of the learning rate."""
+        return int(self.page.locator(f"{LR} [class*=' lr_'][class*=_marks] path").count())
 
 
 @pytest.fixture(scope="module")
@@ -87,9 +89,16 @@ def brush(view: Opened, low: float, high: float) -> None:
 def test_figures_are_drawn_from_a_file_without_a_complaint_or_a_request(opened, sweep, file):
     with opened() as view:
         view.draw()
-        assert view.marks() == len(sweep[0])
+        assert view.marks == sweep[0]["val_log_loss"].notna().sum()
         assert view.problems == []
         assert view.requests == [file.as_uri()]
+
+
+def test_what_is_out_of_sight_is_not_drawn_yet(opened):
+    with opened() as view:
+        view.draw()
+        assert view.page.locator("#figure-history .chart svg").count() == 0
+        assert view.draw("#figure-history").locator("svg").count() == 1
 
 
 def test_hovering_over_a_mark_names_the_run_and_its_settings(opened, sweep):
@@ -134,7 +143,7 @@ def test_a_brush_selects_the_runs_below_it_in_every_figure_and_in_the_table(open
         view.page.get_by_role("button", name="Clear").click()
         assert view.selected == ""
         assert view.listed == len(runs)
-        assert view.marks() == len(runs)
+        assert view.marks == runs["val_log_loss"].notna().sum()
         assert view.problems == []
 
 
@@ -142,6 +151,39 @@ def listed_lr(view: Opened) -> pd.Series:
     heads = view.page.locator("#all-runs th").all_inner_texts()
     cells = view.page.locator(f"#all-runs td:nth-child({heads.index('lr') + 1})").all_inner_texts()
     return pd.Series([float(text.replace(",", "")) for text in cells])
+
+
+def test_a_brush_over_an_axis_of_the_parallel_coordinates_selects_by_it(opened, sweep):
+    runs = sweep[0]
+    with opened() as view:
+        view.draw("#figure-parallel")
+        name = view.page.locator("#figure-parallel .mark-text text", has_text="hinge").last
+        place = name.bounding_box()
+        mouse = view.page.mouse
+        mouse.move(place["x"] - 12, place["y"] - 8)
+        mouse.down()
+        mouse.move(place["x"] + 8, place["y"] + place["height"] + 8, steps=4)
+        mouse.up()
+        expected = runs.query("loss == 'hinge'")
+        assert view.selected == f"{len(expected)} of {len(runs)} runs selected"
+        view.draw()
+        assert view.marks == expected["val_log_loss"].notna().sum()
+
+
+def test_an_axis_can_be_linear_or_logarithmic(opened):
+    with opened() as view:
+        figure = "#figure-convergence_val_log_loss"
+        view.draw(figure)
+        labels = f"{figure} .role-axis-label text"
+        before = view.page.locator(labels).all_text_contents()
+        linear = view.page.locator(figure).get_by_role("button", name="Linear")
+        linear.click()
+        view.page.wait_for_function(
+            "([selector, text]) => document.querySelector(selector)"
+            " && [...document.querySelectorAll(selector)].map(e => e.textContent).join() !== text",
+            arg=[labels, ",".join(before)],
+        )
+        assert linear.get_attribute("aria-pressed") == "true"
 
 
 def test_the_same_selection_can_be_made_with_the_keyboard(opened, sweep):
@@ -160,7 +202,7 @@ def test_the_same_selection_can_be_made_with_the_keyboard(opened, sweep):
         assert view.selected == f"{len(expected)} of {len(runs)} runs selected"
         assert view.listed == len(expected)
         view.draw()
-        assert view.marks() == len(expected)
+        assert view.marks == len(expected)
         ids = page.locator("#all-runs tbody td:first-child").all_inner_texts()
         assert sorted(ids) == sorted(expected["run_id"].str[-8:])
 
@@ -299,7 +341,7 @@ def test_in_the_sandbox_of_the_mlflow_page_figures_are_drawn_and_runs_named(brow
         )
         frame = outer.frame_locator("iframe")
         frame.locator(".chart").first.scroll_into_view_if_needed()
-        frame.locator(f"{LR} .chart[data-drawn]").wait_for()
+        frame.locator(f"{LR} .chart[data-drawn=true]").wait_for()
         assert problems == []
         frame.locator(f"{LR} .mark-symbol.role-mark path").first.click(force=True)
         frame.locator("#blocked", has_text="http://localhost:5000/#/runs/run").wait_for()

@@ -229,9 +229,13 @@ def small_multiples(
         {"title": title, "width": 280, "height": height, "layer": list(layers)}
         for title, layers in views.items()
     ]
-    return {
-        **common,
-        "concat": each,
-        "columns": 2 if len(each) in (2, 4) else 3,
-        "resolve": {"scale": dict.fromkeys(shared, "shared")},
-    }
+    resolve: Layer = {"scale": dict.fromkeys(shared, "shared")}
+    if any(_hides_dashes(layer) for layers in views.values() for layer in layers):
+        # Shared, a legend of dashes that is not shown would take those of colour with it.
+        resolve["legend"] = {"strokeDash": "independent"}
+    columns = 2 if len(each) in (2, 4) else 3
+    return {**common, "concat": each, "columns": columns, "resolve": resolve}
+
+
+def _hides_dashes(layer: Layer) -> bool:
+    return bool(layer.get("encoding", {}).get("strokeDash", {}).get("legend", {}) is None)

@@ -2,8 +2,10 @@
 // width or the axis changes.
 const WIDE = 1500; // runs beyond which a canvas is faster than one element a mark
 const PAPER = 660; // pixels of a figure on A4
-const AXIS = 58; // pixels beside a small multiple, until it is known how many there are
+const AXIS = 64; // pixels beside a small multiple, until it is known how many there are
 let printing = false;
+let drawing = false;
+const queue = new Set();
 
 const figures = data.figures.map((figure) => {
   const box = document.querySelector(`#${CSS.escape("figure-" + figure.name)} .chart`);
@@ -11,8 +13,17 @@ const figures = data.figures.map((figure) => {
 });
 
 function panels(figure, width) {
-  const count = figure.spec.concat.length;
+  const count = (figure.spec.concat || [0]).length;
   return Math.min(count, width < 560 ? 1 : width < 860 || count === 4 || count === 2 ? 2 : 3);
+}
+
+// Pixels of each view without its axes.
+function inner(figure, width) {
+  return Math.max(90, Math.floor(width / panels(figure, width) - figure.beside));
+}
+
+function isFixed(height) {
+  return typeof height === "number";
 }
 
 function specification(figure, width) {
@@ -21,11 +32,12 @@ function specification(figure, width) {
   if (variant) { spec.datasets = figure.spec.datasets; }
   if (spec.concat) {
     spec.columns = panels(figure, width);
-    const each = Math.floor(width / spec.columns - figure.beside);
-    spec.concat.forEach((view) => { view.width = Math.max(each, 90); });
-  } else if (spec.width === "container") {
+    spec.concat.forEach((view) => { view.width = inner(figure, width); });
+  } else if (spec.width === "container" && isFixed(spec.height)) {
     spec.width = width;
     spec.autosize = { type: "fit-x", contains: "padding" };
+  } else if (spec.width === "container") {
+    spec.width = inner(figure, width);
   }
   figure.rows = runsWithout(figure.name);
   if (data.runs.fields.length) {
@@ -62,6 +74,7 @@ async function draw(figure) {
     fit(figure, width);
     listen(figure, made.view);
     figure.box.dataset.drawn = "true";
+    edges.get(figure.box.closest(".scroll")).observe(figure.box.querySelector("svg, canvas"));
   } catch (error) {
     figure.box.textContent = fill(labels.failed, { reason: error.message });
   }
@@ -74,6 +87,7 @@ function options(figure) {
     ast: true,
     actions: false,
     defaultStyle: false,
+    logLevel: 1, // errors
     config: configuration(data.config[theme], figure),
     renderer: total > WIDE && figure.follows === "run" ? "canvas" : "svg",
     tooltip: (handler, event, item, value) => showTooltip(event, value),
@@ -93,18 +107,21 @@ function configuration(theme, figure) {
   return { ...theme, aria: false, padding, legend };
 }
 
-// Axes and legends take room beside small multiples; how much is known when they are drawn.
+// Axes take room beside small multiples and beside rows of fixed height; how much is known when they are drawn.
 function fit(figure, width) {
-  if (!figure.spec.concat) { return; }
+  const spec = figure.spec;
+  if (!spec.concat && (spec.width !== "container" || isFixed(spec.height))) { return; }
   const drawn = figure.box.querySelector("svg, canvas").getBoundingClientRect().width;
   const over = (drawn - width) / panels(figure, width);
-  if (Math.abs(over) < 1) { return; }
-  figure.beside += over;
-  const each = Math.max(90, Math.floor(width / panels(figure, width) - figure.beside));
+  if (over <= 0 && over > -8) { return; }
+  figure.beside += Math.ceil(over) + 2;
+  if (!spec.concat) { figure.view.width(inner(figure, width)); }
   figure.names.forEach((name) => {
-    if (/^concat_\d+_width$/.test(name)) { figure.view.signal(name, each); }
+    if (/^(childWidth|concat_\d+_width)$/.test(name)) {
+      figure.view.signal(name, inner(figure, width));
+    }
   });
-  figure.view.run();
+  figure.view.resize().run();
 }
 
 function follows(figure, rows) {
@@ -137,17 +154,42 @@ function within(value, range) {
   return value !== null && value >= Math.min(...range) && value <= Math.max(...range);
 }
 
-// The runs under a brush: those whose every brushed field lies in its range.
+// Where a value stands on an axis of the parallel coordinates, as the figure computes it.
+function placeOf(axis, value) {
+  if (value === null || value === undefined) { return axis.none; }
+  if (axis.names) { return (axis.names.indexOf(String(value)) + 0.5) / axis.names.length; }
+  const straight = {
+    linear: (number) => number,
+    log: (number) => Math.log10(number),
+    symlog: (number) => Math.sign(number) * Math.log1p(Math.abs(number) / axis.smallest),
+  }[axis.kind];
+  const held = Math.min(Math.max(value, axis.low), axis.high);
+  return (straight(held) - straight(axis.low)) / (straight(axis.high) - straight(axis.low) || 1);
+}
+
+// What a brush asks of a run, a test each: of the axes under it, or of the fields along it.
+function testsOf(figure, value) {
+  const axes = (figure.spec.usermeta || {}).axes;
+  if (!axes) {
+    const fields = Object.entries(value).map(([name, range]) => [columns[plain(name)], range]);
+    return fields.filter(([column, range]) => column && range.length)
+      .map(([column, range]) => (run) => within(column[run], range));
+  }
+  if (!value.axis || !value.place) { return []; }
+  return axes.filter((axis, i) => columns[axis.field] && within(i, value.axis))
+    .map((axis) => (run) => within(placeOf(axis, columns[axis.field][run]), value.place));
+}
+
+// The runs under a brush: those that pass every test.
 function brushed(figure, value) {
-  const fields = Object.entries(value || {}).map(([name, range]) => [plain(name), range]);
-  const ranges = fields.filter(([name, range]) => columns[name] && range.length);
-  if (!ranges.length) {
+  const tests = testsOf(figure, value || {});
+  if (!tests.length) {
     if (chosen.brushes.delete(figure.name)) { changed(figure.name); }
     return;
   }
   const found = new Set();
   for (let run = 0; run < total; run += 1) {
-    if (ranges.every(([name, range]) => within(columns[name][run], range))) { found.add(run); }
+    if (tests.every((test) => test(run))) { found.add(run); }
   }
   chosen.brushes.set(figure.name, found);
   changed(figure.name);
@@ -171,14 +213,15 @@ function same(a, b) {
 }
 
 function refresh(figure, runs) {
-  if (!figure.view || !figure.near) { figure.stale = true; return; }
+  if (!figure.view) { return; }
+  figure.box.dataset.drawn = String(figure.near);
+  if (!figure.near) { return; }
   const rows = runsWithout(figure.name);
   if (figure.names.has("selected")) { figure.view.signal("selected", methodsLeft(runs)); }
   if (figure.follows === "run" && !same(figure.rows, rows)) {
     figure.view.data("runs", runsData(rows));
   }
   figure.rows = rows;
-  figure.stale = false;
   figure.view.run();
 }
 
@@ -193,8 +236,19 @@ function update(runs, source) {
 function drawIfNear(figure) {
   if (!figure.near) { return; }
   const width = Math.floor(figure.box.clientWidth);
-  if (!figure.view || Math.abs(width - figure.width) > 2) { draw(figure); }
-  else if (figure.stale) { refresh(figure, runsWithout(null)); }
+  if (!figure.view || Math.abs(width - figure.width) > 2) { queue.add(figure); drawNext(); }
+  else if (figure.box.dataset.drawn === "false") { refresh(figure, runsWithout(null)); }
+}
+
+// One after another, so that each is seen as soon as it is drawn.
+async function drawNext() {
+  if (drawing || !queue.size) { return; }
+  drawing = true;
+  const next = figures.find((figure) => queue.has(figure));
+  queue.delete(next);
+  await draw(next);
+  drawing = false;
+  setTimeout(drawNext, 0);
 }
 
 function redrawAll() {

@@ -49,6 +49,8 @@ function sortable(heading, sort) {
   button.addEventListener("click", sort);
 }
 
+const edges = new WeakMap(); // what watches the sizes, by box
+
 // A shadow at the side where a table or figure goes on.
 function watchEdges(box) {
   const look = () => {
@@ -59,8 +61,10 @@ function watchEdges(box) {
     if (scrolls) { box.tabIndex = 0; } else { box.removeAttribute("tabindex"); }
   };
   box.addEventListener("scroll", look, { passive: true });
-  new ResizeObserver(look).observe(box);
-  if (box.firstElementChild) { new ResizeObserver(look).observe(box.firstElementChild); }
+  const watcher = new ResizeObserver(look);
+  edges.set(box, watcher);
+  watcher.observe(box);
+  if (box.firstElementChild) { watcher.observe(box.firstElementChild); }
 }
 
 function followContents() {
