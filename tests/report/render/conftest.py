@@ -9,11 +9,7 @@ from typing import Any
 
 import pytest
 
-from lrlab.report import ReportContext
-from lrlab.report.analysis.findings import find
-from lrlab.report.analysis.tables import rank_trials
-from lrlab.report.figures.registry import make_figures
-from lrlab.report.render.page import render_page
+from lrlab.report import build_report
 
 
 @pytest.fixture(scope="module")
@@ -29,17 +25,9 @@ def browser() -> Iterator[Any]:
         found.close()
 
 
-def page_of(runs: Any, curves: Any, context: ReportContext) -> str:
-    """The page of a sweep, with the figures that are drawn by scripts."""
-    found = find(runs, curves, context)
-    top = rank_trials(runs, **context.aim).head(20)
-    figures = make_figures(found, context)
-    return render_page(context, found.verdict.words, found.tables(context), top, figures)
-
-
 @pytest.fixture(scope="session")
 def live(sweep: Any, context_of: Any) -> str:
     """The page of the session's sweep, with an address for every run."""
     runs, curves = sweep
     links = {run: f"http://localhost:5000/#/runs/{run}" for run in runs["run_id"]}
-    return page_of(runs, curves, context_of(run_links=links))
+    return build_report(runs, curves, context_of(run_links=links)).html

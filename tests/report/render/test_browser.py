@@ -1,4 +1,4 @@
-"""The page in a browser: sorting, narrow screens, and a sandbox without a network."""
+"""The page in a browser: sorting, narrow screens, no network."""
 
 from __future__ import annotations
 
@@ -63,28 +63,5 @@ def test_the_page_itself_never_scrolls_sideways(page, width):
     assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
-def test_in_the_dark_the_page_is_dark_and_the_figures_stand_on_white(page):
-    page.emulate_media(color_scheme="dark")
-    colour = "getComputedStyle(document.querySelector('{}')).backgroundColor"
-    assert page.evaluate(colour.format("body")) == "rgb(21, 24, 28)"
-    assert page.evaluate(colour.format(".picture")) == "rgb(255, 255, 255)"
-
-
 def test_the_page_asks_for_no_other_file(page, requests):
     assert [url for url in requests if not url.startswith("data:")] == [page.url]
-
-
-def test_the_page_works_in_a_sandbox_that_allows_scripts_only(browser, report):
-    with browser.new_page() as outer:
-        problems: list[str] = []
-        outer.on("pageerror", lambda error: problems.append(str(error)))
-        outer.on("console", lambda message: problems.append(message.text))
-        outer.set_content("<iframe sandbox='allow-scripts' width=1000 height=800></iframe>")
-        outer.evaluate("html => { document.querySelector('iframe').srcdoc = html }", report.html)
-        frame = outer.frame_locator("iframe")
-        heading = frame.locator("#summary th", has_text="best lr")
-        heading.locator("button").click()
-        assert heading.get_attribute("aria-sort") == "ascending"
-        image = frame.locator("img").first
-        assert image.evaluate("image => image.complete && image.naturalWidth > 0")
-        assert problems == []

@@ -12,6 +12,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from lrlab.report import build_report
+
 pytestmark = pytest.mark.browser
 
 LR = "#figure-lr_sensitivity"
@@ -358,8 +360,6 @@ def test_the_page_has_no_flaw_that_axe_knows(opened, width, theme):
 
 
 def test_names_that_hold_markup_do_nothing(opened, runs_of, context_of, tmp_path):
-    from .conftest import page_of
-
     rows = [(EVIL, EVIL, 10.0**i, 0.2 + 0.1 * i) for i in range(-2, 2)]
     runs = runs_of([*rows, ("sgd", "bce", 0.1, 0.3)], outcome=EVIL)
     runs[f"evil.{EVIL}"] = [0.1, 0.2, 0.3, 0.4, 0.5]
@@ -367,7 +367,7 @@ def test_names_that_hold_markup_do_nothing(opened, runs_of, context_of, tmp_path
     none = pd.DataFrame(columns=["run_id", "step", "metric", "value"])
     links = {"run0": "javascript:alert(1)", "run1": f'http://x/"{EVIL}'}
     context = context_of(title=EVIL, data=EVIL, run_links=links, facts={EVIL: EVIL})
-    path.write_text(page_of(runs, none, context), encoding="utf-8")
+    path.write_text(build_report(runs, none, context).html, encoding="utf-8")
     with opened(path) as view:
         view.draw()
         view.page.locator(f"{LR} .mark-symbol.role-mark path").first.hover(force=True)

@@ -24,7 +24,7 @@ def render_markdown(
     context: ReportContext,
     words: Words,
     tables: Mapping[str, pd.DataFrame],
-    pictures: Sequence[Figure],
+    figures: Sequence[Figure],
 ) -> str:
     """The whole text.
 
@@ -32,7 +32,7 @@ def render_markdown(
         context: Title and data.
         words: The answer at the top.
         tables: Frames by name; those with a title in `TITLES` are shown.
-        pictures: Figures, which are linked as `name.png`.
+        figures: Figures, which are linked as `name.png`.
     """
     parts = [f"# {escape(context.title)}", escape(context.data)]
     parts += [escape(paragraph) for paragraph in words.paragraphs]
@@ -42,11 +42,11 @@ def render_markdown(
     for name, (title, note) in shown.items():
         if name in tables:
             parts += [f"## {title}", _table(tables[name]), escape(note)]
-    for picture in pictures:
+    for figure in figures:
         parts += [
-            f"## {escape(picture.title)}",
-            f"![{escape(picture.title)}]({picture.name}.png)",
-            escape(picture.caption),
+            f"## {escape(figure.title)}",
+            f"![{escape(figure.title)}]({figure.name}.png)",
+            escape(figure.caption),
         ]
     return "\n\n".join(parts) + "\n"
 

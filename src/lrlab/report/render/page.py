@@ -37,32 +37,6 @@ SCRIPTS = ("page", "selection", "runs", "around", "figures", "start")
 
 
 @dataclass(frozen=True)
-class Picture:
-    """A figure on the page.
-
-    Args:
-        name: File name without ending.
-        title: Heading.
-        caption: What to see in it.
-        alt: What it shows, for those who cannot see it.
-        png: The picture.
-        size: Width and height on the page, in pixels.
-    """
-
-    name: str
-    title: str
-    caption: str
-    alt: str
-    png: bytes
-    size: tuple[int, int]
-
-    @property
-    def source(self) -> str:
-        """The picture as a data address."""
-        return "data:image/png;base64," + base64.b64encode(self.png).decode("ascii")
-
-
-@dataclass(frozen=True)
 class Section:
     """A table of the page with its heading."""
 
@@ -77,7 +51,7 @@ def render_page(
     words: Words,
     tables: Mapping[str, pd.DataFrame],
     top: pd.DataFrame,
-    pictures: Sequence[Figure | Picture],
+    figures: Sequence[Figure],
 ) -> str:
     """The whole page.
 
@@ -86,7 +60,7 @@ def render_page(
         words: The answer at the top.
         tables: Frames by name; those with a title in `TITLES` are shown.
         top: The runs to list, best first.
-        pictures: Figures in the order shown.
+        figures: In the order shown.
     """
     # Autoescape covers every value; what is marked as safe are the package's own files and JSON.
     environment = Environment(
@@ -94,7 +68,6 @@ def render_page(
     )
     template = environment.from_string(_asset("template.html"))
     runs = tables.get("runs", pd.DataFrame())
-    figures = [picture for picture in pictures if isinstance(picture, Figure)]
     sections = _sections(context, tables)
     choices = _choices(runs, tables.get("summary", pd.DataFrame()))
     data = page_data(
@@ -118,7 +91,7 @@ def render_page(
         sections=list(sections.values()),
         top=top_rows(top, context),
         top_title=top_title(len(top)),
-        pictures=pictures,
+        figures=figures,
         choices=choices,
         n_runs=len(runs),
         policy=policy([theme, *scripts], style),
