@@ -130,25 +130,6 @@ def test_a_second_process_on_the_same_sweep_is_refused(folder: Path, lrlab_proce
     first.communicate()
 
 
-def test_killed_while_the_store_is_being_made_the_next_start_makes_it(
-    tmp_path: Path, lrlab_process
-) -> None:
-    (tmp_path / "spec.yaml").write_text(yaml.safe_dump(tiny(search={"trials": 2})))
-    making = tmp_path / ".mlflow.db.making"
-    process = lrlab_process("sweep", "spec.yaml", cwd=tmp_path)
-    deadline = time.monotonic() + 60
-    while not making.exists() and process.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.005)
-    time.sleep(0.2)
-    process.kill()
-    process.communicate()
-    assert not (tmp_path / "mlflow.db").exists()
-    last = lrlab_process("sweep", "spec.yaml", cwd=tmp_path)
-    _, err = last.communicate()
-    assert last.returncode == 0, err
-    assert not list(tmp_path.glob(".mlflow.db*"))
-
-
 def test_killed_at_any_commit_a_sweep_ends_as_if_it_had_not_been(tmp_path: Path) -> None:
     """At commit points and at random; with a user's runs below, and a second process."""
     done = subprocess.run(

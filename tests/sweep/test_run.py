@@ -145,15 +145,15 @@ def test_a_store_that_fails_leaves_nothing_running(
     run(new=True)
     undisturbed = numbers()
     client = type(connect().client)
-    real, calls = client.log_batch, []
+    real, calls = client.log, []
 
-    def fail_once(self: Any, run_id: str, *args: Any, **kwargs: Any) -> None:
+    def fail_once(self: Any, run_id: str, *args: Any) -> object:
         calls.append(run_id)
         if len(calls) == 6:
             raise OSError(28, "No space left on device")
-        real(self, run_id, *args, **kwargs)
+        return real(self, run_id, *args)
 
-    monkeypatch.setattr(client, "log_batch", fail_once)
+    monkeypatch.setattr(client, "log", fail_once)
     with pytest.raises(LrlabError, match=r"disk is full.*run the same command again"):
         run(new=True)
     monkeypatch.undo()

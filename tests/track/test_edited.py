@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 from mlflow import MlflowClient
-from mlflow.entities import Run
 from mlflow.tracking._tracking_service import utils
 
 import lrlab
@@ -20,6 +20,7 @@ from lrlab.server.queue import read_queue
 from lrlab.spec import make_spec
 from lrlab.sweep import SweepResult, run_sweep
 from lrlab.track import Recorder, Store, connect, find_sweep, list_sweeps
+from lrlab.track.entities import Run
 from lrlab.track.open_sweep import experiment_id
 from support import move_store, tiny
 
@@ -212,8 +213,9 @@ def test_a_sweep_whose_tag_is_broken_is_listed_with_a_line_that_names_it(
 
     def changed(store: Store, run: Run, experiment: str) -> object:
         tags = {k: v for k, v in run.data.tags.items() if k != f"lrlab.{name}"}
-        run.data._tags = tags | ({f"lrlab.{name}": value} if value is not None else {})
-        return original(store, run, experiment)
+        tags |= {f"lrlab.{name}": value} if value is not None else {}
+        edited = replace(run, data=replace(run.data, tags=tags))
+        return original(store, edited, experiment)
 
     original = sweeps.sweep_info
     monkeypatch.setattr(sweeps, "sweep_info", changed)

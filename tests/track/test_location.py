@@ -14,11 +14,12 @@ from mlflow.tracking._tracking_service import utils
 from lrlab import LrlabError
 from lrlab.data import load_problem
 from lrlab.spec import load_spec
-from lrlab.track import connect, find_sweep, open_sweep, recorded_runs
+from lrlab.track import connect, find_sweep, recorded_runs
 from lrlab.track.artifacts import fetched
 from lrlab.track.children import children
 from lrlab.track.location import find_moved
 from lrlab.track.mend import mend
+from lrlab.track.open_sweep import open_sweep
 from support import unpack
 
 STORE = Path(__file__).parents[1] / "fixtures" / "store-0.1.0.tar.gz"

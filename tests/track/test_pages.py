@@ -15,8 +15,10 @@ from lrlab.track.children import children, running
 COUNT = 7
 
 
-@pytest.fixture(autouse=True)
-def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(autouse=True, params=["lrlab's client", "MLflow's"])
+def small_pages(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    if request.param == "MLflow's":
+        monkeypatch.setattr("lrlab.track.store.is_embedded", lambda uri: False)
     monkeypatch.setattr(pages, "PAGE", 2)
     monkeypatch.setattr(pages, "EXPERIMENTS", 3)
 

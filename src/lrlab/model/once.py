@@ -16,6 +16,7 @@ from mlflow.models import Model
 
 from lrlab.scratch import scratch_folder
 from lrlab.track import mlflow_schema as schema
+from lrlab.track.entities import Tag
 from lrlab.track.pages import all_runs
 from lrlab.track.recorded import RecordedRun
 from lrlab.track.store import Store
@@ -137,10 +138,8 @@ def mark_run(store: Store, info: SweepInfo, best: RecordedRun, model_id: str) ->
     Raises:
         MlflowException: If the store fails.
     """
-    of_sweep = (
-        f"tags.`{schema.PARENT}` = '{info.run_id}' and tags.`{schema.KIND}` = '{schema.RUN}'"
-    )
-    marked = f"{of_sweep} and tags.`{schema.LOGGED}` LIKE '%'"
+    of_sweep = (Tag(schema.PARENT, info.run_id), Tag(schema.KIND, schema.RUN))
+    marked = (*of_sweep, Tag(schema.LOGGED, how="there"))
     for run in list(all_runs(store, [info.experiment_id], marked)):
         if run.info.run_id != best.run_id:
             store.client.delete_tag(run.info.run_id, schema.LOGGED)

@@ -10,7 +10,6 @@ from types import ModuleType
 
 import sqlalchemy
 from flask import Response, g, jsonify, request
-from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 from mlflow.protos import databricks_pb2 as codes
 from mlflow.server import ARTIFACTS_DESTINATION_ENV_VAR, BACKEND_STORE_URI_ENV_VAR, handlers
@@ -22,6 +21,7 @@ from lrlab.errors import LrlabError, UserError
 from lrlab.server.settings import Limits
 from lrlab.server.submission import Table, accept
 from lrlab.track import mlflow_schema as schema
+from lrlab.track.mlflow_tables import TESTED
 from lrlab.track.store import Store
 from lrlab.track.writers import bulk, wire
 from lrlab.track.writers.http import PROXIED
@@ -41,7 +41,7 @@ def routes(auth: ModuleType, limits: Limits, bulk_bytes: int) -> Iterator[Route]
 
     def info() -> Response:
         head = str(_get_latest_schema_revision())
-        tested = head in bulk.TESTED_REVISIONS
+        tested = head in TESTED.values()
         refusal = None if tested else f"bulk writing was not tested with its schema {head}"
         return jsonify(
             {
@@ -151,10 +151,7 @@ def submit(limits: Limits) -> Response:
     table = None
     if uploaded is not None:
         table = Table(uploaded.filename or "", uploaded.read())
-    store = Store(
-        os.environ[BACKEND_STORE_URI_ENV_VAR],
-        MlflowClient(tracking_uri=os.environ[BACKEND_STORE_URI_ENV_VAR]),
-    )
+    store = Store(os.environ[BACKEND_STORE_URI_ENV_VAR])
     accepted = accept(
         store,
         experiment_id,

@@ -226,7 +226,7 @@ class Dispatcher:
 
     def _tag(self, sweep: Queued, tags: Mapping[str, str]) -> None:
         with explained(self.store.uri):
-            self.store.client.log_batch(sweep.run_id, tags=schema.as_tags(tags))
+            self.store.log(sweep.run_id, tags=tags)
 
 
 def dispatch(settings: Settings) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from lrlab.track import Store
 from lrlab.track import mlflow_schema as schema
+from lrlab.track.entities import Tag
 from lrlab.track.pages import all_experiments, all_runs
 from lrlab.track.store import explained
 from lrlab.track.tags import sound_tags
@@ -59,9 +60,11 @@ def read_queue(store: Store) -> list[Queued]:
             for run in all_runs(
                 store,
                 experiments,
-                f"tags.`{schema.KIND}` = '{schema.SWEEP}' AND tags.`{schema.STATE}` = '{state}' "
-                f"AND tags.`{schema.SUBMITTED_BY}` LIKE '%'",
-                "attributes.start_time ASC",
+                (
+                    Tag(schema.KIND, schema.SWEEP),
+                    Tag(schema.STATE, state),
+                    Tag(schema.SUBMITTED_BY, how="there"),
+                ),
             )
         ]
 

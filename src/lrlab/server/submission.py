@@ -164,7 +164,7 @@ def _queue(
     """Store the sweep's files and put it into the queue, in this order."""
     run_id = info.run_id
     with explained(store.uri):
-        store.client.log_batch(run_id, tags=schema.as_tags(tags))
+        store.log(run_id, tags=tags)
         with scratch_folder() as folder:
             (folder / schema.SPEC_FILE).write_text(dump_spec(spec), "utf-8")
             if table is not None:

@@ -18,6 +18,7 @@ from lrlab.sweep.progress import Progress
 from lrlab.sweep.result import SweepResult
 from lrlab.sweep.worker_pool import WorkerPool
 from lrlab.track import Recorder
+from lrlab.track.open_sweep import open_sweep
 from lrlab.track.read import read_optima
 from lrlab.train import ENGINES, device_of
 from lrlab.train.minibatches import batch_rows
@@ -71,9 +72,7 @@ def run_sweep(
     with (
         _uncounted(),
         closing(WorkerPool(workers, executor, data, spec, on_note)) as pool,
-        track.open_sweep(
-            store, spec, problem, new=new, run_id=run_id, on_note=on_note
-        ) as recorder,
+        open_sweep(store, spec, problem, new=new, run_id=run_id, on_note=on_note) as recorder,
         closing(_optimum_finder(recorder, problem)) as finder,
     ):
         resumed, finished = len(recorder.runs), recorder.is_finished

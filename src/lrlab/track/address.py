@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
+import posixpath
 import re
+import sys
 from pathlib import Path
+from urllib.parse import quote, unquote, urlsplit
 
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 from lrlab.errors import UserError
 
+DEFAULT = "mlflow.db"
 KINDS = (
     "use http(s)://server:port, sqlite:///file.db or "
     "postgresql+psycopg2://user:password@host/database"
@@ -19,12 +23,15 @@ KINDS = (
 
 def resolve_uri(uri: str | None = None) -> str:
     """The tracking URI: as given, else MLFLOW_TRACKING_URI, else MLflow's default here."""
-    import mlflow
-
     uri = uri.strip() if uri else uri
     if uri:
         return uri.rstrip("/") if is_server(uri) else uri
-    return str(mlflow.get_tracking_uri())
+    if "mlflow" in sys.modules or any(Path("mlruns").glob("*/meta.yaml")):
+        import mlflow  # a program may have set it; an old store in a folder stays the default
+
+        return str(mlflow.get_tracking_uri())
+    given = os.environ.get("MLFLOW_TRACKING_URI")
+    return given or f"sqlite:///{quote(str(Path.cwd() / DEFAULT))}"
 
 
 def is_server(uri: str) -> bool:
@@ -101,3 +108,28 @@ def _refuse_unusable_sqlite(uri: str) -> None:
         return
     if is_folder:
         raise UserError(f"{uri} names a folder; name a file in it: sqlite:///{path / 'mlflow.db'}")
+
+
+def local_folder(uri: str) -> Path | None:
+    """The folder of this machine that a place of artifacts is; None if it is elsewhere.
+
+    As MLflow reads it: a path, or a URI that begins with `file:`.
+    """
+    parts = urlsplit(uri)
+    if uri == "databricks" or parts.scheme not in ("", "file"):
+        return None
+    host = parts.hostname if parts.scheme else None
+    if host and host != "." and not host.startswith(("localhost", "127.0.0.1")):
+        return None
+    return Path(unquote(parts.path if parts.scheme else uri))
+
+
+def below(place: str, *names: str) -> str:
+    """A place below a place of artifacts, as MLflow writes it."""
+    parts = urlsplit(place)
+    if not parts.scheme:
+        return posixpath.join(place, *names)
+    path = posixpath.join(parts.path, *names)
+    if parts.path.startswith("/"):
+        return parts._replace(path=path).geturl()
+    return f"{parts.scheme}:{parts._replace(scheme='', path=path).geturl()}"

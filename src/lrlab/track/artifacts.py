@@ -6,11 +6,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
-from mlflow.utils.file_utils import local_file_uri_to_path
-from mlflow.utils.uri import is_local_uri
-
 from lrlab.errors import LrlabError
 from lrlab.scratch import scratch_folder
+from lrlab.track.address import local_folder
 from lrlab.track.store import Store, explained
 
 
@@ -70,11 +68,6 @@ def whole_files(store: Store, run_id: str, uri: str, folder: str) -> set[str]:
         for file in files
         if (_ends_well(here / file.path) if here else file.file_size != 0)
     }
-
-
-def local_folder(uri: str) -> Path | None:
-    """The folder of artifacts on this machine; None if they are elsewhere."""
-    return Path(local_file_uri_to_path(uri)) if is_local_uri(uri) else None
 
 
 def is_lost(uri: str) -> bool:

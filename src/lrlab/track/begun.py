@@ -10,6 +10,7 @@ from lrlab.spec import BlobsData, Data, SearchSpec, SweepSpec
 from lrlab.spec.digest import digest_by_path, settings_digest
 from lrlab.spec.model import usual_batch
 from lrlab.track import mlflow_schema as schema
+from lrlab.track.entities import Tag
 from lrlab.track.store import Store, explained
 from lrlab.track.sweeps import SweepInfo, list_sweeps, lost_sweeps
 
@@ -50,7 +51,7 @@ def why_another(store: Store, spec: SweepSpec, data: str | None = None) -> str:
             f"the sweep {_called(begun[0])} divided its rows as lrlab did when it had no test "
             f"rows, so this is another sweep; {keys} would continue that one"
         )
-    lost = lost_sweeps(store, f"tags.`{schema.SPEC_DIGEST}` = '{spec.digest()}'")
+    lost = lost_sweeps(store, Tag(schema.SPEC_DIGEST, spec.digest()))
     return f"this sweep was begun as {lost[0]}, which is no sweep any more" if lost else ""
 
 
@@ -90,7 +91,7 @@ def sweeps_of(store: Store, spec: SweepSpec) -> list[SweepInfo]:
 
 
 def _recorded_as(store: Store, spec: SweepSpec, tag: str, digest: str) -> list[SweepInfo]:
-    found = list_sweeps(store, f"tags.`{tag}` = '{digest}'")
+    found = list_sweeps(store, Tag(tag, digest))
     named = [info for info in found if info.experiment == spec.experiment_name]
     if named or not found or _has_experiment(store, spec.experiment_name):
         return named

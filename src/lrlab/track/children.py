@@ -13,16 +13,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import sqlalchemy
-from mlflow.store.tracking.dbmodels.models import SqlLatestMetric, SqlParam, SqlRun, SqlTag
 from sqlalchemy import select
 
 from lrlab.notes import listed, note
 from lrlab.track import mlflow_schema as schema
+from lrlab.track.database import database
+from lrlab.track.entities import Tag
 from lrlab.track.location import present
+from lrlab.track.mlflow_tables import LATEST_METRICS, PARAMS, RUNS, TAGS
 from lrlab.track.pages import all_runs
 from lrlab.track.store import Store, explained
 from lrlab.track.tags import equals
-from lrlab.track.writers.bulk import database, refuses
+from lrlab.track.writers.bulk import refuses
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,7 @@ def children(store: Store, parent: str, experiment_id: str) -> list[Child]:
         if refuses(store) is None:
             found = _by_query(store, parent)
         else:
-            found = _by_client(store, experiment_id, f"tags.`{schema.PARENT}` = '{parent}'")
+            found = _by_client(store, experiment_id, Tag(schema.PARENT, parent))
     lost = [
         f"{child.run_id} ({equals(schema.KIND, child.tags.get(schema.KIND))})"
         for child in found
@@ -73,15 +75,13 @@ def children(store: Store, parent: str, experiment_id: str) -> list[Child]:
 def running(store: Store, parent: str, experiment_id: str) -> list[Child]:
     """lrlab's runs below a parent that are still marked as running."""
     with explained(store.uri):
-        return _by_client(
-            store,
-            experiment_id,
-            f"tags.`{schema.PARENT}` = '{parent}' AND tags.`{schema.KIND}` = '{schema.RUN}' "
-            "AND attributes.status = 'RUNNING'",
-        )
+        ours = (Tag(schema.PARENT, parent), Tag(schema.KIND, schema.RUN))
+        return _by_client(store, experiment_id, *ours, status="RUNNING")
 
 
-def _by_client(store: Store, experiment_id: str, condition: str) -> list[Child]:
+def _by_client(
+    store: Store, experiment_id: str, *conditions: Tag, status: str = ""
+) -> list[Child]:
     return [
         Child(
             run.info.run_id,
@@ -91,27 +91,27 @@ def _by_client(store: Store, experiment_id: str, condition: str) -> list[Child]:
             run.data.params,
             {name: value for name, value in run.data.metrics.items() if not math.isnan(value)},
         )
-        for run in all_runs(store, [experiment_id], condition, "attributes.start_time ASC")
+        for run in all_runs(store, [experiment_id], conditions, status=status)
     ]
 
 
 def _by_query(store: Store, parent: str) -> list[Child]:
-    below = select(SqlTag.run_uuid).where(SqlTag.key == schema.PARENT, SqlTag.value == parent)
+    below = select(TAGS.c.run_uuid).where(TAGS.c.key == schema.PARENT, TAGS.c.value == parent)
     runs = (
-        select(SqlRun.run_uuid, SqlRun.status, SqlRun.artifact_uri)
-        .where(SqlRun.run_uuid.in_(below), SqlRun.lifecycle_stage == "active")
-        .order_by(SqlRun.start_time, SqlRun.run_uuid)
+        select(RUNS.c.run_uuid, RUNS.c.status, RUNS.c.artifact_uri)
+        .where(RUNS.c.run_uuid.in_(below), RUNS.c.lifecycle_stage == "active")
+        .order_by(RUNS.c.start_time, RUNS.c.run_uuid)
     )
     with database(store.uri).connect() as connection:
         found = {
             run_id: Child(run_id, status, present(store.moved, uri or ""), {}, {}, {})
             for run_id, status, uri in connection.execute(runs)
         }
-        for model, name in ((SqlTag, "tags"), (SqlParam, "params"), (SqlLatestMetric, "latest")):
-            own = getattr(model, "run_uuid")  # noqa: B009
-            rows = select(own, model.key, model.value).where(own.in_(below))
-            if model is SqlLatestMetric:
-                rows = rows.where(sqlalchemy.not_(SqlLatestMetric.is_nan))
+        for table, name in ((TAGS, "tags"), (PARAMS, "params"), (LATEST_METRICS, "latest")):
+            own = table.c.run_uuid
+            rows = select(own, table.c.key, table.c.value).where(own.in_(below))
+            if table is LATEST_METRICS:
+                rows = rows.where(sqlalchemy.not_(LATEST_METRICS.c.is_nan))
             for run_id, key, value in connection.execute(rows):
                 if run_id in found:
                     getattr(found[run_id], name)[key] = value

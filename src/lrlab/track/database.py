@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import tempfile
+import os
+from functools import lru_cache
 from pathlib import Path
 
 import sqlalchemy
@@ -11,8 +12,10 @@ from sqlalchemy.engine import Engine, make_url
 from lrlab.errors import LrlabError
 from lrlab.track.address import sqlite_path, without_password
 from lrlab.track.failures import explained
-from lrlab.track.file_lock import FileLock
+from lrlab.track.mlflow_tables import tested_revision
 
+BUSY_TIMEOUT = 60  # seconds to wait for another writer of an SQLite file
+CACHE_KIB = 65536  # of SQLite's pages
 CONNECT_TIMEOUT = 10  # seconds for a database on the network to be reached
 
 
@@ -22,14 +25,43 @@ def schema_revisions(uri: str) -> tuple[str | None, str]:
     Raises:
         LrlabError: If the database cannot be opened.
     """
+    return revision(uri), expected_revision()
+
+
+def expected_revision() -> str:
+    """The schema revision of the installed MLflow."""
+    known = tested_revision()
+    if known is not None:
+        return known
     from mlflow.store.db.utils import _get_latest_schema_revision
 
-    head = str(_get_latest_schema_revision())
+    return str(_get_latest_schema_revision())
+
+
+def revision(uri: str) -> str | None:
+    """The database's schema revision; None if it has no tables yet.
+
+    Raises:
+        LrlabError: If the database cannot be opened.
+    """
     path = sqlite_path(uri)
     with explained(uri):
-        if path is not None and not _is_made(path):
-            return None, head
-        return _revision(_engine(uri)), head
+        if path is not None and not is_made(path):
+            return None
+        return _revision(_engine(uri))
+
+
+def is_embedded(uri: str) -> bool:
+    """Whether lrlab reads and writes a store itself: an SQLite file with a tested schema.
+
+    Raises:
+        LrlabError: If the database cannot be opened.
+    """
+    several = os.environ.get("MLFLOW_ENABLE_WORKSPACES", "").lower() in ("true", "1")
+    if sqlite_path(uri) is None or several:
+        return False
+    known = tested_revision()
+    return known is not None and revision(uri) == known
 
 
 def _engine(uri: str) -> Engine:
@@ -57,11 +89,11 @@ def _revision(engine: Engine) -> str | None:
 
 def check_schema(uri: str) -> None:
     """Refuse a schema that is not the installed MLflow's; MLflow would migrate some silently."""
+    found = revision(uri)
+    if found is None or found == (expected := expected_revision()):
+        return
     import mlflow
 
-    found, expected = schema_revisions(uri)
-    if found is None or found == expected:
-        return
     known = _known_revisions()
     shown = without_password(uri)
     if found in known:
@@ -77,48 +109,9 @@ def check_schema(uri: str) -> None:
     )
 
 
-def create_sqlite(uri: str) -> None:
-    """Make an SQLite store that does not exist yet: whole, or not at all.
-
-    MLflow makes its tables in dozens of transactions; a process killed between them would leave
-    a database that neither MLflow nor lrlab can use. So it is made aside and moved into place.
-    """
-    from mlflow.store.db.utils import _initialize_tables, create_sqlalchemy_engine
-
-    path = sqlite_path(uri)
-    with explained(uri):
-        if path is None or _is_made(path):
-            return
-        _refuse_unwritable(path)
-    making = path.with_name(f".{path.name}.making")
-    with explained(uri), FileLock(Path(f"{making}.lock")).waited_for():
-        if _is_made(path):
-            return
-        making.unlink(missing_ok=True)
-        aside = make_url(uri).set(database=str(making))
-        engine = create_sqlalchemy_engine(aside.render_as_string(hide_password=False))
-        _initialize_tables(engine)
-        engine.dispose()
-        making.rename(path)
-
-
-def _is_made(path: Path) -> bool:
+def is_made(path: Path) -> bool:
     """Whether there is more than an empty file, such as SQLite makes where it only looks."""
     return path.exists() and (not path.is_file() or path.stat().st_size > 0)
-
-
-def _refuse_unwritable(path: Path) -> None:
-    """Fail where no file can be made; a `FileLock` there would try for ever.
-
-    Raises:
-        OSError: With the path of the store.
-    """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=path.parent, prefix=f".{path.name}.making.lock"):
-            pass
-    except OSError as error:
-        raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 def _known_revisions() -> set[str]:
@@ -127,3 +120,19 @@ def _known_revisions() -> set[str]:
 
     script = ScriptDirectory.from_config(_get_alembic_config(db_url=""))
     return {revision.revision for revision in script.walk_revisions()}
+
+
+@lru_cache(maxsize=8)
+def database(uri: str) -> Engine:
+    """The engine for a store's database, one a process."""
+    if sqlite_path(uri) is None:
+        from mlflow.store.db.utils import create_sqlalchemy_engine
+
+        networked: Engine = create_sqlalchemy_engine(uri)
+        return networked
+    engine = sqlalchemy.create_engine(uri, connect_args={"timeout": BUSY_TIMEOUT})
+    # The pages of a large index must stay in memory, or every insertion reads some back.
+    sqlalchemy.event.listen(
+        engine, "connect", lambda raw, _: raw.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
+    )
+    return engine

@@ -4,32 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import sqlalchemy
-from mlflow.store.model_registry.dbmodels.models import SqlModelVersion
-from mlflow.store.tracking.dbmodels.models import (
-    SqlExperiment,
-    SqlLoggedModel,
-    SqlRun,
-    SqlTag,
-    SqlTraceTag,
-)
-from sqlalchemy import func, or_, select, update
+from sqlalchemy import Table, func, or_, select, update
 from sqlalchemy.engine import Connection
 
 from lrlab.errors import LrlabError
 from lrlab.track.failures import explained
 from lrlab.track.location import FOLDER_TAG, ROOT, Moved, find_moved
+from lrlab.track.mlflow_tables import (
+    EXPERIMENTS,
+    LOGGED_MODELS,
+    MODEL_VERSIONS,
+    RUNS,
+    TAGS,
+    TRACE_TAGS,
+)
 
 # Wherever MLflow records an absolute place of artifacts.
-_PLACES: tuple[tuple[Any, str], ...] = (
-    (SqlExperiment, "artifact_location"),
-    (SqlRun, "artifact_uri"),
-    (SqlLoggedModel, "artifact_location"),
-    (SqlModelVersion, "source"),
-    (SqlModelVersion, "storage_location"),
-    (SqlTraceTag, "value"),
+_PLACES: tuple[tuple[Table, str], ...] = (
+    (EXPERIMENTS, "artifact_location"),
+    (RUNS, "artifact_uri"),
+    (LOGGED_MODELS, "artifact_location"),
+    (MODEL_VERSIONS, "source"),
+    (MODEL_VERSIONS, "storage_location"),
+    (TRACE_TAGS, "value"),
 )
 
 
@@ -58,17 +57,17 @@ def mend(uri: str) -> tuple[tuple[Moved, int], ...]:
 def _mend(connection: Connection, move: Moved) -> int:
     _refuse_left_behind(connection, move)
     count = 0
-    for model, name in _PLACES:
-        column = getattr(model, name)
+    for table, name in _PLACES:
+        column = table.c[name]
         for before, after in _prefixes(move):
-            changed = update(model).where(func.substr(column, 1, len(before)) == before)
-            if model is SqlTraceTag:
-                changed = changed.where(SqlTraceTag.key == "mlflow.artifactLocation")
+            changed = update(table).where(func.substr(column, 1, len(before)) == before)
+            if table is TRACE_TAGS:
+                changed = changed.where(TRACE_TAGS.c.key == "mlflow.artifactLocation")
             value = after + func.substr(column, len(before) + 1)
             count += connection.execute(changed.values({name: value})).rowcount
     connection.execute(
-        update(SqlTag)
-        .where(SqlTag.key == FOLDER_TAG, SqlTag.value == str(move.old))
+        update(TAGS)
+        .where(TAGS.c.key == FOLDER_TAG, TAGS.c.value == str(move.old))
         .values(value=str(move.new))
     )
     return count
@@ -90,9 +89,9 @@ def _refuse_left_behind(connection: Connection, move: Moved) -> None:
     """
     prefix = f"{move.old / ROOT}/"
     uris = connection.execute(
-        select(SqlRun.artifact_uri).where(
+        select(RUNS.c.artifact_uri).where(
             or_(
-                *(func.substr(SqlRun.artifact_uri, 1, len(p)) == p for p, _ in _prefixes(move)),
+                *(func.substr(RUNS.c.artifact_uri, 1, len(p)) == p for p, _ in _prefixes(move)),
             )
         )
     ).scalars()

@@ -15,22 +15,21 @@ from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
-from mlflow.entities import Metric, Param, RunTag
-from mlflow.entities.dataset import Dataset
-from mlflow.entities.dataset_input import DatasetInput
-from mlflow.entities.input_tag import InputTag
 
-from lrlab.data import Problem, baseline_of
+from lrlab.data import baseline_of
 from lrlab.metrics import START
 from lrlab.spec import SweepSpec, flatten
 from lrlab.spec.digest import settings_digest
-from lrlab.train import Trajectory
+from lrlab.track.entities import Dataset
 from lrlab.train.artifacts import run_files
 from lrlab.trial import Run
+
+if TYPE_CHECKING:
+    from lrlab.data import Problem
+    from lrlab.train import Trajectory
 
 KIND = "lrlab.kind"
 LAYOUT = "lrlab.layout"
@@ -71,6 +70,9 @@ OUTCOMES = ("converged", "slow", DIVERGED)
 # How a sweep is recorded, as a number that grows when an older lrlab could not read it any more.
 # 1 is that of lrlab 0.1.0, which wrote no such tag.
 CURRENT_LAYOUT = 2
+TRAINED_ON = {"mlflow.data.context": "training"}  # tags of a dataset that is an input
+# Characters; MLflow takes no more.
+MOST_OF_A_KEY, MOST_OF_A_TAG, MOST_OF_A_PARAM = 250, 8000, 6000
 
 Point = tuple[str, float, int]  # metric, value, step
 Files = Iterable[tuple[str, bytes | memoryview]]  # name, content
@@ -120,7 +122,7 @@ def data_tags(spec: SweepSpec, problem: Problem) -> dict[str, str]:
         DATA_DIGEST: problem.digest(),
         DATA: problem.description,
         BASE_RATE: baseline_of(problem).to_json(),
-        VERSIONS: f"lrlab {version('lrlab')}, torch {torch.__version__}, "
+        VERSIONS: f"lrlab {version('lrlab')}, torch {version('torch')}, "
         f"optuna {version('optuna')}, mlflow {version('mlflow')}, "
         f"python {platform.python_version()}",
         "mlflow.note.content": spec.description or f"Sweep over {problem.description}.",
@@ -129,19 +131,14 @@ def data_tags(spec: SweepSpec, problem: Problem) -> dict[str, str]:
     return tags | ({"mlflow.source.git.commit": commit} if commit else {})
 
 
-def as_tags(tags: Mapping[str, str]) -> list[RunTag]:
-    """Tags as MLflow's client takes them."""
-    return [RunTag(key, value) for key, value in tags.items()]
-
-
-def sweep_params(spec: SweepSpec) -> list[Param]:
+def sweep_params(spec: SweepSpec) -> dict[str, str]:
     """The spec, flattened; not `search.trials`, which an extension may raise."""
     flat = flatten(spec.resolved())
-    return [
-        Param(_permitted(key), value)
+    return {
+        _permitted(key): value
         for key, value in flat.items()
         if key not in ("search.trials", "description") and value
-    ]
+    }
 
 
 def _permitted(key: str) -> str:
@@ -168,10 +165,10 @@ def run_tags(run: Run, parent: str, user: str) -> dict[str, str]:
     }
 
 
-def run_params(run: Run) -> list[Param]:
+def run_params(run: Run) -> dict[str, str]:
     """Params of a child run; a number's text reads back to the same number."""
     params: dict[str, Any] = {**run.config.params(), "seed": run.seed}
-    return [Param(key, str(value)) for key, value in params.items()]
+    return {key: str(value) for key, value in params.items()}
 
 
 def run_points(trajectory: Trajectory) -> list[Point]:
@@ -207,16 +204,11 @@ def _points(trajectory: Trajectory, kept: np.ndarray) -> list[Point]:
     return points + [(name, value, 0) for name, value in once.items()]
 
 
-def run_metrics(trajectory: Trajectory, timestamp: int) -> list[Metric]:
-    """The points as MLflow's metrics, all of one time in milliseconds since the epoch."""
-    return [Metric(name, value, timestamp, step) for name, value, step in run_points(trajectory)]
-
-
-def outcome_tags(trajectory: Trajectory) -> list[RunTag]:
+def outcome_tags(trajectory: Trajectory) -> dict[str, str]:
     """How the run ended."""
-    tags = [RunTag(OUTCOME, trajectory.outcome), RunTag(STEPS, str(trajectory.steps))]
+    tags = {OUTCOME: trajectory.outcome, STEPS: str(trajectory.steps)}
     if trajectory.diverged_at is not None:
-        tags.append(RunTag(DIVERGED_AT, str(trajectory.diverged_at)))
+        tags[DIVERGED_AT] = str(trajectory.diverged_at)
     return tags
 
 
@@ -249,12 +241,11 @@ class RunRecord:
 
 def run_record(run_id: str, run: Run, trajectory: Trajectory, parent: str, user: str) -> RunRecord:
     """A run of a sweep as a record."""
-    outcome = {tag.key: tag.value for tag in outcome_tags(trajectory)}
     return RunRecord(
         run_id=run_id,
         name=run_name(run),
-        tags=run_tags(run, parent, user) | outcome,
-        params={param.key: param.value for param in run_params(run)},
+        tags=run_tags(run, parent, user) | outcome_tags(trajectory),
+        params=run_params(run),
         points=run_points(trajectory),
         latest=latest_points(trajectory),
         began=trajectory.began,
@@ -269,8 +260,8 @@ def write_files(files: Files, folder: Path) -> None:
         (folder / name).write_bytes(content)
 
 
-def dataset_input(spec: SweepSpec, problem: Problem) -> DatasetInput:
-    """The data as an MLflow dataset input, with a digest over every row."""
+def dataset_of(spec: SweepSpec, problem: Problem) -> Dataset:
+    """The data as a dataset of MLflow's, with a digest over every row."""
     source = spec.data.model_dump(mode="json", exclude_none=True)
     profile = {
         "rows": len(problem.y_train),
@@ -282,14 +273,13 @@ def dataset_input(spec: SweepSpec, problem: Problem) -> DatasetInput:
         "class_1": problem.classes[1],
         "share_of_class_1": round(problem.share_of_class_1, 6),
     }
-    dataset = Dataset(
+    return Dataset(
         name=problem.description.partition(":")[0],
         digest=problem.digest(),
         source_type=spec.data.source,
         source=json.dumps(source),
         profile=json.dumps(profile),
     )
-    return DatasetInput(dataset, tags=[InputTag("mlflow.data.context", "training")])
 
 
 def user() -> str:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
+from typing import TYPE_CHECKING
 
-from mlflow.entities import Experiment
-
-from lrlab.data import Problem, TableReading
+from lrlab.data import TableReading
 from lrlab.errors import LrlabError, NotPermitted, UserError
 from lrlab.spec import SweepSpec
 from lrlab.track import locks
@@ -19,6 +18,11 @@ from lrlab.track.location import FOLDER_TAG, store_folder
 from lrlab.track.recorder import Recorder
 from lrlab.track.store import Store, explained
 from lrlab.track.sweeps import SweepInfo, load_sweep
+
+if TYPE_CHECKING:
+    from lrlab.data import Problem
+
+DEFAULT_EXPERIMENT = "Default"  # MLflow's own
 
 
 @contextmanager
@@ -133,7 +137,7 @@ def create_sweep(store: Store, spec: SweepSpec, user: str, more: dict[str, str])
         if folder := store_folder(store.uri):
             tags[FOLDER_TAG] = str(folder)
         run = store.client.create_run(experiment_id(store, spec), tags=tags, run_name=spec.name)
-        store.client.log_batch(run.info.run_id, params=schema.sweep_params(spec))
+        store.log(run.info.run_id, params=schema.sweep_params(spec))
     return load_sweep(store, run.info.run_id)
 
 
@@ -166,7 +170,7 @@ def experiment_id(store: Store, spec: SweepSpec) -> str:
         LrlabError: If the store fails, or was moved and its artifacts would go to the old place.
     """
     name = spec.experiment_name
-    if name == Experiment.DEFAULT_EXPERIMENT_NAME and spec.experiment is None:
+    if name == DEFAULT_EXPERIMENT and spec.experiment is None:
         raise UserError(
             f"the sweep is named {name!r}, as is the experiment that MLflow keeps for runs of no "
             f"other; give it another name, or say `experiment: {name}` if you mean that one"
@@ -236,17 +240,17 @@ def _complete_begin(store: Store, spec: SweepSpec, info: SweepInfo, problem: Pro
     """
     with explained(store.uri):
         run = store.client.get_run(info.run_id)
-        params = [p for p in schema.sweep_params(spec) if p.key not in run.data.params]
-        if params:
-            store.client.log_batch(info.run_id, params=params)
+        params = schema.sweep_params(spec)
+        missing = {key: params[key] for key in params if key not in run.data.params}
+        if missing:
+            store.log(info.run_id, params=missing)
         inputs = run.inputs.dataset_inputs if run.inputs else []
-        data = schema.dataset_input(spec, problem)
-        if data.dataset.digest not in {each.dataset.digest for each in inputs}:
-            store.client.log_inputs(info.run_id, [data])
+        data = schema.dataset_of(spec, problem)
+        if data.digest not in {each.dataset.digest for each in inputs}:
+            store.log_dataset(info.run_id, data, schema.TRAINED_ON)
         if problem.reading:
             text = TableReading.of(problem).to_json()
             store.client.log_text(info.run_id, text, schema.COLUMNS_FILE)
         if schema.DATA_DIGEST not in info.tags:
-            tags = schema.data_tags(spec, problem)
-            store.client.log_batch(info.run_id, tags=schema.as_tags(tags))
+            store.log(info.run_id, tags=schema.data_tags(spec, problem))
     return load_sweep(store, info.run_id)

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, Literal
 
-from mlflow.entities import Experiment, ViewType
-from mlflow.entities import Run as MlflowRun
-
+from lrlab.track.entities import Tag
 from lrlab.track.store import Store
 
 PAGE = 1000
 EXPERIMENTS = 1000  # of one search for runs, as each is a variable of the statement
+View = Literal["active", "deleted", "all"]
+_VIEWS = {"active": 1, "deleted": 2, "all": 3}  # MLflow's ViewType
 
 
-def all_experiments(store: Store) -> list[Experiment]:
+def all_experiments(store: Store) -> list[Any]:
     """Every experiment that is not deleted."""
+    if store.own is not None:
+        return store.own.experiments()
 
     def ask(token: str | None) -> Any:
         return store.client.search_experiments(
-            view_type=ViewType.ACTIVE_ONLY, max_results=PAGE, page_token=token
+            view_type=_VIEWS["active"], max_results=PAGE, page_token=token
         )
 
     return list(_pages(ask))
@@ -28,32 +30,51 @@ def all_experiments(store: Store) -> list[Experiment]:
 def all_runs(
     store: Store,
     experiment_ids: Sequence[str],
-    condition: str,
-    order_by: str | None = None,
-    view: str = ViewType.ACTIVE_ONLY,
-) -> Iterator[MlflowRun]:
-    """Every run that is in view and meets a condition; in order within 1,000 experiments.
+    conditions: Sequence[Tag],
+    *,
+    status: str = "",
+    view: View = "active",
+    newest_first: bool = False,
+) -> Iterator[Any]:
+    """Every run that is in view and meets all conditions; in order within 1,000 experiments.
 
     Args:
         store: Where to look.
         experiment_ids: In which experiments.
-        condition: In MLflow's language of filters.
-        order_by: Such as `attributes.start_time ASC`.
+        conditions: On the runs' tags.
+        status: As MLflow has it, such as RUNNING; any if empty.
         view: Those that are not deleted, only deleted ones, or all.
+        newest_first: Whether the run that began last comes first.
     """
-
-    def ask_in(some: list[str]) -> Callable[[str | None], Any]:
-        return lambda token: store.client.search_runs(
-            some,
-            condition,
-            run_view_type=view,
-            max_results=PAGE,
-            order_by=[order_by] if order_by else None,
-            page_token=token,
-        )
-
     for start in range(0, len(experiment_ids), EXPERIMENTS):
-        yield from _pages(ask_in(list(experiment_ids[start : start + EXPERIMENTS])))
+        some = list(experiment_ids[start : start + EXPERIMENTS])
+        if store.own is not None:
+            options = {"status": status, "view": view, "newest_first": newest_first}
+            yield from store.own.runs(some, conditions, **options)
+        else:
+            yield from _pages(_search(store, some, conditions, status, view, newest_first))
+
+
+def _search(
+    store: Store,
+    experiment_ids: list[str],
+    conditions: Sequence[Tag],
+    status: str,
+    view: View,
+    newest_first: bool,
+) -> Callable[[str | None], Any]:
+    texts = [str(tag) for tag in conditions]
+    if status:
+        texts.append(f"attributes.status = '{status}'")
+    order = f"attributes.start_time {'DESC' if newest_first else 'ASC'}"
+    return lambda token: store.client.search_runs(
+        experiment_ids,
+        " AND ".join(texts),
+        run_view_type=_VIEWS[view],
+        max_results=PAGE,
+        order_by=[order],
+        page_token=token,
+    )
 
 
 def _pages(ask: Callable[[str | None], Any]) -> Iterator[Any]:

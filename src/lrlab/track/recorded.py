@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lrlab.losses import LOSSES
 from lrlab.metrics import METRICS, START
@@ -17,8 +17,10 @@ from lrlab.registry import Registry
 from lrlab.track import mlflow_schema as schema
 from lrlab.track.children import Child
 from lrlab.track.tags import equals, is_count, is_number
-from lrlab.train import Trajectory
 from lrlab.trial import Run, TrialConfig
+
+if TYPE_CHECKING:
+    from lrlab.train import Trajectory
 
 KEPT = {*METRICS, START}
 LABELS = ("optimizer", "loss")
@@ -140,7 +142,7 @@ def as_recorded(run: Run, trajectory: Trajectory, run_id: str) -> RecordedRun:
         run_id=run_id,
         trial=run.trial,
         replicate=run.replicate,
-        params={param.key: param.value for param in schema.run_params(run)},
+        params=schema.run_params(run),
         latest={name: value for name, value, _ in latest},
         outcome=trajectory.outcome,
         steps=trajectory.steps,

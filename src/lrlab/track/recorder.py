@@ -6,10 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-from mlflow.entities import Metric
-from mlflow.utils.validation import MAX_TAG_VAL_LENGTH
 
 from lrlab.clock import now_ms
 from lrlab.errors import LrlabError
@@ -20,6 +19,7 @@ from lrlab.spec import SweepSpec, dump_spec
 from lrlab.track import mlflow_schema as schema
 from lrlab.track.artifacts import DamagedArtifact, damaged_file, is_lost, whole_files
 from lrlab.track.children import children, running
+from lrlab.track.entities import MetricPoint
 from lrlab.track.histories import by_batch, corners, curves_file, histories_table, history_writer
 from lrlab.track.locks import Lease
 from lrlab.track.read import load_history, note_faults
@@ -28,8 +28,10 @@ from lrlab.track.store import Store, explained
 from lrlab.track.sweeps import SweepInfo, load_sweep_spec
 from lrlab.track.writers import choose_writer
 from lrlab.track.writers.client import remove_run
-from lrlab.train import Finished, Trajectory
 from lrlab.train.artifacts import HISTORY_FILE, WEIGHTS_FILE
+
+if TYPE_CHECKING:
+    from lrlab.train import Finished, Trajectory
 
 Key = tuple[int, int]
 FILES_OF_A_RUN = (WEIGHTS_FILE, HISTORY_FILE)
@@ -195,9 +197,9 @@ class Recorder:
 
     def _log_best(self, points: Sequence[tuple[int, float]]) -> None:
         name, now = f"best_{self.spec.objective}", now_ms()
-        metrics = [Metric(name, value, now, trial) for trial, value in points]
-        for start in range(0, len(metrics), 1000):
-            self.store.client.log_batch(self.info.run_id, metrics=metrics[start : start + 1000])
+        values = [MetricPoint(name, value, now, trial) for trial, value in points]
+        for start in range(0, len(values), 1000):
+            self.store.log(self.info.run_id, points=values[start : start + 1000])
 
     def finalize(
         self, folder: Path, description: str, verdict: str, best: RecordedRun | None
@@ -216,7 +218,7 @@ class Recorder:
             self.store.client.log_artifacts(self.info.run_id, str(folder), schema.REPORT_FOLDER)
             tags = {
                 "mlflow.note.content": description,
-                schema.VERDICT: verdict[:MAX_TAG_VAL_LENGTH],
+                schema.VERDICT: verdict[: schema.MOST_OF_A_TAG],
             }
             if best is not None:
                 tags[schema.BEST_RUN] = best.run_id
@@ -260,7 +262,7 @@ class Recorder:
             yield
 
     def _set_tags(self, tags: Mapping[str, str]) -> None:
-        self.store.client.log_batch(self.info.run_id, tags=schema.as_tags(tags))
+        self.store.log(self.info.run_id, tags=tags)
 
     def _log_histories(self, ids: Sequence[str], name: str) -> None:
         """Write a trial batch's histories to one file, a few runs at a time."""

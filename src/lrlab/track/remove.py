@@ -11,9 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
-
-from mlflow.entities import LoggedModel
-from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+from typing import TYPE_CHECKING
 
 from lrlab.clock import now_ms
 from lrlab.errors import LrlabError, UserError
@@ -22,14 +20,19 @@ from lrlab.notes import listed
 from lrlab.search import best_trials
 from lrlab.track import locks
 from lrlab.track import mlflow_schema as schema
-from lrlab.track.artifacts import local_folder
+from lrlab.track.address import local_folder
+from lrlab.track.database import database
+from lrlab.track.entities import Tag
 from lrlab.track.pages import all_runs
 from lrlab.track.read import recorded_runs
 from lrlab.track.store import Store, explained
 from lrlab.track.study import score_of
 from lrlab.track.sweeps import SweepInfo
-from lrlab.track.writers.bulk import database, refuses
+from lrlab.track.writers.bulk import refuses
 from lrlab.track.writers.delete import purge, runs_below, trash
+
+if TYPE_CHECKING:
+    from mlflow.entities import LoggedModel
 
 BUSY = (schema.QUEUED, schema.ARRIVING, schema.RUNNING)
 MOST_VERSIONS = 1_000  # of a page
@@ -88,11 +91,8 @@ def plan(store: Store, info: SweepInfo, keep_best: int = 0, *, trashed: bool = F
         if refuses(store) is None:
             below = runs_below(database(store.uri), info.run_id, trashed=trashed)
         else:
-            condition = (
-                f"tags.`{schema.PARENT}` = '{info.run_id}' and tags.`{schema.KIND}` = "
-                f"'{schema.RUN}'"
-            )
-            runs = all_runs(store, [info.experiment_id], condition)
+            ours = (Tag(schema.PARENT, info.run_id), Tag(schema.KIND, schema.RUN))
+            runs = all_runs(store, [info.experiment_id], ours)
             below = [(run.info.run_id, run.info.artifact_uri) for run in runs]
     keep = _best(store, info, keep_best) if keep_best else set()
     going = tuple(pair for pair in below if pair[0] not in keep)
@@ -230,6 +230,10 @@ def _delete_artifacts(owner: str, uri: str) -> None:
     folder = local_folder(uri) if uri else None
     if folder is None:
         if uri:
+            from mlflow.store.artifact.artifact_repository_registry import (
+                get_artifact_repository,
+            )
+
             get_artifact_repository(uri).delete_artifacts()
         return
     if (folder.parent.name, folder.name) != (owner, "artifacts"):

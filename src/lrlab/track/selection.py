@@ -7,10 +7,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from mlflow.entities import ViewType
-
 from lrlab.errors import UserError
 from lrlab.track import mlflow_schema as schema
+from lrlab.track.entities import Tag
 from lrlab.track.pages import all_experiments, all_runs
 from lrlab.track.store import Store, explained
 from lrlab.track.sweeps import SweepInfo, list_sweeps, sweep_info
@@ -84,17 +83,9 @@ def _named(
 
 
 def _in_trash(store: Store) -> list[SweepInfo]:
-    condition = f"tags.`{schema.KIND}` = '{schema.SWEEP}'"
+    sweeps_only = [Tag(schema.KIND, schema.SWEEP)]
     with explained(store.uri):
         names = {e.experiment_id: e.name for e in all_experiments(store)}
-        runs = list(
-            all_runs(
-                store,
-                list(names),
-                condition,
-                "attributes.start_time DESC",
-                view=ViewType.DELETED_ONLY,
-            )
-        )
+        runs = list(all_runs(store, list(names), sweeps_only, view="deleted", newest_first=True))
     found = [sweep_info(store, run, names[run.info.experiment_id]) for run in runs]
     return [replace(info, state=TRASHED) for info in found]

@@ -5,16 +5,17 @@ from __future__ import annotations
 import logging
 import os
 import warnings
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from types import MappingProxyType
+from typing import Any
 
-# Before MLflow is imported: lrlab makes no connection that the user did not ask for.
+# Before MLflow is imported by anybody: lrlab makes no connection that the user did not ask for.
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
-
-from mlflow import MlflowClient
-from mlflow.utils.credentials import get_default_host_creds
 
 from lrlab.errors import LrlabError
 from lrlab.notes import RecordWarning
@@ -26,11 +27,13 @@ from lrlab.track.address import (
     sqlite_path,
     without_password,
 )
-from lrlab.track.database import check_schema, create_sqlite, schema_revisions
+from lrlab.track.database import check_schema, is_embedded, schema_revisions
+from lrlab.track.embedded.client import EmbeddedClient
+from lrlab.track.entities import Dataset, MetricPoint
 from lrlab.track.failures import explained
 from lrlab.track.failures.servers import login_mistake
-from lrlab.track.location import ROOT, Moved, MovedClient, find_moved, former, store_folder
-from lrlab.track.probe import probe_server
+from lrlab.track.location import Moved, find_moved, former
+from lrlab.track.new_store import create_sqlite
 
 __all__ = [
     "Store",
@@ -56,13 +59,63 @@ class Store:
 
     Args:
         uri: Its tracking URI, as MLflow resolves it.
-        client: MLflow's client on it.
         moved: Former folders of an SQLite store that it still names.
     """
 
     uri: str
-    client: MlflowClient
     moved: tuple[Moved, ...] = ()
+
+    @cached_property
+    def client(self) -> Any:
+        """What has the methods of MLflow's client: lrlab's own where it can, else MLflow's."""
+        if is_embedded(self.uri):
+            return EmbeddedClient(self.uri, self.moved)
+        from lrlab.track.mlflow_client import open_client
+
+        return open_client(self.uri, self.moved)
+
+    @property
+    def own(self) -> EmbeddedClient | None:
+        """The client, if it is lrlab's own."""
+        return self.client if isinstance(self.client, EmbeddedClient) else None
+
+    @property
+    def mlflow(self) -> Any:
+        """MLflow's own client."""
+        return self.client if self.own is None else self.own.mlflow
+
+    def log(
+        self,
+        run_id: str,
+        *,
+        tags: Mapping[str, str] = MappingProxyType({}),
+        params: Mapping[str, str] = MappingProxyType({}),
+        points: Sequence[MetricPoint] = (),
+    ) -> None:
+        """Log tags, params and points of metrics to a run.
+
+        Args:
+            run_id: The run.
+            tags: New, or in place of those of the same names.
+            params: New, or the same as before.
+            points: At most 1,000.
+
+        Raises:
+            MlflowException, SQLAlchemyError: As the client's; see `explained`.
+        """
+        if self.own is not None and self.own.log(run_id, tags, params, points):
+            return
+        from lrlab.track.mlflow_client import log
+
+        log(self.mlflow, run_id, tags, params, points)
+
+    def log_dataset(self, run_id: str, dataset: Dataset, tags: Mapping[str, str]) -> None:
+        """Log a dataset as an input of a run."""
+        if self.own is not None and self.own.log_dataset(run_id, dataset, tags):
+            return
+        from lrlab.track.mlflow_client import log_dataset
+
+        log_dataset(self.mlflow, run_id, dataset, tags)
 
     @property
     def is_server(self) -> bool:
@@ -72,8 +125,11 @@ class Store:
     @property
     def user(self) -> str | None:
         """Who is signed in at a server; None without a login."""
-        name = get_default_host_creds(self.uri).username if self.is_server else None
-        return name or None
+        if not self.is_server:
+            return None
+        from mlflow.utils.credentials import get_default_host_creds
+
+        return get_default_host_creds(self.uri).username or None
 
     @property
     def shown(self) -> str:
@@ -111,16 +167,14 @@ def connect(uri: str | None = None) -> Store:
     uri = resolve_uri(uri)
     refuse_unusable(uri)
     if is_server(uri):
+        from lrlab.track.probe import probe_server
+
         probe_server(uri)
-        return Store(uri, MlflowClient(tracking_uri=uri))
+        return Store(uri)
     if is_database(uri):
         check_schema(uri)
         create_sqlite(uri)
     with explained(uri):
-        client = MlflowClient(tracking_uri=uri)
-        client.search_experiments(max_results=1)
-        folder = store_folder(uri)
-        if folder is not None:  # MLflow's default is wherever the command happens to run
-            client._tracking_client.store.artifact_root_uri = str(folder / ROOT)
-        moved = find_moved(uri)
-    return Store(uri, MovedClient(uri, moved) if moved else client, moved)
+        if not is_embedded(uri):  # MLflow makes the tables of an empty database
+            Store(uri).client.search_experiments(max_results=1)
+        return Store(uri, find_moved(uri))

@@ -6,8 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from mlflow.entities import Run as MlflowRun
-
 from lrlab.data import Baseline
 from lrlab.errors import UserError
 from lrlab.metrics import METRICS
@@ -17,6 +15,7 @@ from lrlab.spec import SweepSpec, parse_dumped_spec
 from lrlab.spec.digest import settings_digest
 from lrlab.track import mlflow_schema as schema
 from lrlab.track.artifacts import DamagedArtifact, fetched
+from lrlab.track.entities import Run, Tag
 from lrlab.track.locks import is_alive
 from lrlab.track.pages import all_experiments, all_runs
 from lrlab.track.store import Store, explained
@@ -107,17 +106,16 @@ class SweepInfo:
             )
 
 
-def list_sweeps(store: Store, filter_string: str = "") -> list[SweepInfo]:
+def list_sweeps(store: Store, *conditions: Tag) -> list[SweepInfo]:
     """Every sweep in the store, the latest first.
 
     Warns of tags that somebody broke; the sweep is listed as far as it can be read.
     """
-    condition = f"tags.`{schema.KIND}` = '{schema.SWEEP}'"
-    condition += filter_string and f" and {filter_string}"
+    sweeps_only = (Tag(schema.KIND, schema.SWEEP), *conditions)
     with explained(store.uri):
         experiments = {e.experiment_id: e.name for e in all_experiments(store)}
-        runs = list(all_runs(store, list(experiments), condition, "attributes.start_time DESC"))
-    lost = [] if filter_string else lost_sweeps(store)
+        runs = list(all_runs(store, list(experiments), sweeps_only, newest_first=True))
+    lost = [] if conditions else lost_sweeps(store)
     if lost:
         note(
             f"runs without the tag {schema.KIND} = {schema.SWEEP!r} are no sweeps and are left "
@@ -129,22 +127,23 @@ def list_sweeps(store: Store, filter_string: str = "") -> list[SweepInfo]:
     return sweeps
 
 
-def lost_sweeps(
-    store: Store, condition: str = f"tags.`{schema.SPEC_DIGEST}` LIKE '%'"
-) -> list[str]:
+_BEGUN = Tag(schema.SPEC_DIGEST, how="there")
+
+
+def lost_sweeps(store: Store, condition: Tag = _BEGUN) -> list[str]:
     """Runs that lrlab began as sweeps, but whose kind somebody deleted or changed: id and kind.
 
     Args:
         store: Where to look.
         condition: Which of them.
     """
-    lost = (f"tags.`{schema.KIND}` IS NULL", f"tags.`{schema.KIND}` != '{schema.SWEEP}'")
+    lost = (Tag(schema.KIND, how="missing"), Tag(schema.KIND, schema.SWEEP, "!="))
     with explained(store.uri):
         experiments = [e.experiment_id for e in all_experiments(store)]
         return [
             f"{run.info.run_id} ({equals(schema.KIND, run.data.tags.get(schema.KIND))})"
             for kind in lost
-            for run in all_runs(store, experiments, f"{condition} and {kind}")
+            for run in all_runs(store, experiments, (condition, kind))
         ]
 
 
@@ -197,7 +196,7 @@ def load_sweep(store: Store, run_id: str) -> SweepInfo:
     return info
 
 
-def sweep_info(store: Store, run: MlflowRun, experiment: str) -> SweepInfo:
+def sweep_info(store: Store, run: Run, experiment: str) -> SweepInfo:
     """A parent run as SweepInfo."""
     tags, faults = sound_tags(run.data.tags)
     params = run.data.params

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from lrlab import cache
 from lrlab.report.render import bundle
 
 MADE = "window.vega = 1; // \u00e4"
@@ -96,7 +97,7 @@ def test_without_a_place_for_the_cache_the_script_is_made_each_time(
 
 def test_a_relative_cache_folder_counts_as_none(monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", "cache")
-    assert bundle.cache_folder().is_absolute()
+    assert cache.cache_folder().is_absolute()
 
 
 def test_it_can_be_made_beside_other_work_and_has_what_the_page_uses(folder, makings):

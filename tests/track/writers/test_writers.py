@@ -53,7 +53,7 @@ def store(tmp_path_factory: pytest.TempPathFactory, empty_store: Path) -> Store:
 @pytest.fixture(scope="module")
 def experiment(store: Store, tmp_path_factory: pytest.TempPathFactory) -> str:
     folder = tmp_path_factory.mktemp("artifacts")
-    return str(store.client.create_experiment("writers", artifact_location=folder.as_uri()))
+    return str(store.mlflow.create_experiment("writers", artifact_location=folder.as_uri()))
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +62,7 @@ def written(store: Store, experiment: str, trained: Finished) -> Written:
     for name in LOCAL:
         writer, refusal = WRITERS[name]
         assert refusal(store, experiment) is None
-        parent = store.client.create_run(experiment).info.run_id
+        parent = store.mlflow.create_run(experiment).info.run_id
         found[name] = (parent, writer(store, experiment, parent, trained))
     return found
 
@@ -97,12 +97,12 @@ def test_mlflow_s_client_reads_the_same_from_both(store: Store, written: Written
     (_, bulk), (_, client) = written["bulk"], written["client"]
     assert len(bulk) == len(client) == len(CONFIGS)
     for mine, reference in zip(bulk, client, strict=True):
-        assert content(store.client, mine) == content(store.client, reference)
+        assert content(store.mlflow, mine) == content(store.mlflow, reference)
 
 
 def test_artifacts_are_the_same_bytes(store: Store, written: Written, tmp_path: Path) -> None:
     for i, pair in enumerate(zip(written["bulk"][1], written["client"][1], strict=True)):
-        files = [Path(store.client.download_artifacts(run_id, "")) for run_id in pair]
+        files = [Path(store.mlflow.download_artifacts(run_id, "")) for run_id in pair]
         for name in ("weights.pt", "history.parquet"):
             mine, reference = ((folder / name).read_bytes() for folder in files)
             assert mine == reference, f"{name} of run {i}"
@@ -129,7 +129,7 @@ def test_search_finds_the_same_runs(
     for parent, ids in written.values():
         below = f"tags.`mlflow.parentRunId` = '{parent}'"
         both = f"{below} AND {condition}" if condition else below
-        found = store.client.search_runs([experiment], both)
+        found = store.mlflow.search_runs([experiment], both)
         assert {ids.index(run.info.run_id) for run in found} == expected
 
 
@@ -142,7 +142,7 @@ def test_search_orders_the_same(
     orders = []
     for parent, ids in written.values():
         below = f"tags.`mlflow.parentRunId` = '{parent}'"
-        found = store.client.search_runs([experiment], below, order_by=[order])
+        found = store.mlflow.search_runs([experiment], below, order_by=[order])
         values = [run.data.metrics.get("val_log_loss") for run in found]
         orders.append(([ids.index(run.info.run_id) for run in found][:3], values))
     assert orders[0] == orders[1]
@@ -167,7 +167,7 @@ def test_both_ways_of_reading_children_give_the_same(
 @pytest.fixture
 def fresh(store: Store, experiment: str, trained: Finished, request: pytest.FixtureRequest) -> str:
     """A run of its own, to do things to."""
-    parent = store.client.create_run(experiment).info.run_id
+    parent = store.mlflow.create_run(experiment).info.run_id
     return WRITERS[request.param][0](store, experiment, parent, trained[:1])[0]
 
 
@@ -178,7 +178,7 @@ every_writer = pytest.mark.parametrize("fresh", LOCAL, indirect=True)
 def test_a_run_can_be_logged_to_deleted_and_restored(
     fresh: str, store: Store, experiment: str
 ) -> None:
-    client = store.client
+    client = store.mlflow
     before = len(client.get_metric_history(fresh, "train_loss"))
     client.log_metric(fresh, "train_loss", 0.5, step=10_000)
     client.log_metric(fresh, "later", 1.0)
@@ -261,23 +261,23 @@ def test_runs_written_over_http_are_the_same(
     name, writer, reason = choose_writer(remote, experiment)
     assert name == "client"
     assert "HTTP" in reason
-    parent = remote.client.create_run(experiment).info.run_id
+    parent = remote.mlflow.create_run(experiment).info.run_id
     ids = writer(remote, experiment, parent, trained)
     for mine, reference in zip(ids, written["bulk"][1], strict=True):
-        assert content(remote.client, mine) == content(store.client, reference)
+        assert content(remote.mlflow, mine) == content(store.mlflow, reference)
 
 
 def test_a_part_that_cannot_be_written_leaves_nothing(
     store: Store, experiment: str, trained: Finished, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The last statement of the transaction fails: not one row of it stays."""
-    parent = store.client.create_run(experiment).info.run_id
+    parent = store.mlflow.create_run(experiment).info.run_id
     real = bulk._insert
     tables = []
 
     def insert(connection: Any, model: Any, rows: Any) -> None:
-        tables.append(model.__tablename__)
-        if model.__tablename__ == "latest_metrics":
+        tables.append(model.name)
+        if model.name == "latest_metrics":
             raise KeyboardInterrupt
         real(connection, model, rows)
 

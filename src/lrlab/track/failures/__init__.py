@@ -11,23 +11,22 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-import alembic.util
-import requests
 import sqlalchemy.exc
-from mlflow.exceptions import MlflowException
 
 from lrlab.errors import LrlabError
 from lrlab.track.failures import databases, files, servers
-from lrlab.track.failures.failure import Failure, causes, first_line
+from lrlab.track.failures.failure import MLFLOW, Failure, causes, first_line, loaded
 
 KNOWN = (
-    MlflowException,
     sqlalchemy.exc.SQLAlchemyError,
     sqlite3.Error,
-    requests.exceptions.RequestException,
-    alembic.util.CommandError,  # tables that somebody else is making
     OSError,
     ImportError,  # of a database's driver
+)
+KNOWN_BY_NAME = (
+    MLFLOW,
+    "requests.exceptions.RequestException",
+    "alembic.util.exc.CommandError",  # tables that somebody else is making
 )
 SENTENCES: tuple[Callable[[Failure], LrlabError | None], ...] = (
     databases.unknown_uri,
@@ -64,7 +63,9 @@ def explained(uri: str) -> Iterator[None]:
         yield
     except LrlabError:
         raise
-    except KNOWN as error:
+    except Exception as error:
+        if not isinstance(error, (*KNOWN, *loaded(*KNOWN_BY_NAME))):
+            raise
         raise explain(error, uri) from error
 
 

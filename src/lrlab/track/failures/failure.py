@@ -2,18 +2,32 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeVar
 
 import sqlalchemy.exc
-from mlflow.exceptions import MlflowException
 
 from lrlab.track.address import without_password
 
 E = TypeVar("E", bound=BaseException)
 CONTINUES = "run the same command again: it continues where it stopped"
+
+MLFLOW = "mlflow.exceptions.MlflowException"
+
+
+def loaded(*names: str) -> tuple[type[BaseException], ...]:
+    """Types of exceptions by full name, as far as their modules are imported.
+
+    What nobody has imported, nobody has raised; so a library need not be imported to be blamed.
+    """
+    found = (
+        (sys.modules.get(module), name) for module, _, name in (n.rpartition(".") for n in names)
+    )
+    types = (getattr(module, name, None) for module, name in found)
+    return tuple(each for each in types if each is not None)
 
 
 @dataclass(frozen=True)
@@ -36,6 +50,10 @@ class Failure:
     def find(self, *kinds: type[E]) -> E | None:
         """The outermost exception of one of these types."""
         return next((error for error in self.errors if isinstance(error, kinds)), None)
+
+    def find_of(self, *names: str) -> BaseException | None:
+        """As `find`, of types that are named as `loaded` takes them."""
+        return self.find(*loaded(*names))
 
     def attribute(self, name: str) -> Any:
         """The outermost value that is set of an attribute of the exceptions."""
@@ -63,8 +81,8 @@ class Failure:
     @cached_property
     def mlflow(self) -> str | None:
         """MLflow's error code, such as RESOURCE_DOES_NOT_EXIST."""
-        found = self.find(MlflowException)
-        return None if found is None else str(found.error_code)
+        found = self.find_of(MLFLOW)
+        return None if found is None else str(getattr(found, "error_code"))  # noqa: B009
 
     @cached_property
     def reason(self) -> str:
@@ -83,7 +101,7 @@ def causes(error: BaseException) -> Iterator[BaseException]:
         seen.add(id(found))
         yield found
         # MLflow's client raises without `from`; of others the context may be another story.
-        unsaid = isinstance(found, MlflowException) and not found.__suppress_context__
+        unsaid = isinstance(found, loaded(MLFLOW)) and not found.__suppress_context__
         context = found.__context__ if unsaid else None
         inner = (getattr(found, name, None) for name in ("orig", "reason"))
         waiting += [found.__cause__ or context, *inner, *found.args]

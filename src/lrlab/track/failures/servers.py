@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import ssl
 
-import requests
-import urllib3.exceptions
-from mlflow.utils.credentials import get_default_host_creds
-
 from lrlab.errors import LrlabError, NotPermitted, UserError
 from lrlab.track.address import is_server, without_password
-from lrlab.track.failures.failure import CONTINUES, Failure
+from lrlab.track.failures.failure import CONTINUES, Failure, loaded
+
+LATE = ("requests.exceptions.Timeout", "urllib3.exceptions.TimeoutError")
 
 
 def login_refused(failure: Failure) -> LrlabError | None:
@@ -29,7 +27,7 @@ def not_permitted(failure: Failure) -> LrlabError | None:
 
 
 def certificate(failure: Failure) -> LrlabError | None:
-    if not failure.find(requests.exceptions.SSLError, ssl.SSLError):
+    if not failure.find(*loaded("requests.exceptions.SSLError"), ssl.SSLError):
         return None
     if failure.find(ssl.SSLCertVerificationError):
         return UserError(
@@ -43,8 +41,7 @@ def certificate(failure: Failure) -> LrlabError | None:
 
 
 def slow(failure: Failure) -> LrlabError | None:
-    late = (requests.exceptions.Timeout, urllib3.exceptions.TimeoutError, TimeoutError)
-    if not failure.find(*late):
+    if not failure.find(*loaded(*LATE), TimeoutError):
         return None
     return LrlabError(
         f"the tracking server {failure.shown} does not answer in time. Is it running, and is the "
@@ -54,7 +51,9 @@ def slow(failure: Failure) -> LrlabError | None:
 
 
 def busy(failure: Failure) -> LrlabError | None:
-    given_up = failure.find(requests.exceptions.RetryError, urllib3.exceptions.ResponseError)
+    given_up = failure.find_of(
+        "requests.exceptions.RetryError", "urllib3.exceptions.ResponseError"
+    )
     unavailable = ("TEMPORARILY_UNAVAILABLE", "REQUEST_LIMIT_EXCEEDED", "RESOURCE_EXHAUSTED")
     if not is_server(failure.uri) or not (given_up or failure.mlflow in unavailable):
         return None
@@ -65,8 +64,8 @@ def busy(failure: Failure) -> LrlabError | None:
 
 
 def server_away(failure: Failure) -> LrlabError | None:
-    gone = (requests.exceptions.ConnectionError, urllib3.exceptions.HTTPError, ConnectionError)
-    if not failure.find(*gone):
+    gone = loaded("requests.exceptions.ConnectionError", "urllib3.exceptions.HTTPError")
+    if not failure.find(*gone, ConnectionError):
         return None
     return LrlabError(
         f"the tracking server {failure.shown} does not answer any more ({failure.reason}). Is it "
@@ -91,11 +90,11 @@ def not_there(failure: Failure) -> LrlabError | None:
 
 def no_answer(failure: Failure) -> LrlabError:
     """What to say of a server that has not answered once, and why it has not."""
-    if failure.find(urllib3.exceptions.NameResolutionError):
+    if failure.find_of("urllib3.exceptions.NameResolutionError"):
         why = "there is no host of that name"
     elif failure.find(ConnectionRefusedError):
         why = "nothing listens at that port"
-    elif failure.find(requests.exceptions.Timeout, urllib3.exceptions.TimeoutError):
+    elif failure.find_of(*LATE):
         why = "it takes too long"
     else:
         why = failure.reason
@@ -113,6 +112,8 @@ def refused_login(uri: str) -> UserError:
 
 def login_mistake(uri: str) -> str:
     """What is probably wrong with the login that a server refuses."""
+    from mlflow.utils.credentials import get_default_host_creds
+
     user = get_default_host_creds(uri).username
     if not user:
         return "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD"

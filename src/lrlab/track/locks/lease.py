@@ -187,7 +187,7 @@ class Lease:
 
     def _write(self) -> None:
         with explained(self.store.uri):
-            self.store.client.log_batch(self.run_id, tags=schema.as_tags(self.tags()))
+            self.store.log(self.run_id, tags=self.tags())
         self._renewed = time.time()
 
     def _is_ours(self) -> bool:

@@ -6,12 +6,14 @@ A writer takes runs of one sweep and leaves them FINISHED, each wholly recorded 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from lrlab.track.store import Store
 from lrlab.track.writers import bulk, client, http
-from lrlab.train import Trajectory
 from lrlab.trial import Run
+
+if TYPE_CHECKING:
+    from lrlab.train import Trajectory
 
 
 class Writer(Protocol):

@@ -15,35 +15,26 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from functools import lru_cache
 from itertools import chain
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy
-from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
-from mlflow.store.db.utils import create_sqlalchemy_engine
-from mlflow.store.tracking.dbmodels.models import (
-    SqlLatestMetric,
-    SqlMetric,
-    SqlParam,
-    SqlRun,
-    SqlTag,
-)
-from mlflow.utils.file_utils import local_file_uri_to_path
-from mlflow.utils.uri import append_to_uri_path, is_local_uri
+from sqlalchemy import Table
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from lrlab.clock import now_ms
 from lrlab.scratch import scratch_folder
 from lrlab.track import mlflow_schema as schema
+from lrlab.track.address import below, local_folder
+from lrlab.track.database import database, revision
 from lrlab.track.mlflow_schema import RunRecord
-from lrlab.track.store import Store, explained, schema_revisions, sqlite_path
-from lrlab.train import Trajectory
+from lrlab.track.mlflow_tables import LATEST_METRICS, METRICS, PARAMS, RUNS, TAGS, TESTED
+from lrlab.track.store import Store, explained
 from lrlab.trial import Run
 
-TESTED_REVISIONS = frozenset({"dc11669786a5"})  # MLflow 3.17
-BUSY_TIMEOUT = 60  # seconds to wait for another writer of an SQLite file
-CACHE_KIB = 65536  # of SQLite's pages
+if TYPE_CHECKING:
+    from lrlab.train import Trajectory
+
 UPLOADS = 8  # artifact uploads at a time
 VALUES = 3000  # of one INSERT into SQLite; a statement a row would hand over the interpreter each
 Row = tuple[object, ...]
@@ -55,8 +46,8 @@ def refuses(store: Store) -> str | None:
         return "it is reached over HTTP"
     if "://" not in store.uri or store.uri.startswith(("file:", "databricks")):
         return "it is no database"
-    found, _ = schema_revisions(store.uri)
-    if found not in TESTED_REVISIONS:
+    found = revision(store.uri)
+    if found not in TESTED.values():
         return f"its schema {found} is not one that bulk writing was tested with"
     return None
 
@@ -128,19 +119,22 @@ def _new_ids(count: int, now: int) -> list[str]:
 
 def _artifact_uri(location: str, record: RunRecord) -> str:
     """Where a run's artifacts go, as MLflow's store decides it."""
-    return str(append_to_uri_path(location, record.run_id, "artifacts"))
+    return below(location, record.run_id, "artifacts")
 
 
 def _write_artifacts(records: Sequence[RunRecord], root: str) -> None:
-    if is_local_uri(root):
-        Path(local_file_uri_to_path(root)).mkdir(parents=True, exist_ok=True)
+    here = local_folder(root)
+    if here is not None:
+        here.mkdir(parents=True, exist_ok=True)
         for record in records:
-            folder = Path(local_file_uri_to_path(_artifact_uri(root, record)))
+            folder = here / record.run_id / "artifacts"
             # `parents=True` would try everything twice; a client that tries again finds folders
             folder.parent.mkdir(exist_ok=True)
             folder.mkdir(exist_ok=True)
             schema.write_files(record.files(), folder)
         return
+
+    from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
     def upload(record: RunRecord) -> None:
         with scratch_folder() as folder:
@@ -153,9 +147,9 @@ def _write_artifacts(records: Sequence[RunRecord], root: str) -> None:
 
 def _rows(
     records: Sequence[RunRecord], experiment_id: str, location: str
-) -> Iterator[tuple[type, list[Row]]]:
-    """Rows by table, in the order that foreign keys ask for; columns as in `_COLUMNS`."""
-    yield SqlRun, [_run_row(record, experiment_id, location) for record in records]
+) -> Iterator[tuple[Table, list[Row]]]:
+    """Rows by table, in the order that foreign keys ask for; columns in the tables' order."""
+    yield RUNS, [_run_row(record, experiment_id, location) for record in records]
     tags: list[Row] = []
     params: list[Row] = []
     metrics: list[Row] = []
@@ -167,10 +161,10 @@ def _rows(
         params += [(key, value, run_id) for key, value in record.params.items()]
         metrics += [(name, value, at, step, False, run_id) for name, value, step in record.points]
         latest += [(name, value, at, step, False, run_id) for name, value, step in record.latest]
-    yield SqlTag, tags
-    yield SqlParam, params
-    yield SqlMetric, metrics
-    yield SqlLatestMetric, latest
+    yield TAGS, tags
+    yield PARAMS, params
+    yield METRICS, metrics
+    yield LATEST_METRICS, latest
 
 
 def _run_row(record: RunRecord, experiment_id: str, location: str) -> Row:
@@ -181,27 +175,14 @@ def _run_row(record: RunRecord, experiment_id: str, location: str) -> Row:
     )  # fmt: skip
 
 
-_COLUMNS: dict[type, tuple[str, ...]] = {
-    SqlRun: (
-        "run_uuid", "name", "source_type", "source_name", "entry_point_name", "user_id", "status",
-        "start_time", "end_time", "deleted_time", "source_version", "lifecycle_stage",
-        "artifact_uri", "experiment_id",
-    ),
-    SqlTag: ("key", "value", "run_uuid"),
-    SqlParam: ("key", "value", "run_uuid"),
-    SqlMetric: ("key", "value", "timestamp", "step", "is_nan", "run_uuid"),
-    SqlLatestMetric: ("key", "value", "timestamp", "step", "is_nan", "run_uuid"),
-}  # fmt: skip
-
-
-def _insert(connection: Connection, model: type, rows: Sequence[Row]) -> None:
+def _insert(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
     """Insert rows of one table, in the way that is fastest with the database at hand.
 
     SQLite takes many rows as one statement; PostgreSQL copies them from a stream of text.
     """
     if not rows:  # runs that diverged at once have no metrics
         return
-    table, columns = model.__table__, _COLUMNS[model]  # type: ignore[attr-defined]
+    columns = table.c.keys()
     quoted = connection.dialect.identifier_preparer.quote
     names = ", ".join(quoted(table.c[name].name) for name in columns)
     if connection.dialect.name == "sqlite":
@@ -248,18 +229,3 @@ def _copied_field(value: object) -> str:
 @lru_cache(maxsize=4096)  # names and ids come again and again
 def _escaped(text: str) -> str:
     return text.translate(_ESCAPED)
-
-
-@lru_cache(maxsize=8)
-def database(uri: str) -> Engine:
-    """The engine for a store's database, one a process."""
-    engine: Engine
-    if sqlite_path(uri) is not None:
-        engine = sqlalchemy.create_engine(uri, connect_args={"timeout": BUSY_TIMEOUT})
-        # The pages of a large index must stay in memory, or every insertion reads some back.
-        sqlalchemy.event.listen(
-            engine, "connect", lambda raw, _: raw.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
-        )
-        return engine
-    engine = create_sqlalchemy_engine(uri)
-    return engine

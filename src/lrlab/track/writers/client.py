@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from lrlab.errors import LrlabError
 from lrlab.scratch import scratch_folder
 from lrlab.track import mlflow_schema as schema
+from lrlab.track.entities import MetricPoint
 from lrlab.track.store import Store, explained
-from lrlab.train import Trajectory
 from lrlab.train.artifacts import run_files
 from lrlab.trial import Run
+
+if TYPE_CHECKING:
+    from lrlab.train import Trajectory
 
 MAX_METRICS = 1000  # of one log_batch request
 REQUESTS = 8  # to a server at a time
@@ -46,7 +50,9 @@ def write_with_client(
 def _write_run(
     store: Store, experiment_id: str, parent: str, run: Run, trajectory: Trajectory, user: str
 ) -> str:
-    client = store.client
+    from lrlab.track.mlflow_client import log
+
+    client = store.mlflow
     run_id = None
     try:
         with explained(store.uri), scratch_folder() as folder:
@@ -59,15 +65,14 @@ def _write_run(
             )
             run_id = str(created.info.run_id)
             client.log_artifacts(run_id, str(folder))
-            metrics = schema.run_metrics(trajectory, trajectory.ended)
-            client.log_batch(
-                run_id,
-                metrics=metrics[:MAX_METRICS],
-                params=schema.run_params(run),
-                tags=schema.outcome_tags(trajectory),
-            )
-            for start in range(MAX_METRICS, len(metrics), MAX_METRICS):
-                client.log_batch(run_id, metrics=metrics[start : start + MAX_METRICS])
+            points = [
+                MetricPoint(name, value, trajectory.ended, step)
+                for name, value, step in schema.run_points(trajectory)
+            ]
+            tags = schema.outcome_tags(trajectory)
+            log(client, run_id, tags, schema.run_params(run), points[:MAX_METRICS])
+            for start in range(MAX_METRICS, len(points), MAX_METRICS):
+                log(client, run_id, {}, {}, points[start : start + MAX_METRICS])
             client.set_terminated(run_id, end_time=trajectory.ended)
             return run_id
     except BaseException:  # Ctrl-C included: half a run must not stay behind as RUNNING

@@ -9,25 +9,25 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from mlflow.store.tracking.dbmodels.models import (
-    SqlEntityAssociation,
-    SqlInput,
-    SqlInputTag,
-    SqlIssue,
-    SqlLatestMetric,
-    SqlLoggedModel,
-    SqlLoggedModelMetric,
-    SqlLoggedModelParam,
-    SqlLoggedModelTag,
-    SqlMetric,
-    SqlParam,
-    SqlRun,
-    SqlTag,
-)
-from sqlalchemy import delete, or_, select, update
+from sqlalchemy import Table, delete, or_, select, update
 from sqlalchemy.engine import Connection, Engine
 
 from lrlab.track import mlflow_schema as schema
+from lrlab.track.mlflow_tables import (
+    ENTITY_ASSOCIATIONS,
+    INPUT_TAGS,
+    INPUTS,
+    ISSUES,
+    LATEST_METRICS,
+    LOGGED_MODEL_METRICS,
+    LOGGED_MODEL_PARAMS,
+    LOGGED_MODEL_TAGS,
+    LOGGED_MODELS,
+    METRICS,
+    PARAMS,
+    RUNS,
+    TAGS,
+)
 
 CHUNK = 500  # ids of one statement
 Progress = Callable[[int], None]  # how many runs more are done
@@ -41,15 +41,15 @@ def runs_below(engine: Engine, parent: str, *, trashed: bool) -> list[tuple[str,
         parent: The parent run.
         trashed: Those in the trash too.
     """
-    below = select(SqlTag.run_uuid).where(SqlTag.key == schema.PARENT, SqlTag.value == parent)
-    ours = select(SqlTag.run_uuid).where(SqlTag.key == schema.KIND, SqlTag.value == schema.RUN)
+    below = select(TAGS.c.run_uuid).where(TAGS.c.key == schema.PARENT, TAGS.c.value == parent)
+    ours = select(TAGS.c.run_uuid).where(TAGS.c.key == schema.KIND, TAGS.c.value == schema.RUN)
     runs = (
-        select(SqlRun.run_uuid, SqlRun.artifact_uri)
-        .where(SqlRun.run_uuid.in_(below), SqlRun.run_uuid.in_(ours))
-        .order_by(SqlRun.start_time, SqlRun.run_uuid)
+        select(RUNS.c.run_uuid, RUNS.c.artifact_uri)
+        .where(RUNS.c.run_uuid.in_(below), RUNS.c.run_uuid.in_(ours))
+        .order_by(RUNS.c.start_time, RUNS.c.run_uuid)
     )
     if not trashed:
-        runs = runs.where(SqlRun.lifecycle_stage == "active")
+        runs = runs.where(RUNS.c.lifecycle_stage == "active")
     with engine.connect() as connection:
         return [(run_id, uri or "") for run_id, uri in connection.execute(runs)]
 
@@ -66,8 +66,8 @@ def trash(engine: Engine, run_ids: Sequence[str], now: int, progress: Progress) 
     with engine.begin() as connection:
         for some in _chunks(run_ids):
             connection.execute(
-                update(SqlRun)
-                .where(SqlRun.run_uuid.in_(some), SqlRun.lifecycle_stage == "active")
+                update(RUNS)
+                .where(RUNS.c.run_uuid.in_(some), RUNS.c.lifecycle_stage == "active")
                 .values(lifecycle_stage="deleted", deleted_time=now)
             )
             progress(len(some))
@@ -88,40 +88,42 @@ def purge(
         _purge_models(connection, model_ids)
         for some in _chunks(run_ids):
             _purge_links(connection, some)
-            _delete(connection, SqlLoggedModelMetric, SqlLoggedModelMetric.run_id.in_(some))
-            for model in (SqlMetric, SqlLatestMetric, SqlParam, SqlTag):
-                _delete(connection, model, model.run_uuid.in_(some))
+            _delete(connection, LOGGED_MODEL_METRICS, LOGGED_MODEL_METRICS.c.run_id.in_(some))
+            for table in (METRICS, LATEST_METRICS, PARAMS, TAGS):
+                _delete(connection, table, table.c.run_uuid.in_(some))
             connection.execute(
-                update(SqlIssue).where(SqlIssue.source_run_id.in_(some)).values(source_run_id=None)
+                update(ISSUES).where(ISSUES.c.source_run_id.in_(some)).values(source_run_id=None)
             )
-            _delete(connection, SqlRun, SqlRun.run_uuid.in_(some))
+            _delete(connection, RUNS, RUNS.c.run_uuid.in_(some))
             progress(len(some))
 
 
 def _purge_models(connection: Connection, model_ids: Sequence[str]) -> None:
     for some in _chunks(model_ids):
         _purge_links(connection, some)
-        for model in (
-            SqlLoggedModelMetric,
-            SqlLoggedModelParam,
-            SqlLoggedModelTag,
-            SqlLoggedModel,
+        for table in (
+            LOGGED_MODEL_METRICS,
+            LOGGED_MODEL_PARAMS,
+            LOGGED_MODEL_TAGS,
+            LOGGED_MODELS,
         ):
-            _delete(connection, model, model.model_id.in_(some))
+            _delete(connection, table, table.c.model_id.in_(some))
 
 
 def _purge_links(connection: Connection, ids: Sequence[str]) -> None:
     """What ties runs or models to data sets and to each other; the data sets stay."""
-    mine = or_(SqlInput.source_id.in_(ids), SqlInput.destination_id.in_(ids))
-    uuids = select(SqlInput.input_uuid).where(mine)
-    _delete(connection, SqlInputTag, SqlInputTag.input_uuid.in_(uuids))
-    _delete(connection, SqlInput, mine)
-    link = SqlEntityAssociation
-    _delete(connection, link, or_(link.source_id.in_(ids), link.destination_id.in_(ids)))
+    mine = or_(INPUTS.c.source_id.in_(ids), INPUTS.c.destination_id.in_(ids))
+    uuids = select(INPUTS.c.input_uuid).where(mine)
+    _delete(connection, INPUT_TAGS, INPUT_TAGS.c.input_uuid.in_(uuids))
+    _delete(connection, INPUTS, mine)
+    link = ENTITY_ASSOCIATIONS.c
+    _delete(
+        connection, ENTITY_ASSOCIATIONS, or_(link.source_id.in_(ids), link.destination_id.in_(ids))
+    )
 
 
-def _delete(connection: Connection, model: type, condition: Any) -> None:
-    connection.execute(delete(model).where(condition))
+def _delete(connection: Connection, table: Table, condition: Any) -> None:
+    connection.execute(delete(table).where(condition))
 
 
 def _chunks(ids: Sequence[str]) -> Iterator[Sequence[str]]:

@@ -6,17 +6,18 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
-
-import requests
-from mlflow.utils.rest_utils import http_request
+from typing import TYPE_CHECKING, Any
 
 from lrlab.errors import LrlabError, NotPermitted, UserError
 from lrlab.track.store import Store, explained, login_mistake
 from lrlab.track.writers import wire
 from lrlab.track.writers.bulk import run_records
-from lrlab.train import Trajectory
 from lrlab.trial import Run
+
+if TYPE_CHECKING:
+    import requests
+
+    from lrlab.train import Trajectory
 
 TIMEOUT = 300.0  # seconds for one request; a large trial batch takes a busy server a while
 PROXIED = "mlflow-artifacts:"  # where experiments keep artifacts that go through the server
@@ -130,6 +131,8 @@ def request(
     Raises:
         LrlabError: If no answer comes.
     """
+    from mlflow.utils.rest_utils import http_request
+
     more: dict[str, Any] = {"data": body, "params": params, "files": files}
     if body is not None:
         more["extra_headers"] = {"Content-Type": "application/json"}

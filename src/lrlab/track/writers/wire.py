@@ -11,13 +11,6 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
-from mlflow.exceptions import MlflowException
-from mlflow.utils.validation import (
-    MAX_ENTITY_KEY_LENGTH,
-    MAX_PARAM_VAL_LENGTH,
-    MAX_TAG_VAL_LENGTH,
-    _validate_metric_name,
-)
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from lrlab.errors import UserError
@@ -35,7 +28,7 @@ DATA_FOLDER = "data"
 PLACE = re.compile(rf"{DATA_FOLDER}/[0-9a-f]{{64}}/{FILE}")
 
 RunId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
-Key = Annotated[str, StringConstraints(min_length=1, max_length=MAX_ENTITY_KEY_LENGTH)]
+Key = Annotated[str, StringConstraints(min_length=1, max_length=schema.MOST_OF_A_KEY)]
 Number = Annotated[float, Field(allow_inf_nan=False)]
 Time = Annotated[int, Field(ge=0, lt=2**53)]
 Step = Annotated[int, Field(ge=-(2**63), lt=2**63)]
@@ -49,9 +42,9 @@ class SentRun(_Part):
     """One run; files as base64."""
 
     id: RunId
-    name: Annotated[str, StringConstraints(min_length=1, max_length=MAX_ENTITY_KEY_LENGTH)]
-    tags: dict[Key, Annotated[str, StringConstraints(max_length=MAX_TAG_VAL_LENGTH)]]
-    params: dict[Key, Annotated[str, StringConstraints(max_length=MAX_PARAM_VAL_LENGTH)]]
+    name: Annotated[str, StringConstraints(min_length=1, max_length=schema.MOST_OF_A_KEY)]
+    tags: dict[Key, Annotated[str, StringConstraints(max_length=schema.MOST_OF_A_TAG)]]
+    params: dict[Key, Annotated[str, StringConstraints(max_length=schema.MOST_OF_A_PARAM)]]
     points: Annotated[list[tuple[Key, Number, Step]], Field(max_length=MOST_POINTS)]
     began: Time
     ended: Time
@@ -108,6 +101,9 @@ def decode(body: bytes) -> tuple[SentRuns, list[RunRecord]]:
 
 def _check_names(sent: SentRuns) -> None:
     """Names as MLflow permits them; each of the few different ones is checked once."""
+    from mlflow.exceptions import MlflowException
+    from mlflow.utils.validation import _validate_metric_name
+
     names = {key for run in sent.runs for key in (*run.tags, *run.params)}
     names |= {name for run in sent.runs for name, _, _ in run.points}
     try:
