@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import product
 
 import numpy as np
 import pandas as pd
 
 from lrlab.report.analysis.tables import PAIR, minimizes, order_of_trials, prepare
+from lrlab.search import Best
 
 MOST_GRID_VALUES = 24  # with more learning rates than this a line through each is no help
 BINS_PER_DECADE = 2
@@ -61,7 +63,13 @@ def lr_medians(points: pd.DataFrame) -> pd.DataFrame:
 
 
 def best_curves(
-    runs: pd.DataFrame, curves: pd.DataFrame, metric: str, *, objective: str, direction: str
+    runs: pd.DataFrame,
+    curves: pd.DataFrame,
+    metric: str,
+    *,
+    objective: str,
+    direction: str,
+    order: Sequence[Best] | None = None,
 ) -> pd.DataFrame:
     """Curves of the run that stands for the best trial of each optimizer x loss.
 
@@ -71,19 +79,28 @@ def best_curves(
         metric: Which curve.
         objective: Name of the final metric that says which trial is best.
         direction: `minimize` or `maximize`.
+        order: The trials, best first, if they are at hand.
 
     Returns:
         loss, optimizer, run_id, step, value, in the order of the steps. A best run without
         that curve is absent.
     """
-    chosen = _best_of_pairs(runs, objective, direction)
-    lines = _curve(curves, metric, chosen["run_id"]).merge(chosen, on="run_id")
+    chosen = _best_of_pairs(prepare(runs, objective, direction), direction, order)
+    lines = _curve(curves, metric, chosen["run_id"])
+    own = chosen.iloc[lines["place"]]
+    lines = lines.assign(**{name: own[name].to_numpy() for name in ("run_id", *PAIR)})
     columns = ["loss", "optimizer", "run_id", "step", "value"]
     return lines.sort_values(columns[:4], kind="stable", ignore_index=True)[columns]
 
 
 def convergence_band(
-    runs: pd.DataFrame, curves: pd.DataFrame, metric: str, *, objective: str, direction: str
+    runs: pd.DataFrame,
+    curves: pd.DataFrame,
+    metric: str,
+    *,
+    objective: str,
+    direction: str,
+    order: Sequence[Best] | None = None,
 ) -> pd.DataFrame:
     """Median and quartiles, over step, of the runs that `best_curves` does not show.
 
@@ -97,15 +114,17 @@ def convergence_band(
         metric: Which curve.
         objective: Name of the final metric that says which trial is best.
         direction: `minimize` or `maximize`.
+        order: The trials, best first, if they are at hand.
 
     Returns:
         loss, step, low, median, high (quartiles) and n_runs.
     """
-    competing = prepare(runs, objective, direction)
-    competing = competing[competing["value"].notna()]
-    shown = _best_of_pairs(runs, objective, direction)["run_id"]
+    frame = prepare(runs, objective, direction)
+    competing = frame[frame["value"].notna()]
+    shown = _best_of_pairs(frame, direction, order)["run_id"]
     rest = competing.loc[~competing["run_id"].isin(shown), ["run_id", "loss"]]
-    points = _curve(curves, metric, rest["run_id"]).merge(rest, on="run_id")
+    points = _curve(curves, metric, rest["run_id"])
+    points["loss"] = rest["loss"].to_numpy()[points["place"]]
     bands = [_band(part).assign(loss=loss) for loss, part in points.groupby("loss", sort=True)]
     columns = ["loss", "step", "low", "median", "high", "n_runs"]
     if not bands:
@@ -131,13 +150,16 @@ def heat_map(summary: pd.DataFrame) -> pd.DataFrame:
     return table.assign(n_runs=table["n_runs"].fillna(0).astype("int64"))
 
 
-def history(runs: pd.DataFrame, *, objective: str, direction: str) -> pd.DataFrame:
+def history(
+    runs: pd.DataFrame, *, objective: str, direction: str, order: Sequence[Best] | None = None
+) -> pd.DataFrame:
     """Objective by trial, and the best so far.
 
     Args:
         runs: The runs frame.
         objective: Name of a final metric.
         direction: `minimize` or `maximize`.
+        order: The trials, best first, if they are at hand.
 
     Returns:
         trial, replicate, optimizer, loss, value, diverged, best_so_far (the best trial's, of
@@ -145,46 +167,43 @@ def history(runs: pd.DataFrame, *, objective: str, direction: str) -> pd.DataFra
     """
     frame = prepare(runs, objective, direction)
     frame = frame.sort_values(["trial", "replicate", "run_id"], ignore_index=True)
-    means = {best.trial: best.value for best in order_of_trials(frame, direction)}
+    ranked = order_of_trials(frame, direction) if order is None else order
+    means = {best.trial: best.value for best in ranked}
     whole = ~frame.duplicated("trial", keep="last")
     value = frame["trial"].map(means).astype(float).where(whole)
     frame["best_so_far"] = (value.cummin() if minimizes(direction) else value.cummax()).ffill()
     return frame[["trial", "replicate", "optimizer", "loss", "value", "diverged", "best_so_far"]]
 
 
-def _best_of_pairs(runs: pd.DataFrame, objective: str, direction: str) -> pd.DataFrame:
-    frame = prepare(runs, objective, direction)
-    order = order_of_trials(frame, direction)
-    keys = frame.set_index(["trial", "replicate"])
-    chosen = keys.loc[[(best.trial, best.replicate) for best in order]]
+def _best_of_pairs(
+    frame: pd.DataFrame, direction: str, order: Sequence[Best] | None
+) -> pd.DataFrame:
+    """The run that stands for the best trial of each pair, of a prepared frame."""
+    order = order_of_trials(frame, direction) if order is None else order
+    columns = {"trial": [b.trial for b in order], "replicate": [b.replicate for b in order]}
+    chosen = pd.DataFrame(columns, dtype="int64").merge(frame, on=list(columns), how="left")
     return chosen.drop_duplicates(PAIR)[["run_id", *PAIR]]
 
 
 def _curve(curves: pd.DataFrame, metric: str, run_ids: pd.Series) -> pd.DataFrame:
+    """place (of the run among `run_ids`), step and value of those runs' curves."""
     if curves.empty:
-        return pd.DataFrame(
-            {
-                "run_id": pd.Series(dtype="str"),
-                "step": pd.Series(dtype="int64"),
-                "value": pd.Series(dtype=float),
-            }
-        )
-    wanted = curves.loc[curves["metric"] == metric, ["run_id", "step", "value"]]
-    wanted = wanted[wanted["run_id"].isin(run_ids)]
+        return pd.DataFrame({"place": [], "step": [], "value": []}, dtype="int64")
+    ids = curves["run_id"].astype("category").cat
+    place = pd.Index(run_ids).get_indexer(ids.categories)[ids.codes.to_numpy()]
+    wanted = (place >= 0) & (curves["metric"] == metric).to_numpy()
+    found: pd.DataFrame = curves.loc[wanted, ["step", "value"]].assign(place=place[wanted])
     # A resumed run may have logged a step twice; the later value is the valid one.
-    wanted = wanted.drop_duplicates(["run_id", "step"], keep="last")
-    return wanted.assign(run_id=wanted["run_id"].astype(str))
+    return found.drop_duplicates(["place", "step"], keep="last")
 
 
 def _band(points: pd.DataFrame) -> pd.DataFrame:
-    wide = points.pivot(index="step", columns="run_id", values="value").sort_index().ffill()
-    quartiles = wide.quantile([0.25, 0.5, 0.75], axis=1).T
-    return pd.DataFrame(
-        {
-            "step": wide.index,
-            "low": quartiles[0.25].to_numpy(),
-            "median": quartiles[0.5].to_numpy(),
-            "high": quartiles[0.75].to_numpy(),
-            "n_runs": wide.notna().sum(axis=1).to_numpy(),
-        }
-    )
+    steps, row = np.unique(points["step"], return_inverse=True)
+    runs, column = np.unique(points["place"], return_inverse=True)
+    wide = np.full((len(steps), len(runs)), np.nan)
+    wide[row, column] = points["value"]
+    kept = pd.DataFrame(wide).ffill()
+    quartiles = kept.quantile([0.25, 0.5, 0.75], axis=1).to_numpy()
+    counts = kept.notna().sum(axis=1).to_numpy()
+    names = dict(zip(("low", "median", "high"), quartiles, strict=True))
+    return pd.DataFrame({"step": steps, **names, "n_runs": counts})

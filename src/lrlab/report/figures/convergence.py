@@ -49,10 +49,11 @@ def convergence(scene: Scene) -> Iterator[Figure]:
     runs, curves, aim = found.runs, found.curves, context.aim
     stepped = stepped_curve(runs, curves, **aim)
     for metric in dict.fromkeys((context.objective, FALLBACK_CURVE, "train_objective")):
-        best = figure_data.best_curves(runs, curves, metric, **aim)
+        own = curves[curves["metric"] == metric]
+        best = figure_data.best_curves(runs, own, metric, order=scene.order, **aim)
         if best.empty:
             continue
-        rest = figure_data.convergence_band(runs, curves, metric, **aim)
+        rest = figure_data.convergence_band(runs, own, metric, order=scene.order, **aim)
         limit = None
         if stepped is not None and stepped[0] == metric:
             limit = threshold(runs, objective=metric, direction=stepped[1])

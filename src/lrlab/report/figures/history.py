@@ -26,7 +26,7 @@ from lrlab.report.text import captions
 def history(scene: Scene) -> Iterator[Figure]:
     """Runs in the order in which they were asked for."""
     context = scene.context
-    table = figure_data.history(scene.found.runs, **context.aim)
+    table = figure_data.history(scene.found.runs, order=scene.order, **context.aim)
     if len(table) < 2 or table["value"].isna().all():
         return
     axis = objective_axis(scene, table["value"], ALONE, log=scene.worse_is_up)

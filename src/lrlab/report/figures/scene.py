@@ -10,12 +10,13 @@ from typing import Any
 import pandas as pd
 
 from lrlab.report.analysis.findings import Findings
-from lrlab.report.analysis.tables import minimizes, prepare
+from lrlab.report.analysis.tables import minimizes, order_of_trials, prepare
 from lrlab.report.context import ReportContext
 from lrlab.report.figures.figure import Figure
 from lrlab.report.figures.records import field as escaped
 from lrlab.report.figures.style import Methods
 from lrlab.report.text import captions
+from lrlab.search import Best
 
 RUNS = "runs"  # the name of the shared frame
 MOST_SETTINGS = 12  # that a tooltip lists
@@ -37,6 +38,12 @@ class Scene:
     def methods(self) -> Methods:
         """The optimizers, best first."""
         return Methods.of(self.found.summary["optimizer"])
+
+    @cached_property
+    def order(self) -> list[Best]:
+        """The trials that have an objective, best first."""
+        direction = self.context.direction
+        return order_of_trials(prepare(self.found.runs, **self.context.aim), direction)
 
     @cached_property
     def losses(self) -> list[str]:
