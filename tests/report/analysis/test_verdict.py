@@ -112,8 +112,10 @@ def test_in_brief_the_answer_comes_first_then_how_sure_then_what_is_tied() -> No
         "Best setting: adam with loss hinge, lr 0.0346 (trial 7).",
         "Expected log loss on new rows: 0.3100 (95% interval 0.290 to 0.330), from 1,070 rows out "
         "of fold; base rate 0.6600 (worse).",
-        "Optimizers: adam and momentum are tied; sgd (by 0.021) is worse.",
-        "Losses, recalibrated: hinge and bce are tied.",
+        "Optimizers: adam and momentum are tied (a difference of 6.2% would have been detected); "
+        "sgd (by 0.021) is worse.",
+        "Losses, recalibrated: hinge and bce are tied (a difference of 3% would have been "
+        "detected).",
         "Steps to the optimum of bce (gap 1e-3): adam 117 (lr 1.3); sgd does not reach it on "
         "every seed.",
         "35 of 4,366 training rows can be fitted perfectly (quasi-complete separation, along age, "
@@ -151,12 +153,12 @@ def test_scores_that_are_no_probabilities_are_told_with_their_recalibrated_value
 def test_each_method_is_called_worse_once_against_the_leading_one() -> None:
     optimizers = TOLD.words.paragraphs[1]
     assert (
-        "adam and momentum are tied: neither is shown to be worse by more than 1%." in optimizers
+        "adam and momentum are tied (neither is shown to be worse by more than 1%)." in optimizers
     )
     assert "A difference of 6.2% would have been detected with 90% probability" in optimizers
     assert "to detect 5%, about 3,500 rows are enough." in optimizers
     assert (
-        "adam is better than sgd (by 0.021, 0.012 to 0.030) in log loss, by more than 1%."
+        "adam is better than sgd (by 0.021, interval 0.012 to 0.030) in log loss, by more than 1%."
         in optimizers
     )
     assert optimizers.count("sgd") == 1
@@ -170,7 +172,7 @@ def test_speed_is_claimed_only_where_seeds_judged() -> None:
     assert TOLD.race is not None
     alone = replace(TOLD, claims=(), ties=(), race=replace(TOLD.race, seeds=1, judging=0))
     [told] = [p for p in alone.words.paragraphs if p.startswith("Speed")]
-    assert told.endswith("sgd does not reach it. The difference is not tested.")
+    assert told.endswith("sgd does not reach it. These differences are not tested.")
     assert "times" not in told
 
 
@@ -194,15 +196,15 @@ def test_speed_that_is_told_but_not_tested_is_not_called_unsaid() -> None:
     race = replace(TOLD.race, judging=0)
     refused = (Refused("speed", Fact("few_seeds", {"seeds": 5, "judging": 6})),)
     untested = replace(TOLD, claims=(), ties=(), refused=refused, race=race)
-    assert "The difference is not tested: 5 runs of each setting are too few" in untested.text
+    assert "These differences are not tested: 5 runs of each setting are too few" in untested.text
     assert "Speed is not compared" not in untested.text
     assert "Speed is not compared: 5 runs of each" in replace(untested, race=None).text
 
 
 def test_a_minimum_effect_of_nothing_is_not_spelled_out() -> None:
     told = replace(TOLD, minimum_effect=0.0).text
-    assert "adam and momentum are tied: neither is shown to be worse. A difference" in told
-    assert "adam is better than sgd (by 0.021, 0.012 to 0.030) in log loss. The" in told
+    assert "adam and momentum are tied (neither is shown to be worse). A difference" in told
+    assert "adam is better than sgd (by 0.021, interval 0.012 to 0.030) in log loss. The" in told
     assert " 0%" not in told
 
 

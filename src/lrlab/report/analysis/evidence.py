@@ -219,7 +219,7 @@ def held_out_metrics(runs: pd.DataFrame, *, objective: str, direction: str) -> p
     """Every loss by the metrics common to all, each at its best trial by the objective.
 
     Returns:
-        loss, optimises (its formula), scores (whether its raw scores are probabilities: of others
+        loss, formula, scores (whether its raw scores are probabilities: of others
         log loss, Brier score and ECE say little before they are recalibrated), optimizer, lr, and
         the held-out metrics as means over the replicates, best first.
     """
@@ -233,7 +233,7 @@ def held_out_metrics(runs: pd.DataFrame, *, objective: str, direction: str) -> p
     means = runs[runs["trial"].isin(best.index)].groupby("trial")[metrics].mean()
     table = best[["loss", "optimizer", "lr"]].join(means)
     known = set(LOSSES.names())
-    table.insert(1, "optimises", [LOSSES[n].formula if n in known else "" for n in table["loss"]])
+    table.insert(1, "formula", [LOSSES[n].formula if n in known else "" for n in table["loss"]])
     said = ["probabilities" if n in known and LOSSES[n].proper else "raw" for n in table["loss"]]
     table.insert(2, "scores", said)
     return table.reset_index(drop=True)

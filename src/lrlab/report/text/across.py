@@ -55,16 +55,18 @@ def fastest(profile: pd.DataFrame, problems: int, tried: int) -> str:
     at_once, within = profile.iloc[0], profile.loc[profile.index <= 4].iloc[-1]
     first, near = at_once.idxmax(), within.idxmax()
     often, nearly = percent(float(at_once.max())), percent(float(within.max()))
-    text = f"Fastest to a gap of 1e-3: {first}, on {often} of {plural(problems, 'problem')} (data "
-    text += "set, loss and seed). "
-    if near == first:
-        text += f"It is within a factor of 4 of the fastest on {nearly}."
-    else:
-        text += f"Within a factor of 4 of the fastest, most often: {near}, on {nearly}."
+    of = "the only problem" if problems == 1 else f"{often} of {problems:,} problems"
+    text = f"{first} is fastest to a gap of 1e-3 on {of} (data set, loss and seed). "
+    if problems > 1:
+        who = "It" if near == first else near
+        text += f"{who} is within a factor of 4 of the fastest on {nearly}, more than any other. "
     left = tried - problems
     if left > 0:
-        text += f" No optimizer solves the other {plural(left, 'problem')}."
-    return text
+        more = "1 more problem" if left == 1 else f"{left:,} more problems"
+        text += (
+            f"{more[0].upper()}{more[1:]} {'is' if left == 1 else 'are'} solved by no optimizer."
+        )
+    return text.rstrip()
 
 
 def robust(loss: pd.Series, width: pd.Series) -> str:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from lrlab.report.analysis.answer import Best, Verdict
+from lrlab.report.analysis.answer import Best, Tie, Verdict
 from lrlab.report.text import best, compared, speed
 from lrlab.report.text.facts import say
-from lrlab.report.text.formats import between, listing, number, plural
+from lrlab.report.text.formats import between, listing, number, plural, share
 
 URGENT = ("no_better", "edge", "reading")  # remarks that a terminal shows, too
 MOST_URGENT = 2
@@ -49,7 +49,7 @@ def _compared(verdict: Verdict, about: str, scores: str) -> str:
         return ""
     leading = ties[0].methods if ties else ()
     worse = compared.against_leader(claims, leading)
-    told = [compared.tied_names(tie) for tie in ties]
+    told = [_tied(tie) for tie in ties]
     if len(leading) == 1:
         told = [f"{leading[0]} is best"]
     if worse:
@@ -58,6 +58,13 @@ def _compared(verdict: Verdict, about: str, scores: str) -> str:
         told.append(f"{listing(each, compared.MOST_NAMES)} {verb} worse")
     kind = compared.KINDS[about] + (", recalibrated" if scores == "recalibrated" else "")
     return f"{kind}: {'; '.join(filter(None, told))}."
+
+
+def _tied(tie: Tie) -> str:
+    names = compared.tied_names(tie)
+    if not names or tie.visible is None:
+        return names
+    return f"{names} (a difference of {share(tie.visible)} would have been detected)"
 
 
 def _speed(verdict: Verdict) -> str:

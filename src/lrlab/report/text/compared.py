@@ -54,7 +54,7 @@ def _tied(tie: Tie, minimum: float) -> str:
         return ""
     none = "neither" if len(tie.methods) == 2 else "none"
     by = f" by more than {share(minimum)}" if minimum else ""
-    text = f"{names}: {none} is shown to be worse{by}."
+    text = f"{names} ({none} is shown to be worse{by})."
     if tie.visible is None:
         return text
     text += f" A difference of {share(tie.visible)} would have been detected with 90% probability"
@@ -71,7 +71,8 @@ def _worse(claims: list[Claim], minimum: float) -> str:
     for better in dict.fromkeys(claim.better for claim in claims):
         own = [claim for claim in claims if claim.better == better]
         each = [
-            f"{claim.worse} (by {number(claim.difference, 2)}, {between(claim.interval, 2)})"
+            f"{claim.worse} (by {number(claim.difference, 2)}, interval "
+            f"{between(claim.interval, 2)})"
             for claim in own
         ]
         by = f", {'each ' if len(own) > 1 else ''}by more than {share(minimum)}" if minimum else ""

@@ -30,21 +30,23 @@ def budgets(
     for budget, name, value in leaders:
         each.setdefault(name, []).append(f"{plural(budget, 'trial')} ({number(value)})")
     told = [f"{name} after {listing(when)}" for name, when in each.items()]
-    which = "" if all else f", from the first {plural(drawn, 'trial')}, before {sampler} learns"
+    first = "first trial" if drawn == 1 else f"first {drawn:,} trials"
+    which = "" if all else f" and from the {first}, before {sampler} learns"
     return (
         f"The best expected {metric} of random trials is that of {listing(told)}. This is on the "
-        f"rows that chose the settings{which}, and is not tested."
+        f"rows that chose the settings{which}; it is not tested."
     )
 
 
 def budgets_unknown(sampler: str, drawn: int, all: bool) -> str:
     """Of a sampler that learns, with too few trials before it does."""
-    fair = "none of its trials is"
+    fair = "none of its trials is random"
     if drawn:
-        fair = f"only its first {'trial is' if drawn == 1 else f'{drawn:,} trials are'}"
+        first = "trial is" if drawn == 1 else f"{drawn:,} trials are"
+        fair = f"only its first {first} random, too few for an estimate"
     return (
         f"How good 1, 10 or 100 random trials would be is unknown: {sampler} learns from results, "
-        f"and {fair} random, too few for an estimate. For one, set search.sampler to random."
+        f"and {fair}. To find out, set search.sampler to random."
     )
 
 
@@ -54,7 +56,7 @@ def without_optimum(left_out: int, objectives: int, seconds: float) -> str:
     whose = "its runs have" if left_out == 1 else "their runs have"
     of = f"{left_out:,} of {plural(objectives, 'objective')}"
     if left_out == objectives:
-        of = "the only objective" if objectives == 1 else f"all {objectives:,} objectives"
+        of = "the only objective" if objectives == 1 else f"any of the {objectives:,} objectives"
     return f"The exact optimum of {of} is not known, because {why}; {whose} no gap."
 
 
@@ -89,7 +91,7 @@ def one_run() -> str:
 def unsolved(count: int, iterations: int, objective: str, gap: float, value: float) -> str:
     """Of convex objectives whose optimum is not exact."""
     was = "was" if count == 1 else "were"
-    which = "its optimum" if count == 1 else f"that of {objective}"
+    which = "its optimum" if count == 1 else f"the optimum of {objective}"
     named = f" ({objective})" if count == 1 else ""
     return (
         f"{plural(count, 'convex objective')}{named} {was} not solved within "
@@ -102,11 +104,12 @@ def beaten(count: int, objective: str, by: float, reached: float, best_known: fl
     """Of objectives that are not convex, on which a run was better than the best known optimum."""
     which = f"the best known optimum of {objective}"
     if count > 1:
-        which = f"the best known optima of {count:,} objectives, the furthest for {objective}"
+        which = f"the best known optima of {count:,} objectives, most for {objective}"
+    what = "The objective is" if count == 1 else "The objectives are"
     return (
         f"Training went below {which}, by {number(by, 2, pad=False)} ({number(reached)} instead "
-        f"of {number(best_known)}). The objective is not convex; gaps are measured from the "
-        "lowest value that a run reached."
+        f"of {number(best_known)}). {what} not convex; gaps are measured from the lowest value "
+        "that a run reached."
     )
 
 

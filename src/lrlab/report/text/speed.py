@@ -32,7 +32,11 @@ def speed(verdict: Verdict) -> str:
 
 def _untested(verdict: Verdict) -> str:
     whys = [say(each.why) for each in verdict.refused if each.about == "speed"]
-    return f"The difference is not tested: {whys[0]}." if whys else "The difference is not tested."
+    return (
+        f"These differences are not tested: {whys[0]}."
+        if whys
+        else "These differences are not tested."
+    )
 
 
 def _objective(race: Race) -> str:

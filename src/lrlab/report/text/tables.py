@@ -10,72 +10,80 @@ HEADINGS = {
     "verdict": "Verdict",
     "figures": "Figures",
     "spec": "Spec",
-    "spec_hint": "The sweep as it was asked for",
+    "spec_hint": "The spec of this sweep, with every default",
     "facts": "Facts",
 }
 # Tables that are shown, by name, each with its title and what it says.
 TITLES = {
     "optimizers": (
         "Optimizers compared",
-        "Each at its best trial, by the rows that chose it: value (mean over the replicates), "
-        "lowest and highest; what new rows are expected to give is the table of expected values. "
-        "lr_width: decades of learning rate within 10% of its best; diverged: share of all its "
-        "runs; expected_best_k: of k of its random_trials.",
+        "Each optimizer at its best trial, on the rows that chose it; the verdict says what to "
+        "expect on new rows. value: mean over the replicates, with the lowest and the highest; "
+        "lr_width: decades of learning rate within 10% of the best; diverged: share of its runs; "
+        "expected_best_k: expected best of k random trials.",
     ),
     "held_out": (
-        "Losses by the metrics common to all",
-        "Each at its best trial by the objective of the sweep, by the rows that chose it. What a "
-        "loss optimises itself is not what it is judged by: where scores are raw, log loss, Brier "
-        "score and ECE say little before they are recalibrated.",
+        "Losses compared by held-out metrics",
+        "Each loss at its best trial, on the rows that chose it. Values of different losses do "
+        "not compare, so the columns are metrics that all losses share. Where scores are raw, "
+        "they are not probabilities: log loss, Brier score and ECE mean little before "
+        "recalibration.",
     ),
     "across_optimizers": (
         "Optimizers on every data set",
-        "Each at its best trial: ratio to the best of the data set (more is worse), expected "
-        "value on new rows, and what these say (best, tied, worse); lr_width: decades of learning "
-        "rate within 10% of its best; expected_best_k: of k random trials.",
+        "Each optimizer at its best trial. ratio: its value as a multiple of the best on that "
+        "data set (above 1 is worse); expected: its value on new rows; verdict: best, tied or "
+        "worse on these; lr_width: decades of learning rate within 10% of its best; "
+        "expected_best_k: expected best of k random trials.",
     ),
-    "across_losses": ("Losses on every data set", "As above, each loss at its best trial."),
+    "across_losses": (
+        "Losses on every data set",
+        "The same for each loss at its best trial.",
+    ),
     "speed": (
         "Steps to a relative gap of 1e-3",
-        "On one objective: that of the best trial (its loss, hyperparameters and l2). Each "
-        "optimizer at the setting that needs the fewest steps until the gap stays so small: "
-        "geometric mean over the seeds (infinite if it misses on one), fewest and most; reached: "
-        "on how many seeds; runs_reached: of how many runs of all its trials; value: the sweep's "
-        "objective at that setting.",
+        "All optimizers minimize one objective: that of the best trial (its loss, hyperparameters "
+        "and l2). Each is at the setting that needs the fewest steps until the gap stays below "
+        "1e-3. steps: geometric mean over the seeds, infinite if it misses on one, with the "
+        "fewest and the most; reached: seeds on which it gets there; runs_reached: runs of all "
+        "its trials that do; value: the sweep's objective at that setting.",
     ),
     "speed_claims": (
-        "Who needs more steps",
-        "Steps of the worse, at the setting that comes nearest, as a multiple of those of the "
-        "better, over seeds that did not choose the better's setting; intervals are 95% for all "
-        "pairs together.",
+        "Which optimizers need more steps",
+        "The ratio is that of the steps of the worse optimizer, at its setting that comes "
+        "nearest, to those of the better one, whose setting was chosen on other seeds. The "
+        "intervals are simultaneous 95% intervals for all pairs.",
     ),
     "endings": (
         "How runs ended",
-        "how: as recorded; detail: by the gap to the optimum, within it (docs/report.md).",
+        "The outcome as recorded (how), and what the gap to the optimum says of it (detail, see "
+        "docs/report.md).",
     ),
     "objectives": (
-        "Objectives, their optimum and curvature",
-        "Optimum of loss + l2 on the training rows, in double precision. stable_lr: 2/L, the "
-        "largest learning rate at which gradient descent stays at the optimum; safe_lr: the same "
-        "with the largest L anywhere, below which it falls from any start.",
+        "Objectives: optimum and curvature",
+        "The optimum of loss + l2 on the training rows, in double precision. stable_lr: 2/L with "
+        "the curvature L at the optimum, the largest learning rate at which gradient descent "
+        "stays there; safe_lr: 2/L with the largest curvature anywhere, below which gradient "
+        "descent converges from any start.",
     ),
     "beaten": (
-        "Best known optima that a run came below",
-        "Of losses that are not convex. best_known: the lowest of several starts; reached: what a "
-        "run came to, from which gaps are measured; by: the difference.",
+        "Objectives on which a run beat the best known optimum",
+        "Their losses are not convex. best_known: the lowest value from several starts; reached: "
+        "the lowest value of a run, from which gaps are measured; by: the difference.",
     ),
     "stable_lr": (
         "Largest stable learning rate, by theory and as observed",
-        "limit: 2(1 + beta)/L with L at the optimum, above which no run can rest there; safe: 2/L "
-        "with the largest L anywhere, below which gradient descent falls from any start; with "
-        "momentum only on a quadratic loss, as no such lr is known for others (Goujaud et al. "
-        "2023); largest_stable: the largest lr up to which no run oscillated or "
+        "Of gradient descent and momentum, with full batches. limit: 2(1 + beta)/L with the "
+        "curvature L at the optimum, above which no run stays there; safe: 2/L with the largest "
+        "curvature anywhere, below which gradient descent converges from any start (with momentum "
+        "only for a quadratic loss; for others no such learning rate is known, Goujaud et al. "
+        "2023); largest_stable: the largest learning rate up to which no run oscillated or "
         "diverged; smallest_unstable: the smallest at which one did.",
     ),
     "columns": (
-        "How your columns were read",
+        "How the columns were read",
         "Every column of the table, in its order. missing: rows without a value; categories: "
-        "different values; why: why it was left out, or what is odd about it.",
+        "different values; why: the reason why it was left out, or what is odd about it.",
     ),
 }
 
@@ -88,18 +96,18 @@ def summary_note(objective: str, base_rate: str) -> str:
         base_rate: A sentence on it, or nothing.
     """
     text = (
-        f"{objective} by optimizer and loss, best first. Best, median and spread (the "
-        "interquartile range, that is over learning rates and whatever else the sweep varied) are "
-        "over the trials of the pair of which no run diverged, each the mean of its runs. Steps "
-        f"to threshold: the fewest after which a run of the pair is at most {percent(TOLERANCE)} "
-        "worse than the best of the sweep. Diverged: the share of the runs of the pair."
+        f"{objective} of each pair, best first. best, median and spread (interquartile range) are "
+        "over the pair's trials without a diverged run, each the mean of its runs; they vary with "
+        "the learning rate and whatever else was searched. steps to threshold: fewest steps after "
+        f"which a trial stays within {percent(TOLERANCE)} of the sweep's best; reached: runs that "
+        "do; diverged: share of the runs."
     )
     return f"{text} {base_rate}".rstrip()
 
 
 def steps_allowed(steps: int) -> str:
     """How long a run was allowed to be."""
-    return f"A run had at most {plural(steps, 'step')}."
+    return f"Each run had at most {plural(steps, 'step')}."
 
 
 def top_title(trials: int) -> str:

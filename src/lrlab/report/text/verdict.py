@@ -56,11 +56,11 @@ def _refused(about: list[str], why: str) -> str:
 def _counts(verdict: Verdict) -> str:
     total = sum(verdict.outcomes.values())
     if not total:
-        return "There are no runs yet."
+        return "0 runs."
     order = [name for name in OUTCOMES if name in verdict.outcomes]
     order += sorted(set(verdict.outcomes) - set(order))
     if total == 1:
-        text = f"There is 1 run: {order[0]}."
+        text = f"There is 1 run; its outcome is {order[0]}."
     else:
         each = [
             f"{verdict.outcomes[n]:,} {n} ({percent(verdict.outcomes[n] / total)})" for n in order

@@ -108,12 +108,13 @@ def profile_caption(table: pd.DataFrame, problems: int, trials: pd.Series) -> st
         trials: How many each optimizer had, by its name.
     """
     fastest, solved = table.iloc[0], table.iloc[-1]
-    of = "the only problem" if problems == 1 else f"{problems:,} problems"
+    often = f"{percent(float(fastest.max()))} of {problems:,} problems"
+    often = "the only problem" if problems == 1 else often
     text = (
         "Share of problems (a loss with a seed) that each optimizer, at its fastest setting, "
-        "solves within a multiple of the fastest one's steps; solved means that the relative gap "
-        f"stays below 1e-3. {fastest.idxmax()} is fastest on {percent(float(fastest.max()))} of "
-        f"{of}; within {table.index[-1]:g} times the fewest steps, {solved.idxmax()} solves "
+        "solves within a multiple of the fewest steps; solved means that the relative gap "
+        f"stays below 1e-3. {fastest.idxmax()} is fastest on {often}; within "
+        f"{table.index[-1]:g} times the fewest steps, {solved.idxmax()} solves "
         f"{percent(float(solved.max()))}."
     )
     if len(trials) < 2 or trials.max() < 2 * trials.min():

@@ -24,8 +24,8 @@ def importance_caption(
         learns: Whether it learns from results.
     """
     top, share = str(importance.shares.index[0]), percent(float(importance.shares.iloc[0]))
-    text = f"{top} matters most for {objective} in this space ({share} of its variation), by "
-    return text + importance_basis(importance, sampler, learns)
+    text = f"{top} matters most for {objective} in this space ({share} of its variation)"
+    return f"{text}, estimated from {importance_basis(importance, sampler, learns)}"
 
 
 def importance_basis(importance: Importance, sampler: str, learns: bool) -> str:
@@ -40,12 +40,19 @@ def importance_basis(importance: Importance, sampler: str, learns: bool) -> str:
 
 def boundary_caption(wrong: int, rows: int) -> str:
     """What to see in the figure of the decision boundary: how many rows it gets wrong."""
-    lie = "lies" if wrong == 1 else "lie"
-    none = "None" if not wrong else f"{wrong:,}"
     return (
         "Each mark is a held-out row, by its two columns; the line is the best run's decision "
-        f"boundary. {none} of {plural(rows, 'row')} {lie} on the wrong side."
+        f"boundary. {_part(wrong, rows, 'row', 'is', 'are')} on the wrong side of it."
     )
+
+
+def _part(some: int, total: int, noun: str, verb: str, verbs: str) -> str:
+    """`3 of 40 rows are`, with its verb; `no row is`, `all 40 rows are`, `the only row is`."""
+    if total == 1:
+        return f"The only {noun} {verb}" if some else f"No {noun} {verb}"
+    if some in (0, total):
+        return f"All {total:,} {noun}s {verbs}" if some else f"No {noun} {verb}"
+    return f"{some:,} of {total:,} {noun}s {verb if some == 1 else verbs}"
 
 
 def calibration_caption(table: pd.DataFrame) -> str:
@@ -57,14 +64,11 @@ def calibration_caption(table: pd.DataFrame) -> str:
     off = int(((table["predicted"] < table["low"]) | (table["predicted"] > table["high"])).sum())
     wide = float((table["high"] - table["low"]).median())
     few = " The intervals are wide, because there are few rows." if wide > 0.3 else ""
-    misses = "misses" if off == 1 else "miss"
-    missed = f"{off:,} of {plural(len(table), 'interval')} {misses} it" if off else ""
-    if not off:
-        missed = "no interval misses it"
+    missed = _part(off, len(table), "interval", "misses", "miss")
     return (
         "Fraction of positives against mean predicted probability of the best run: "
         f"{plural(int(table['rows'].sum()), 'held-out row')} in {plural(len(table), 'bin')}, with "
-        f"95% intervals. On the diagonal probabilities are right; {missed}.{few}"
+        f"95% intervals. The diagonal is perfect calibration. {missed} it.{few}"
     )
 
 

@@ -56,8 +56,8 @@ def _good_ranges(points: pd.DataFrame, methods: pd.DataFrame | None) -> list[str
     if low == high:
         return []
     return [
-        f"Within 10% of its best at its best loss, {widths.index[-1]} has the widest range of "
-        f"learning rates ({number(high, 2)} decades), {widths.index[0]} the narrowest "
+        f"{widths.index[-1]} has the widest range of learning rates within 10% of its best "
+        f"({number(high, 2)} decades, at its best loss), {widths.index[0]} the narrowest "
         f"({number(low, 2)})."
     ]
 
@@ -117,7 +117,10 @@ def convergence_caption(
             text += " Each loss has a scale of its own: values of different losses do not compare."
         return text
     steps = summary["steps_to_threshold"]
-    if steps.notna().any():
+    if steps.isna().all():
+        line = f"{percent(TOLERANCE)} of the best ({number(limit)}, the horizontal line)"
+        text += f" No run stays within {line} with all its seeds."
+    else:
         first = summary.iloc[int(steps.argmin())]
         never = int(steps.isna().sum())
         text += (
@@ -169,6 +172,8 @@ def history_caption(table: pd.DataFrame, objective: str) -> str:
         f"{int(trials.index[0])} to {int(trials.index[-1])}) has the best {objective}, "
         f"{number(final)}."
     )
+    if len(trials) == 1:
+        return f"Each mark is a run. The only trial has {objective} {number(final)}."
     last = len(trials) // 4
     if last == 0:
         return text

@@ -1,0 +1,64 @@
+"""Sample numbers for the rest of a page, and for several sweeps compared."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from lrlab.data import Baseline
+
+KNOWN = Baseline(0.033, {"val_log_loss": 0.146, "val_accuracy": 0.967, "val_auc": 0.5})
+
+
+def _verdicts(sweeps: int, *, untested: int = 0, **said: str) -> dict[str, Any]:
+    rows = [
+        (method, f"data{i}", "untested" if i < untested else verdict)
+        for method, verdict in said.items()
+        for i in range(sweeps)
+    ]
+    return {"table": pd.DataFrame(rows, columns=["optimizer", "sweep", "verdict"])}
+
+
+def _profile(sgd: float, adam: float) -> pd.DataFrame:
+    return pd.DataFrame({"sgd": [0.6, sgd], "adam": [0.4, adam]}, index=[1.0, 4.0])
+
+
+PAGE: dict[str, list[dict[str, Any]]] = {
+    "base_rate": [{"known": KNOWN, "objective": name} for name in ("val_log_loss", "val_auc")],
+    "summary_note": [{"objective": "val_log_loss", "base_rate": ""}],
+    "steps_allowed": [{"steps": steps} for steps in (1, 2, 1000)],
+}
+TITLES: dict[str, list[dict[str, Any]]] = {
+    "top_title": [{"trials": trials} for trials in (1, 2, 20)],
+}
+ERRORS: dict[str, list[dict[str, Any]]] = {
+    "different_objectives": [{"aims": {"one": "val_auc", "two": "val_log_loss"}}],
+}
+ACROSS: dict[str, list[dict[str, Any]]] = {
+    "never_worse": [
+        _verdicts(2, sgd="tied", adam="best", lion="worse") | {"by": "optimizer"},
+        _verdicts(12, sgd="best", adam="worse", lion="worse") | {"by": "optimizer"},
+        _verdicts(3, untested=1, sgd="worse", adam="worse") | {"by": "optimizer"},
+        _verdicts(2, untested=1, sgd="best", adam="tied") | {"by": "optimizer"},
+    ],
+    "fastest": [
+        {"profile": _profile(0.9, 0.8), "problems": 1, "tried": 1},
+        {"profile": _profile(0.8, 0.9), "problems": 2, "tried": 3},
+        {"profile": _profile(0.9, 0.8), "problems": 40, "tried": 42},
+        {"profile": _profile(0.9, 0.8), "problems": 1, "tried": 2},
+    ],
+    "robust": [
+        {"loss": pd.Series({"sgd": 1.0, "adam": 1.31}), "width": pd.Series(dtype=float)},
+        {
+            "loss": pd.Series({"sgd": 1.02, "adam": 1.31}),
+            "width": pd.Series({"sgd": 2.1, "adam": 0.4}),
+        },
+    ],
+    "counts": [
+        {"outcomes": {"converged": 1}, "sweeps": 1},
+        {"outcomes": {"converged": 1, "diverged": 1}, "sweeps": 2},
+        {"outcomes": {"converged": 1200, "slow": 12}, "sweeps": 10},
+    ],
+    "ratio_caption": [{"by": "optimizer", "objective": "val_log_loss"}],
+}
