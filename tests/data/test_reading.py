@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from lrlab.data import ColumnReading, TableReading
-from lrlab.data.suspects import IN_DISGUISE
+from lrlab.data.columns.suspects import IN_DISGUISE
 
 READING = TableReading(
     (

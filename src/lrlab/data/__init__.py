@@ -9,25 +9,25 @@ from lrlab.lazy import exports
 if TYPE_CHECKING:
     from lrlab.data.baseline import Baseline as Baseline
     from lrlab.data.baseline import baseline_of as baseline_of
-    from lrlab.data.columns import ColumnReading as ColumnReading
-    from lrlab.data.division import why_other_folds as why_other_folds
+    from lrlab.data.columns.choice import ColumnReading as ColumnReading
+    from lrlab.data.files.sources import read_table as read_table
     from lrlab.data.load import load_divided as load_divided
     from lrlab.data.load import load_problem as load_problem
     from lrlab.data.module import LogisticRegression as LogisticRegression
     from lrlab.data.problem import Problem as Problem
     from lrlab.data.reading import TableReading as TableReading
-    from lrlab.data.sources import read_table as read_table
+    from lrlab.data.rows.division import why_other_folds as why_other_folds
 
 __getattr__, __dir__ = exports(
     __name__,
     {
         "lrlab.data.baseline": ["Baseline", "baseline_of"],
-        "lrlab.data.columns": ["ColumnReading"],
-        "lrlab.data.division": ["why_other_folds"],
+        "lrlab.data.columns.choice": ["ColumnReading"],
+        "lrlab.data.rows.division": ["why_other_folds"],
         "lrlab.data.load": ["load_divided", "load_problem"],
         "lrlab.data.module": ["LogisticRegression"],
         "lrlab.data.problem": ["Problem"],
         "lrlab.data.reading": ["TableReading"],
-        "lrlab.data.sources": ["read_table"],
+        "lrlab.data.files.sources": ["read_table"],
     },
 )

@@ -12,8 +12,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from lrlab.data.columns import ColumnReading
-from lrlab.data.division import in_words, parts_of
+from lrlab.data.columns.choice import ColumnReading
 from lrlab.data.preprocessing import (
     Categorical,
     Column,
@@ -23,7 +22,8 @@ from lrlab.data.preprocessing import (
     refuse_many_categories,
 )
 from lrlab.data.problem import Problem
-from lrlab.data.splits import Labelled, Parts
+from lrlab.data.rows.division import in_words, parts_of
+from lrlab.data.rows.splits import Labelled, Parts
 from lrlab.errors import UserError
 from lrlab.spec import BlobsData, SweepSpec
 from lrlab.spec.sources import MAX_NUMBERS

@@ -8,9 +8,9 @@ from typing import Any
 import torch
 
 from lrlab.data.blobs import load_blobs
-from lrlab.data.division import divided
 from lrlab.data.encode import Usable, encoded
 from lrlab.data.problem import Problem
+from lrlab.data.rows.division import divided
 from lrlab.data.table import sklearn_table, usable_table
 from lrlab.spec import BlobsData, SweepSpec
 

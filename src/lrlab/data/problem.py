@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import init
 
-from lrlab.data.columns import ColumnReading
+from lrlab.data.columns.choice import ColumnReading
 from lrlab.data.module import LogisticRegression
 from lrlab.data.preprocessing import Label, Preprocessing
 
@@ -49,8 +49,8 @@ class Problem:
         rows_left_out: Rows of the file that were left out, by the column whose missing value cost
             them; a row that lacks several is counted once, for the target, else for the column
             that lacks most. So their sum is the number of rows left out.
-        cells: How the source's cells are read (`lrlab.data.sources.how_cells_are_read`); empty
-            where they are numbers already.
+        cells: How the source's cells are read (`how_cells_are_read`); empty where they are
+            numbers already.
         example: A few held-out rows as the source has them, to show what a model takes.
         x_test: Design matrix of the test rows, which only judge, [t, d]; t = 0 if there are none.
         y_test: Their labels, [t].

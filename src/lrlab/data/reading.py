@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from lrlab.data.columns import DIVIDES, ColumnReading
-from lrlab.data.suspects import IN_DISGUISE, NAMED_LIKE_GROUP, NAMED_LIKE_IDENTIFIER
+from lrlab.data.columns.choice import DIVIDES, ColumnReading
+from lrlab.data.columns.suspects import IN_DISGUISE, NAMED_LIKE_GROUP, NAMED_LIKE_IDENTIFIER
 from lrlab.wording import quoted
 
 if TYPE_CHECKING:

@@ -9,15 +9,15 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
-from lrlab.data.columns import Choice, choose_columns, how_read, with_notes
+from lrlab.data.columns.choice import Choice, choose_columns, how_read, with_notes
+from lrlab.data.columns.roles import dividing_column
 from lrlab.data.encode import Further, Usable
-from lrlab.data.groups import dividing_numbers
-from lrlab.data.missing import refuse_missing, usable_rows
+from lrlab.data.files.sources import how_cells_are_read, index_names, missing_signs, read_table
 from lrlab.data.preprocessing import Label
-from lrlab.data.roles import dividing_column
-from lrlab.data.sources import how_cells_are_read, index_names, missing_signs, read_table
-from lrlab.data.splits import Labelled
-from lrlab.data.targets import as_classes, encode_as, encode_target
+from lrlab.data.rows.groups import dividing_numbers
+from lrlab.data.rows.missing import refuse_missing, usable_rows
+from lrlab.data.rows.splits import Labelled
+from lrlab.data.rows.targets import as_classes, encode_as, encode_target
 from lrlab.errors import UserError
 from lrlab.spec import CsvData, ParquetData, SklearnData
 from lrlab.wording import quoted, some

@@ -10,8 +10,8 @@ from typing import Any
 import pandas as pd
 
 from lrlab.data import Problem
-from lrlab.data.groups import are_times
-from lrlab.data.suspects import NAMED_LIKE_GROUP, NAMED_LIKE_IDENTIFIER
+from lrlab.data.columns.suspects import NAMED_LIKE_GROUP, NAMED_LIKE_IDENTIFIER
+from lrlab.data.rows.groups import are_times
 from lrlab.spec import SweepSpec
 
 MOST = 3  # columns that are suggested of each kind

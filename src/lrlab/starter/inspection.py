@@ -11,10 +11,10 @@ import numpy as np
 import pandas as pd
 
 from lrlab.data import load_divided
-from lrlab.data.columns import Look, look
+from lrlab.data.columns.choice import Look, look
+from lrlab.data.files.sources import index_names, missing_signs, read_table, sniff
 from lrlab.data.preprocessing import MAX_CATEGORIES, category_text
-from lrlab.data.sources import index_names, missing_signs, read_table, sniff
-from lrlab.data.targets import as_classes
+from lrlab.data.rows.targets import as_classes
 from lrlab.errors import UserError
 from lrlab.registry import did_you_mean
 from lrlab.spec import CsvData, ParquetData, SweepSpec

@@ -12,7 +12,7 @@ from typing import Any
 
 import pandas as pd
 
-from lrlab.data.sniffing import (
+from lrlab.data.files.sniffing import (
     BROKEN,
     CsvOptions,
     excel_separator,

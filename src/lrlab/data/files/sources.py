@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import pandas as pd
 
-from lrlab.data.csv_files import (
+from lrlab.data.files.csv_files import (
     bad_byte,
     layout,
     markers,
@@ -17,8 +17,8 @@ from lrlab.data.csv_files import (
     read_csv,
     refuse_duplicates,
 )
-from lrlab.data.sniffing import CsvOptions, sniff
-from lrlab.data.text import as_typed
+from lrlab.data.files.sniffing import CsvOptions, sniff
+from lrlab.data.files.text import as_typed
 from lrlab.errors import UserError
 from lrlab.spec import CsvData, ParquetData
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lrlab.data.splits import Labelled, Parts, fewest, in_folds, in_three
+from lrlab.data.rows.splits import Labelled, Parts, fewest, in_folds, in_three
 from lrlab.errors import UserError
 from lrlab.spec import CsvData, ParquetData, SklearnData, SweepSpec
 from lrlab.spec.division import FOLDS, TEST, VALIDATION

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lrlab.data.sources import CsvOptions, read_table, sniff
+from lrlab.data.files.sources import CsvOptions, read_table, sniff
 from lrlab.spec import CsvData
 
 RNG = np.random.default_rng(3)

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lrlab.data.splits import Labelled, Parts, in_folds, in_three
+from lrlab.data.rows.splits import Labelled, Parts, in_folds, in_three
 from lrlab.errors import UserError
 
 

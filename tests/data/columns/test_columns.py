@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 
 from lrlab.data import ColumnReading, Problem, load_problem
-from lrlab.data.sources import missing_signs
-from lrlab.data.suspects import identifier
+from lrlab.data.columns.suspects import identifier
+from lrlab.data.files.sources import missing_signs
 from lrlab.spec import CsvData, make_spec
 
 

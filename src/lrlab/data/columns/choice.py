@@ -9,10 +9,10 @@ from typing import Any, Literal, NoReturn
 import numpy as np
 import pandas as pd
 
-from lrlab.data.roles import check_names, dividing_column
-from lrlab.data.shapes import hindrance
-from lrlab.data.suspects import disguise, identifier
-from lrlab.data.text import as_numbers
+from lrlab.data.columns.roles import check_names, dividing_column
+from lrlab.data.columns.shapes import hindrance
+from lrlab.data.columns.suspects import disguise, identifier
+from lrlab.data.files.text import as_numbers
 from lrlab.errors import UserError
 from lrlab.spec import CsvData, ParquetData
 from lrlab.wording import quoted, some

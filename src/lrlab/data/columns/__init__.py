@@ -1,0 +1,1 @@
+"""A table's columns: what each is, and which are used."""

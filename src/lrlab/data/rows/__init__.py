@@ -1,0 +1,1 @@
+"""A table's rows: their classes, which are used, and which train, validate and test."""
