@@ -1,4 +1,4 @@
-"""The end of a sweep: first its answer, then model and report, from what is recorded."""
+"""The end of a sweep, once its answer is known: graph, model and report."""
 
 from __future__ import annotations
 
@@ -6,28 +6,17 @@ from lrlab.autograd_graph.svg import to_svg
 from lrlab.autograd_graph.trace import trace
 from lrlab.data import Problem
 from lrlab.model.log import log_best_model
-from lrlab.optimum.record import Optima
-from lrlab.report.analysis.conclusions import Conclusions, draw_conclusions
+from lrlab.report.analysis.conclusions import Conclusions
 from lrlab.report.analysis.findings import add_evidence
 from lrlab.report.build import report_on, write_report
 from lrlab.report.context import ReportContext
-from lrlab.report.inputs import note_on, report_input
+from lrlab.report.inputs import note_on
 from lrlab.scratch import scratch_folder
 from lrlab.spec import SweepSpec
 from lrlab.spec.space import names
 from lrlab.track import RecordedRun, Recorder
-from lrlab.track import mlflow_schema as schema
 from lrlab.train.loop import objective_of
 from lrlab.trial import TrialConfig
-
-
-def conclusions_of(
-    recorder: Recorder, problem: Problem, optima: Optima
-) -> tuple[Conclusions, ReportContext]:
-    """The verdict and what it rests on; the optima are recorded."""
-    recorder.log_text(optima.to_json(), schema.OPTIMA_FILE)
-    inputs = report_input(recorder.store, recorder.info, problem, recorder.in_order, optima)
-    return draw_conclusions(*inputs), inputs[2]
 
 
 def finalize(

@@ -107,10 +107,7 @@ def _end(
     on_answer: Callable[[SweepResult], None],
 ) -> SweepResult:
     """The answer, then model and report."""
-    from lrlab.sweep.finalize import (  # the report's libraries: after the runs
-        conclusions_of,
-        finalize,
-    )
+    from lrlab.sweep.answer import conclusions_of  # what it needs: after the runs
 
     optima = finder.result()
     if optima.note:
@@ -118,6 +115,8 @@ def _end(
     known, context = conclusions_of(recorder, problem, optima)
     found = SweepResult.of(recorder, finished=False, resumed=resumed, verdict=known.verdict)
     on_answer(found)
+    from lrlab.sweep.finalize import finalize  # what it needs: after the answer
+
     finalize(recorder, problem, found.best, known, context)
     return found
 

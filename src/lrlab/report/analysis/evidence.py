@@ -7,12 +7,12 @@ import math
 import numpy as np
 import pandas as pd
 import torch
-from scipy import stats
 
 from lrlab.data import Problem
 from lrlab.optimum import Objective
 from lrlab.optimum.record import Optima
 from lrlab.report.analysis.converged import Gaps, objectives
+from lrlab.report.analysis.distributions import share_interval
 from lrlab.report.analysis.methods import SPEED, best_trials, trial_frame
 from lrlab.report.analysis.speed import same_objective
 from lrlab.report.analysis.tables import minimizes, prepare, ranked
@@ -186,8 +186,8 @@ def calibration(problem: Problem, weight: np.ndarray, bias: float) -> pd.DataFra
     for bin_ in np.unique(which):
         inside = which == bin_
         positives, count = int(y[inside].sum()), int(inside.sum())
-        interval = stats.binomtest(positives, count).proportion_ci(method="wilson")
-        rows.append((p[inside].mean(), positives / count, interval.low, interval.high, count))
+        low, high = share_interval(positives, count)
+        rows.append((p[inside].mean(), positives / count, low, high, count))
     return pd.DataFrame(rows, columns=["predicted", "positives", "low", "high", "rows"])
 
 

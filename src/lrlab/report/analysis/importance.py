@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import optuna
 import pandas as pd
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
-from optuna.importance import (
-    BaseImportanceEvaluator,
-    FanovaImportanceEvaluator,
-    PedAnovaImportanceEvaluator,
-    get_param_importances,
-)
 
 from lrlab.report.analysis.methods import drawn_at_random, trial_frame
 
@@ -74,6 +69,13 @@ def importances(
     ]
     if len(trials) < LEAST_TRIALS or len(names) < 2 or trials["value"].nunique() < 2:
         return Importance.none()
+    shares = _shares(trials, names, direction)
+    return Importance(shares.sort_values(ascending=False), len(trials), drawn)
+
+
+def _shares(trials: pd.DataFrame, names: Sequence[str], direction: str) -> pd.Series:
+    from optuna import importance  # with scikit-learn's forests: most of a second
+
     distributions = {name: _distribution(trials[name]) for name in names}
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     study = optuna.create_study(direction=direction)
@@ -87,12 +89,11 @@ def importances(
             for row in trials.to_dict("records")
         ]
     )
-    evaluator: BaseImportanceEvaluator = PedAnovaImportanceEvaluator()
+    evaluator: importance.BaseImportanceEvaluator = importance.PedAnovaImportanceEvaluator()
     if len(trials) * (trials["optimizer"].nunique() + trials["loss"].nunique()) <= FOREST:
-        evaluator = FanovaImportanceEvaluator(seed=0)
-    found = get_param_importances(study, evaluator=evaluator)
-    shares = pd.Series({name: float(found[name]) for name in names}, name="importance")
-    return Importance(shares.sort_values(ascending=False), len(trials), drawn)
+        evaluator = importance.FanovaImportanceEvaluator(seed=0)
+    found = importance.get_param_importances(study, evaluator=evaluator)
+    return pd.Series({name: float(found[name]) for name in names}, name="importance")
 
 
 def _distribution(values: pd.Series) -> BaseDistribution:

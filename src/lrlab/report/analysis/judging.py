@@ -23,8 +23,8 @@ from collections.abc import Mapping, Sequence
 from itertools import permutations
 
 import numpy as np
-from scipy import stats
 
+from lrlab.report.analysis.distributions import normal_quantile
 from lrlab.report.analysis.judged import Comparison, Estimate, Judged, Pair, Refusal, Tie
 from lrlab.report.analysis.row_values import ROW_VALUES
 from lrlab.report.analysis.spread import Contrasts, Spread
@@ -90,7 +90,7 @@ def estimates(judged: Judged) -> tuple[Estimate, ...]:
     """Expected value of each method on new rows of the same source, with its 95% interval."""
     k, replicates, _ = judged.values.shape
     projected = _spread(judged).of_contrasts(np.eye(k))
-    low, high = projected.interval(stats.norm.ppf((1 + LEVEL) / 2))
+    low, high = projected.interval(normal_quantile((1 + LEVEL) / 2))
     return tuple(
         Estimate(float(v), float(e), float(a), float(b), replicates)
         for v, e, a, b in zip(projected.mean, projected.error, low, high, strict=True)
@@ -188,7 +188,7 @@ def _intervals(
 def _critical(largest: np.ndarray) -> float:
     """The normal score that a claim takes, at least that of a single one."""
     level = LEVEL + BESIDES
-    of_one = float(stats.norm.ppf(level))
+    of_one = float(normal_quantile(level))
     finite = largest[np.isfinite(largest)]
     return max(float(np.quantile(finite, level)), of_one) if len(finite) else of_one
 
@@ -219,7 +219,7 @@ def _ties(
     """Pairs without a claim either way, and what would have been seen of them."""
     means = judged.values.mean(axis=(1, 2))
     claimed = {(p.about, frozenset((p.worse, p.better))) for p in pairs if p.claimed}
-    reach = critical + stats.norm.ppf(POWER)
+    reach = critical + normal_quantile(POWER)
     sign = 1 if judged.lower_is_better else -1
     found = []
     for i, pair in enumerate(pairs):

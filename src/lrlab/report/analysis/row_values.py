@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from scipy import special, stats
+from scipy import special
+
+from lrlab.report.analysis.distributions import average_ranks
 
 NEWTON_STEPS = 50
 Z_LIMIT = 1e6  # of a logit; what lies beyond changes no probability in double precision
@@ -39,11 +41,11 @@ def auc(z: np.ndarray, y: np.ndarray) -> np.ndarray:
         return np.full(z.shape, np.nan)
     n_pos = int(positive.sum())
     n_neg = n - n_pos
-    ranks = stats.rankdata(z, axis=-1)
+    ranks = average_ranks(z)
     placements = np.empty(z.shape)
-    within = stats.rankdata(z[..., positive], axis=-1)
+    within = average_ranks(z[..., positive])
     placements[..., positive] = (ranks[..., positive] - within) / n_neg
-    within = stats.rankdata(z[..., ~positive], axis=-1)
+    within = average_ranks(z[..., ~positive])
     placements[..., ~positive] = 1 - (ranks[..., ~positive] - within) / n_pos
     area = placements[..., positive].mean(axis=-1, keepdims=True)
     weight = np.where(positive, n / n_pos, n / n_neg)

@@ -31,9 +31,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
 
 from lrlab.report.analysis.choice import plain
+from lrlab.report.analysis.distributions import t_score
 from lrlab.report.analysis.statistics import LEAST_SEEDS, LEVEL
 
 ROUNDED = 1 / 12  # variance of a step that is rounded up
@@ -127,7 +127,7 @@ def slower(counted: Counted, minimum_effect: float) -> tuple[SpeedClaim, ...]:
         minimum_effect: Share by which more steps are more.
     """
     k, order = len(counted.methods), counted.order()
-    critical = float(stats.t.isf((1 - LEVEL) / (k * (k - 1)), counted.judging - 1))
+    critical = float(t_score((1 - LEVEL) / (k * (k - 1)), counted.judging - 1))
     chosen = counted.by_others()[[order[0]]]
     of, found = np.array(counted.optimizers), []
     for i in order[1:]:

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+
+from lrlab.report.analysis.distributions import normal_score, normal_tail, t_score, t_tail
 
 DRAWS = 10_000  # of the largest statistic
 CHUNK = 2_000  # draws at a time
@@ -43,12 +44,12 @@ class Contrasts:
             t = self.mean / self.error
             k = self.skewness
             hall = t + k * t**2 / 3 + k**2 * t**3 / 27 + k / 6
-            scores = stats.norm.isf(stats.t.sf(hall, self.freedom))
+            scores = normal_score(t_tail(hall, self.freedom))
         return np.where(self.error > 0, scores, -np.inf)
 
     def interval(self, critical: float) -> tuple[np.ndarray, np.ndarray]:
         """Ends of the intervals whose ends are `critical` normal scores away."""
-        reach = stats.t.isf(stats.norm.sf(critical), self.freedom)
+        reach = t_score(normal_tail(critical), self.freedom)
         return (
             self.mean - self.error * _inverse_hall(reach, self.skewness),
             self.mean - self.error * _inverse_hall(-reach, self.skewness),
