@@ -17,7 +17,7 @@ from sklearn.linear_model import LogisticRegression
 
 from lrlab.report.analysis.row_values import ROW_VALUES, row_values
 
-KINDS = ("blobs", "heavy-tailed", "mislabelled", "ill-conditioned", "imbalanced")
+KINDS = ("blobs", "heavy-tailed", "mislabeled", "ill-conditioned", "imbalanced")
 LOSSES = ("bce", "mse", "smoothed")
 FEATURES, FOLDS, SEEDS = 8, 5, 3
 STEPS, BATCH = 60, 128
@@ -52,20 +52,20 @@ class Population:
     def expected(self, metric: str, weights: np.ndarray) -> np.ndarray:
         """Expected metric on new rows of models with weights [..., d + 1], the bias last."""
         w, b = weights[..., :-1], weights[..., -1:]
-        centre = w @ self.means.T + b
+        center = w @ self.means.T + b
         spread = np.linalg.norm(w @ self.root, axis=-1, keepdims=True) * self.scales
         if metric == "val_accuracy":
-            return np.asarray(special.ndtr((2 * self.labels - 1) * centre / spread) @ self.shares)
+            return np.asarray(special.ndtr((2 * self.labels - 1) * center / spread) @ self.shares)
         if metric == "val_auc":
-            return self._area(centre, spread)
-        z = centre[..., None] + spread[..., None] * GRID
+            return self._area(center, spread)
+        z = center[..., None] + spread[..., None] * GRID
         y = np.broadcast_to(self.labels[:, None], z.shape[-2:])
         return np.asarray(ROW_VALUES[metric](z, y) @ NORMAL @ self.shares)
 
-    def _area(self, centre: np.ndarray, spread: np.ndarray) -> np.ndarray:
+    def _area(self, center: np.ndarray, spread: np.ndarray) -> np.ndarray:
         """Probability that a row of class 1 has the larger logit than one of class 0."""
         one, zero = self.labels == 1, self.labels == 0
-        apart = centre[..., one, None] - centre[..., None, zero]
+        apart = center[..., one, None] - center[..., None, zero]
         wide = np.sqrt(spread[..., one, None] ** 2 + spread[..., None, zero] ** 2)
         weights = np.outer(self.shares[one], self.shares[zero])
         return np.asarray((special.ndtr(apart / wide) * weights).sum((-2, -1)) / weights.sum())
@@ -79,7 +79,7 @@ def population(kind: str) -> Population:
     root, share, scales, flipped = np.eye(FEATURES), 0.5, ((1.0, 1.0),), 0.0
     if kind == "heavy-tailed":
         scales = ((0.5, 0.5), (0.3, 1.0), (0.15, 3.0), (0.05, 8.0))
-    if kind == "mislabelled":
+    if kind == "mislabeled":
         flipped = 0.1
     if kind == "ill-conditioned":
         turn, _ = np.linalg.qr(rng.standard_normal((FEATURES, FEATURES)))
@@ -105,10 +105,10 @@ def reference(kind: str) -> np.ndarray:
     """
     given = population(kind)
     x, y = given.draw(20_000, np.random.default_rng(99))
-    centre, size = x.mean(axis=0), x.std(axis=0)
-    w = LogisticRegression(C=1e3, max_iter=500).fit((x - centre) / size, y)
+    center, size = x.mean(axis=0), x.std(axis=0)
+    w = LogisticRegression(C=1e3, max_iter=500).fit((x - center) / size, y)
     weights = w.coef_[0] / size
-    return np.append(weights, w.intercept_[0] - weights @ centre)
+    return np.append(weights, w.intercept_[0] - weights @ center)
 
 
 @dataclass(frozen=True)
@@ -252,11 +252,11 @@ def sweep(setting: Setting, rng: np.random.Generator) -> Swept:
     weights = []
     for i in range(FOLDS if setting.folds else SEEDS):
         rows = tables[i % len(tables)].train
-        centre, size = x[rows].mean(axis=0), x[rows].std(axis=0)
-        scaled = np.c_[(x[rows] - centre) / size, np.ones(len(rows))]
+        center, size = x[rows].mean(axis=0), x[rows].std(axis=0)
+        scaled = np.c_[(x[rows] - center) / size, np.ones(len(rows))]
         w = trained(scaled, y[rows], trials, rng)
         w[:, :-1] /= size
-        w[:, -1] -= w[:, :-1] @ centre
+        w[:, -1] -= w[:, :-1] @ center
         weights.append(w)
     return Swept(np.stack(weights, axis=1), x, y, tables, trials)
 

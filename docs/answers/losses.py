@@ -31,7 +31,7 @@ class Pooled:
 
     Args:
         raw: [R, n], sigmoid of the scores.
-        recalibrated: The same after Platt scaling, learnt from rows that do not judge.
+        recalibrated: The same after Platt scaling, learned from rows that do not judge.
         y: Labels, [n].
     """
 
@@ -163,8 +163,8 @@ def _pooled(problem: Problem, method: Method, models: Mapping[tuple[int, int], W
         trial, part = method.trials[r], "val" if problem.folds else "test"
         z, y = _scores(problem.of(r), models[trial, r], part)
         others = [other for other in parts if other != r] if problem.folds else [r]
-        learnt = [_scores(problem.of(o), models[trial, o], "val") for o in others]
-        slope, intercept = platt(*(np.concatenate(each) for each in zip(*learnt, strict=True)))
+        learned = [_scores(problem.of(o), models[trial, o], "val") for o in others]
+        slope, intercept = platt(*(np.concatenate(each) for each in zip(*learned, strict=True)))
         raw.append(special.expit(z))
         scaled.append(special.expit(slope * z + intercept))
         labels.append(y)

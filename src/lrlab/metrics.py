@@ -1,7 +1,7 @@
 """The metrics by which runs are compared, whatever loss they trained with.
 
 Held-out metrics are common to all losses, whatever their scale; `train_objective` is what the run
-itself minimises (loss + l2) on the whole training set.
+itself minimizes (loss + l2) on the whole training set.
 """
 
 from __future__ import annotations

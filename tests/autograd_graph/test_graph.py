@@ -72,10 +72,10 @@ def test_results_show_their_grad_fn(model) -> None:
 
 
 def test_a_shared_node_is_drawn_once(model) -> None:
-    def penalised(z: Tensor, y: Tensor) -> Tensor:
+    def penalized(z: Tensor, y: Tensor) -> Tensor:
         return bce(z, y) + 0.5 * model.features.weight.square().sum()
 
-    graph = trace(model, penalised, X, Y)
+    graph = trace(model, penalized, X, Y)
     assert [n.name for n in graph.nodes].count("features.weight") == 1
     assert to_text(graph).count("features.weight") == 1
     assert "(drawn above)" in to_text(graph)

@@ -485,7 +485,7 @@ CASES: dict[str, Case] = {
     "two columns of one name": Case(
         plain.replace(b"sleep", b"hours"), error="column 'hours' stands twice"
     ),
-    "a name that colours a terminal": Case(
+    "a name that colors a terminal": Case(
         text(base(**{STRANGE: [f"{h}%" for h in HOURS]})),
         error=r"column '\\x1b\[31mred\\x1b\[0m' holds",
     ),

@@ -18,7 +18,7 @@ from lrlab.errors import UserError
 from lrlab.spec import make_spec
 
 
-def learnt(frame: pd.DataFrame, numeric: list[str], categorical: list[str], **how: bool) -> Any:
+def learned(frame: pd.DataFrame, numeric: list[str], categorical: list[str], **how: bool) -> Any:
     how = {"impute": False, "drop_constant": False} | how
     return learn(frame, numeric, categorical, "t.csv", **how)
 
@@ -60,7 +60,7 @@ def test_a_category_and_a_column_may_have_the_same_words() -> None:
             "color=red ": [1.0, 2.0, 0.0],
         }
     )
-    record = learnt(frame, ["color=red", "color_red"], ["color"])
+    record = learned(frame, ["color=red", "color_red"], ["color"])
     assert record.feature_names == (
         *("color=red", "color_red"),
         *("color_blue", "color_green", "color=red (2)"),
@@ -70,7 +70,7 @@ def test_a_category_and_a_column_may_have_the_same_words() -> None:
 
 def test_names_of_two_categorical_columns_do_not_meet() -> None:
     frame = pd.DataFrame({"a": ["b_c", "d", "e"], "a_b": ["c", "d", "e"]})
-    names = learnt(frame, [], ["a", "a_b"]).feature_names
+    names = learned(frame, [], ["a", "a_b"]).feature_names
     assert len(set(names)) == 6
     assert names == ("a_b_c", "a_d", "a_e", "a_b=c", "a_b_d", "a_b_e")
 
@@ -106,8 +106,8 @@ def test_mean_and_scale_are_those_of_exact_arithmetic(offset: float, spread: flo
 def test_errors_name_the_user_s_own_column() -> None:
     frame = pd.DataFrame({"region": ["2. Middle Atlantic"] * 3, "age": [1.0, 2.0, 3.0]})
     with pytest.raises(UserError, match=r"column 'region' is constant"):
-        learnt(frame, ["age"], ["region"])
-    assert learnt(frame, ["age"], ["region"], drop_constant=True).feature_names == ("age",)
+        learned(frame, ["age"], ["region"])
+    assert learned(frame, ["age"], ["region"], drop_constant=True).feature_names == ("age",)
 
 
 def test_labels_keep_their_type(tmp_path: Path) -> None:

@@ -115,7 +115,7 @@ def test_a_sweep_notes_the_rows_left_out_and_its_report_has_the_table_when_the_f
     (churn / "churn.csv").unlink()
     assert cli("report", "churn", "-o", "out", "--format", "md", "--format", "json").code == 0
     text = (churn / "out" / "report.md").read_text()
-    assert "## How your columns were read" in text
+    assert "## How the columns were read" in text
     assert note in text
     rows = json.loads((churn / "out" / "report.json").read_text())["tables"]["columns"]
     assert [row["read_as"] for row in rows] == ["numeric", "categorical", "left out", "target"]

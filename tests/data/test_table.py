@@ -1,4 +1,4 @@
-"""Tables: what is learnt from the training rows, and how bad tables are refused."""
+"""Tables: what is learned from the training rows, and how bad tables are refused."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def distinct(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 @FORMATS
-def test_numeric_columns_are_standardised_on_the_training_rows(
+def test_numeric_columns_are_standardized_on_the_training_rows(
     tmp_path: Path, suffix: str
 ) -> None:
     frame = distinct(table())
@@ -476,7 +476,7 @@ def test_a_constant_column_is_refused_or_dropped(tmp_path: Path, suffix: str) ->
     frame = table().assign(same=7, all="x")
     path = write(tmp_path, frame, suffix)
     assert refusal(path) == (
-        "column 'same' (and 1 more) is constant on the training rows, so nothing can be learnt "
+        "column 'same' (and 1 more) is constant on the training rows, so nothing can be learned "
         "from it; list it under data.drop or set data.constant: drop"
     )
     assert load(path, constant="drop").digest() == load(path, drop=["same", "all"]).digest()
@@ -509,11 +509,11 @@ def test_a_column_of_dates_is_refused_with_a_remedy(
     [[1e308, -1e308], [1e200, -1e200], [1e-200, -1e-200], [5e-324, 0.0]],
     ids=str,
 )
-def test_numbers_that_floating_point_cannot_standardise_are_refused(
+def test_numbers_that_floating_point_cannot_standardize_are_refused(
     tmp_path: Path, values: list[float]
 ) -> None:
     path = write(tmp_path, table().assign(far=values * (N // 2)))
-    assert refusal(path).startswith("column 'far' cannot be standardised: its values are too far")
+    assert refusal(path).startswith("column 'far' cannot be standardized: its values are too far")
 
 
 @pytest.mark.parametrize(

@@ -44,8 +44,8 @@ class Logged:
 def make_table() -> pd.DataFrame:
     rng = np.random.default_rng(0)
     table = pd.DataFrame({"age": rng.integers(18, 90, 90), "income": rng.normal(size=90)})
-    table["colour"] = rng.choice(["red", "green", "blue"], size=90)
-    score = (table["age"] - 54) / 20 + (table["colour"] == "red") + rng.normal(size=90)
+    table["color"] = rng.choice(["red", "green", "blue"], size=90)
+    score = (table["age"] - 54) / 20 + (table["color"] == "red") + rng.normal(size=90)
     table.loc[::7, "income"] = np.nan
     return table.assign(label=(score > 0).astype(int))
 
@@ -106,7 +106,7 @@ def test_whole_numbers_missing_values_and_other_columns_are_taken(logged: Logged
     whole = logged.table.assign(income=1, other="x")
     holes = logged.table.assign(age=logged.table["age"].where(logged.table["age"] > 30))
     assert len(logged.model.predict(whole)) == len(logged.model.predict(holes)) == 90
-    with pytest.raises(Exception, match=r"missing inputs \['income', 'colour'\]"):
+    with pytest.raises(Exception, match=r"missing inputs \['income', 'color'\]"):
         logged.model.predict(logged.table[["age"]])
     strict = logged.model.predict(logged.table, params={"threshold": 1.0})
     assert (strict["prediction"] == 0).all()
@@ -124,7 +124,7 @@ def test_its_page_says_what_it_is(logged: Logged) -> None:
     assert {name: measured[name].value for name in best.latest} == best.latest
     assert {metric.dataset_name for metric in measured.values()} == {"t.csv"}
     signature = logged.model.metadata.signature
-    assert signature.inputs.input_names() == ["age", "income", "colour"]
+    assert signature.inputs.input_names() == ["age", "income", "color"]
     assert signature.outputs.input_names() == ["prediction", "probability_0", "probability_1"]
     assert logged.model.metadata.load_input_example().shape == (5, 3)
     [version] = logged.store.client.search_model_versions("name = 'clients'")
@@ -146,7 +146,7 @@ def test_it_is_numbers_and_a_page_of_code_without_pickle(logged: Logged, tmp_pat
     assert not {name for name in files if name.endswith(".pkl")}
     numbers = json.loads((folder / "artifacts" / "model.json").read_text())
     assert numbers["classes"] == [0, 1]
-    assert [column["name"] for column in numbers["columns"]] == ["age", "income", "colour"]
+    assert [column["name"] for column in numbers["columns"]] == ["age", "income", "color"]
     assert "lrlab" not in (folder / "requirements.txt").read_text()
     assert "import lrlab" not in (folder / "logistic_regression.py").read_text()
 
@@ -252,9 +252,9 @@ def test_predict_says_what_is_wrong_and_leaves_no_half_file(
     assert refusal(text) == (
         f"{path}: column 'age' should hold numbers, but holds 'old' (first in row 71)\n"
     )
-    assert refusal(logged.table.drop(columns=["age", "colour"])) == (
-        f"{path}: the table has no columns 'age', 'colour'; the model needs 'age', 'income', "
-        "'colour'. Read as the sweep's table (separator ',', encoding utf-8) it has 'income', "
+    assert refusal(logged.table.drop(columns=["age", "color"])) == (
+        f"{path}: the table has no columns 'age', 'color'; the model needs 'age', 'income', "
+        "'color'. Read as the sweep's table (separator ',', encoding utf-8) it has 'income', "
         "'label'\n"
     )
     assert refusal(logged.table, "nobody").startswith("no sweep 'nobody' here")
@@ -279,7 +279,7 @@ def test_show_lists_the_coefficients(logged: Logged, cli: Cli) -> None:
     assert "log odds of 1 against 0" in listed.out
     found = json.loads(cli("show", "filled", "--coefficients", "--json", *where).out)
     rows = {row["name"]: row for row in found["coefficients"]}
-    assert list(rows) == ["age", "income", "colour_blue", "colour_green", "colour_red"]
+    assert list(rows) == ["age", "income", "color_blue", "color_green", "color_red"]
     assert all(name in listed.out for name in rows)
     one, other = (logged.table.head(1).assign(age=age, income=0.0) for age in (40, 41))
     p, q = (logged.model.predict(each)["probability_1"][0] for each in (one, other))
@@ -288,7 +288,7 @@ def test_show_lists_the_coefficients(logged: Logged, cli: Cli) -> None:
     spread = rows["age"]["per_standard_deviation"] / rows["age"]["per_unit"]
     assert spread == pytest.approx(logged.table["age"].std(), rel=0.1)
     weights, bias = load_weights(logged.store, logged.result.best.run_id)
-    assert rows["colour_red"]["per_unit"] == float(weights[4])
+    assert rows["color_red"]["per_unit"] == float(weights[4])
     state = _state(logged)  # by torch; lrlab reads the file without it
     np.testing.assert_array_equal(weights, state["features.weight"][0])
     assert bias == float(state["features.bias"])

@@ -239,7 +239,7 @@ def test_the_page_needs_numpy_and_pandas_alone() -> None:
 
 @dataclass(frozen=True)
 class Table:
-    """A table, how it is read, and how it is learnt."""
+    """A table, how it is read, and how it is learned."""
 
     frame: pd.DataFrame
     data: dict[str, Any]

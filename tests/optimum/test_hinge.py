@@ -15,7 +15,7 @@ PATH = [1e-6, 1e-4, 1e-2, 1.0]
 
 
 def table(kind: str, n: int = 120, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Standardised columns and labels of a small table."""
+    """Standardized columns and labels of a small table."""
     rng = np.random.default_rng(seed)
     x = np.column_stack([rng.normal(size=(n, 3)), rng.random((n, 3)) < 0.3]).astype(float)
     y = (x @ [1.0, -0.5, 0, 1, 0, 0] + rng.logistic(size=n) > 0.3).astype(float)

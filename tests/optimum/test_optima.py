@@ -82,7 +82,7 @@ def test_what_is_found_along_a_path_is_what_is_found_alone() -> None:
         assert 0 <= together[wanted].gap <= 1e-9 * alone.value
 
 
-def test_no_neighbour_serves_an_objective_better_than_its_best_known() -> None:
+def test_no_neighbor_serves_an_objective_better_than_its_best_known() -> None:
     path = [objective("mse", float(l2)) for l2 in np.geomspace(1e-6, 1, 20)]
     found, _ = find_optima(NOISY, path)
     for wanted, optimum in found.items():
@@ -97,7 +97,7 @@ def test_scipy_from_random_starts_comes_below_no_best_known_value_along_a_path()
     rng = np.random.default_rng(0)
     x = rng.normal(size=(200, 3))
     y = (x @ [1.0, -1.0, 0.5] > 0).astype(float)
-    x[:10] *= 20  # far out, and labelled at random
+    x[:10] *= 20  # far out, and labeled at random
     y[:10] = rng.random(10) < 0.5
     rows, labels = torch.from_numpy(x), torch.from_numpy(y)
     odd = replace(NOISY, x_train=rows, y_train=labels, x_val=rows, y_val=labels)
@@ -290,7 +290,7 @@ def line(points: list[float], labels: list[int]) -> Problem:
 
 
 @pytest.mark.parametrize("loss", ["bce", "bce_logits", "weighted_bce", "focal", "mse"])
-def test_separable_data_have_an_infimum_of_zero_and_no_minimiser(loss: str) -> None:
+def test_separable_data_have_an_infimum_of_zero_and_no_minimizer(loss: str) -> None:
     found = optimum_of(CANCER, objective(loss))
     assert (found.kind, found.value, found.weight) == ("infimum", 0.0, None)
     assert math.isnan(found.stable_lr())

@@ -1,4 +1,4 @@
-"""Log loss's own minimiser against scikit-learn, and solvers against each other and scipy."""
+"""Log loss's own minimizer against scikit-learn, and solvers against each other and scipy."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_plain_log_loss_is_fitted_as_scikit_learn_fits_it() -> None:
     assert found.bias == pytest.approx(model.intercept_[0], rel=1e-4)
 
 
-def test_separable_rows_get_the_smallest_l2_that_leaves_a_minimiser_in_reach() -> None:
+def test_separable_rows_get_the_smallest_l2_that_leaves_a_minimizer_in_reach() -> None:
     found = fit_log_loss(CANCER)
     assert found.why == "the training rows are separable"
     assert 0 < found.l2 <= 1e-7
@@ -104,6 +104,6 @@ def test_what_they_need_is_what_a_loop_by_hand_and_scipy_need() -> None:
     assert quasi.evaluations == 1 + int(np.flatnonzero(np.array(evaluated) <= target)[0])
 
 
-def test_an_objective_without_minimiser_or_with_a_kink_has_no_reference() -> None:
+def test_an_objective_without_minimizer_or_with_a_kink_has_no_reference() -> None:
     assert reference_solvers(CANCER, Objective("bce_logits")) == ()
     assert reference_solvers(NOISY, Objective("hinge", (), 0.1)) == ()

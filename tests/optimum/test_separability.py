@@ -24,7 +24,7 @@ def signed(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 
 def by_program(margins: np.ndarray) -> tuple[str, np.ndarray]:
-    """Kind and rows inside, by maximising sum u with u <= margins w, 0 <= u <= 1."""
+    """Kind and rows inside, by maximizing sum u with u <= margins w, 0 <= u <= 1."""
     n, p = margins.shape
     found = linprog(
         np.r_[np.zeros(p), -np.ones(n)],

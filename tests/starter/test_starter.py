@@ -152,7 +152,7 @@ def test_a_misspelt_target_is_corrected(tmp_path: Path) -> None:
         begun(tmp_path, table(), target="il")
 
 
-def test_what_cannot_be_learnt_from_is_refused_before_anything_is_written(tmp_path: Path) -> None:
+def test_what_cannot_be_learned_from_is_refused_before_anything_is_written(tmp_path: Path) -> None:
     frame = table()
     frame["ill"] = ["yes", *["no"] * (N - 1)]
     with pytest.raises(UserError, match="1 of class yes"):

@@ -248,7 +248,7 @@ def test_a_sweep_in_which_every_run_diverges_still_ends_with_a_report(workdir) -
     assert set(lrlab.load_runs()["outcome"]) == {"diverged"}
 
 
-def test_a_maximised_objective_finds_the_largest(workdir) -> None:
+def test_a_maximized_objective_finds_the_largest(workdir) -> None:
     result = run({"objective": "val_accuracy"})
     assert result.best.latest["val_accuracy"] == lrlab.load_runs()["val_accuracy"].max()
 

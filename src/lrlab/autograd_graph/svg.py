@@ -31,7 +31,7 @@ class _Place:
 
     layer: int
     width: float
-    x: float = 0.0  # centre
+    x: float = 0.0  # center
 
 
 def to_svg(graph: AutogradGraph, title: str = "Autograd graph") -> str:
@@ -69,7 +69,7 @@ def _lay_out(
     """Places of all nodes (then of edges' waypoints), and each edge's way through them.
 
     Sugiyama, Tagawa & Toda 1981 in small: layers, waypoints where an edge crosses a layer,
-    order within a layer by the mean position of the neighbours, two sweeps.
+    order within a layer by the mean position of the neighbors, two sweeps.
     """
     layers = _layers(graph)
     places = [
@@ -86,11 +86,11 @@ def _lay_out(
     rows: dict[int, list[int]] = defaultdict(list)
     for i, place in enumerate(places):
         rows[place.layer].append(i)
-    above, below = _neighbours(paths)
+    above, below = _neighbors(paths)
     _spread(places, rows)
-    for neighbours in (above, below, above):
+    for neighbors in (above, below, above):
         for row in rows.values():
-            row.sort(key=lambda i: _mean_x(i, neighbours, places))
+            row.sort(key=lambda i: _mean_x(i, neighbors, places))
         _spread(places, rows)
     return places, paths
 
@@ -110,7 +110,7 @@ def _layers(graph: AutogradGraph) -> list[int]:
     return layers
 
 
-def _neighbours(
+def _neighbors(
     paths: dict[tuple[int, int], list[int]],
 ) -> tuple[dict[int, list[int]], dict[int, list[int]]]:
     above: dict[int, list[int]] = defaultdict(list)
@@ -122,13 +122,13 @@ def _neighbours(
     return above, below
 
 
-def _mean_x(i: int, neighbours: dict[int, list[int]], places: list[_Place]) -> float:
-    near = neighbours.get(i)
+def _mean_x(i: int, neighbors: dict[int, list[int]], places: list[_Place]) -> float:
+    near = neighbors.get(i)
     return sum(places[j].x for j in near) / len(near) if near else places[i].x
 
 
 def _spread(places: list[_Place], rows: dict[int, list[int]]) -> None:
-    """Put each row side by side, centred on the widest."""
+    """Put each row side by side, centered on the widest."""
     widths = {
         layer: sum(places[i].width for i in row) + GAP * (len(row) - 1)
         for layer, row in rows.items()

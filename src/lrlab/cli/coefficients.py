@@ -1,4 +1,4 @@
-"""`lrlab show --coefficients`: what the model of a sweep has learnt."""
+"""`lrlab show --coefficients`: what the model of a sweep has learned."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def show_coefficients(numbers: dict[str, Any], as_json: bool) -> None:
     )
     cells = [(printable(name), *values) for name, *values in (row.values() for row in rows)]
     intercept = numbers["intercept"]
-    cells.append(("(intercept)", intercept["per_unit"], None, intercept["standardised"], None))
+    cells.append(("(intercept)", intercept["per_unit"], None, intercept["standardized"], None))
     click.echo(table(HEADER, cells))
     click.echo(
         "\nPer s.d. compares columns: one standard deviation over the training rows. Categories "

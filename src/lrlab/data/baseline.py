@@ -53,9 +53,9 @@ class Baseline:
 
 
 def baseline_of(problem: Problem) -> Baseline:
-    """The base rate of a problem: learnt from its training rows, judged on the validation rows.
+    """The base rate of a problem: learned from its training rows, judged on the validation rows.
 
-    With folds it is learnt and judged in each, and the mean is taken, as of a trial's objective.
+    With folds it is learned and judged in each, and the mean is taken, as of a trial's objective.
     """
     if problem.folds:
         return _mean([baseline_of(fold) for fold in problem.folds])

@@ -19,7 +19,7 @@ from lrlab.spec import BlobsData
 def load_blobs(data: BlobsData, seed: int, dtype: torch.dtype) -> Problem:
     """Draw training data from the seed, validation and test data afresh from other streams.
 
-    A model is initialised from the stream that drew the training data, right after them, as
+    A model is initialized from the stream that drew the training data, right after them, as
     in the tutorial's program; the other data and label noise have streams of their own so that
     they do not disturb it, nor the test rows the others.
     """

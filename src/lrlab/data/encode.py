@@ -79,7 +79,7 @@ class Usable:
 
 
 def encoded(table: Usable, spec: SweepSpec, dtype: torch.dtype) -> Problem:
-    """Divide the rows; then whatever is learnt from data is learnt from the training rows.
+    """Divide the rows; then whatever is learned from data is learned from the training rows.
 
     Args:
         table: The rows.
@@ -101,7 +101,7 @@ def encoded(table: Usable, spec: SweepSpec, dtype: torch.dtype) -> Problem:
     if data.folds:
         _refuse_too_much(table, len(parts))
         # A column that varies may still be constant without one fold; there it is left out.
-        _learnt(table, np.setdiff1d(np.arange(len(table.rows.y)), parts[0].test), drop_constant)
+        _learned(table, np.setdiff1d(np.arange(len(table.rows.y)), parts[0].test), drop_constant)
         drop_constant = True
     problems = [_problem(table, part, dtype, drop_constant) for part in parts]
     n_test = len(problems[0].y_test)
@@ -139,7 +139,7 @@ def _refuse_too_much(table: Usable, replicates: int) -> None:
         )
 
 
-def _learnt(table: Usable, train: np.ndarray, drop_constant: bool) -> Preprocessing:
+def _learned(table: Usable, train: np.ndarray, drop_constant: bool) -> Preprocessing:
     return learn(
         table.frame.iloc[train],
         table.numeric,
@@ -152,7 +152,7 @@ def _learnt(table: Usable, train: np.ndarray, drop_constant: bool) -> Preprocess
 
 def _problem(table: Usable, part: Parts, dtype: torch.dtype, drop_constant: bool) -> Problem:
     """The problem of one division."""
-    preprocessing = _learnt(table, part.train, drop_constant)
+    preprocessing = _learned(table, part.train, drop_constant)
     where, y = table.rows.where, table.rows.y
     matrix = partial(_tensors, preprocessing, dtype=dtype, where=where)
     x_train, x_val, x_test = matrix(table.frame, (part.train, part.val, part.test))
@@ -211,7 +211,7 @@ def _check_representable(column: Column, x: np.ndarray, where: str) -> None:
         return
     if not (np.isfinite(column.scale) and (np.abs(x) < LARGEST).all()):
         raise UserError(
-            f"{where}: column {quoted(column.name)} cannot be standardised: its values are too "
+            f"{where}: column {quoted(column.name)} cannot be standardized: its values are too "
             "far apart or too close together for floating point; rescale it or list it under "
             "data.drop"
         )

@@ -1,6 +1,6 @@
 """Preprocessing: how the columns of a table become the columns of a matrix.
 
-Everything is learnt from the training rows and kept as numbers and names, so that any table with
+Everything is learned from the training rows and kept as numbers and names, so that any table with
 the same columns becomes the same matrix: training, held-out rows, and whatever is predicted later.
 """
 
@@ -174,7 +174,7 @@ def learn(
     if constant and not drop_constant:
         raise UserError(
             f"{where}: {_named(constant)} constant on the training rows, so nothing can be "
-            "learnt from it; list it under data.drop or set data.constant: drop"
+            "learned from it; list it under data.drop or set data.constant: drop"
         )
     if len(constant) == len(found):
         raise UserError(f"{where}: every column is constant on the training rows")

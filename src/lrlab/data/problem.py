@@ -43,7 +43,7 @@ class Problem:
         preprocessing: How the matrix's d columns follow from those of the source.
         labels: What class 0 and class 1 are in the source.
         description: One line for people.
-        stream: Random stream from which a model is initialised, given its seed.
+        stream: Random stream from which a model is initialized, given its seed.
         reading: How each column of the user's file was read, in the file's order; empty where the
             data come from no file.
         rows_left_out: Rows of the file that were left out, by the column whose missing value cost
@@ -138,7 +138,7 @@ class Problem:
         return replace(self, **moved, folds=tuple(fold.to(device) for fold in self.folds))
 
     def initial_model(self, seed: int) -> LogisticRegression:
-        """A freshly initialised model, drawn as `torch.nn.Linear` draws, from a stream of its own.
+        """A freshly initialized model, drawn as `torch.nn.Linear` draws, from a stream of its own.
 
         The same seed gives the same weights for every trial, so that trials are compared from
         the same start. Torch's global random state is not touched: threads share it.

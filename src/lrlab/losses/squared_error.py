@@ -34,7 +34,7 @@ mse = Loss(
     _mse,
     value_and_grad=_mse_value_and_grad,
     formula="(p - y)^2",
-    when="The Brier score: bounded, so mislabelled points pull little; not convex in the "
+    when="The Brier score: bounded, so mislabeled points pull little; not convex in the "
     "weights, and flat where the model is wrong and sure.",
     source="Brier 1950, Monthly Weather Review 78(1)",
     mean=_mse_mean,

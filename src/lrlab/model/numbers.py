@@ -28,10 +28,10 @@ def model_numbers(
         about: Where it comes from; goes first, as it is.
     """
     weight = np.asarray(weight, dtype=np.float64)
-    learnt = problem.preprocessing
+    learned = problem.preprocessing
     share = problem.x_train.mean(0, dtype=problem.x_train.new_zeros(()).double().dtype).tolist()
     columns, at = [], 0
-    for column in learnt.columns:
+    for column in learned.columns:
         end = at + len(column.features)
         make = _numeric if isinstance(column, Numeric) else _categorical
         columns.append(make(column, weight[at:end].tolist(), share[at:end]))  # type: ignore[arg-type]
@@ -46,8 +46,8 @@ def model_numbers(
         "missing": getattr(spec.data, "missing", "error"),
         "cells": {"missing_markers": [""], "missing_numbers": [], **problem.cells},
         "intercept": {
-            "standardised": float(bias),
-            "per_unit": float(bias - (weight / learnt.scale) @ learnt.mean),
+            "standardized": float(bias),
+            "per_unit": float(bias - (weight / learned.scale) @ learned.mean),
         },
         "columns": columns,
     }

@@ -9,7 +9,7 @@ intercept plus, column by column,
     coefficient of the row's category                       of a column of categories
 
 and the probability of the second class is 1 / (1 + exp(-logit)). All of it is in double precision;
-standardised numbers are first rounded to the precision that the model was trained in, so that they
+standardized numbers are first rounded to the precision that the model was trained in, so that they
 are the very numbers it was measured on.
 """
 
@@ -49,7 +49,7 @@ def predict(
 
     Returns:
         `prediction` (a class as the training table has it) and `probability_<class>` for both
-        classes, [n rows], labelled as the table's rows are. All three are missing in rows without
+        classes, [n rows], labeled as the table's rows are. All three are missing in rows without
         a needed value, if training left such rows out.
 
     Raises:
@@ -77,7 +77,7 @@ def logits(record: dict[str, Any], table: pd.DataFrame) -> tuple[np.ndarray, np.
     lacking_names = lacking_columns(record, table.columns)
     if lacking_names:
         raise ValueError(lacking_names)
-    z = np.full(len(table), record["intercept"]["standardised"])
+    z = np.full(len(table), record["intercept"]["standardized"])
     lacking = np.zeros(len(table), dtype=bool)
     for column in record["columns"]:
         add = _add_numbers if column["kind"] == "numeric" else _add_categories

@@ -45,7 +45,7 @@ adagrad = Optimizer(
     _build_adagrad,
     rule=UpdateRule(_adagrad_coefficients, _update_adagrad),
     formula="G <- G + g^2;  w <- w - lr g / (sqrt(G) + eps)",
-    when="Sparse columns, or columns of different scale; its steps shrink for ever.",
+    when="Sparse columns, or columns of different scale; its steps shrink forever.",
     source="Duchi, Hazan & Singer 2011, JMLR 12",
     default_lr=0.1,
     hyperparameters=(

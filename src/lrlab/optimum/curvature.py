@@ -29,7 +29,7 @@ class Shape:
 
     Args:
         convex: Whether it is.
-        falls: Whether it falls for ever, so that separable rows have no minimiser.
+        falls: Whether it falls forever, so that separable rows have no minimizer.
         steepest: Largest second derivative; inf for a kink.
         quadratic: Whether the second derivative is one number everywhere.
     """

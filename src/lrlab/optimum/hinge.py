@@ -1,15 +1,15 @@
 """The hinge's optimum by an interior point method, for a stack of l2 on the same rows.
 
-The program and its dual, with the bias not penalised (Cortes & Vapnik 1995):
+The program and its dual, with the bias not penalized (Cortes & Vapnik 1995):
 
-    minimise  l2/2 ||w||^2 + mean xi        where  xi >= 1 - m, xi >= 0
-    maximise  mean a - l2/2 ||w||^2         where  0 <= a <= 1, mean a s = 0, l2 w = mean a s x
+    minimize  l2/2 ||w||^2 + mean xi        where  xi >= 1 - m, xi >= 0
+    maximize  mean a - l2/2 ||w||^2         where  0 <= a <= 1, mean a s = 0, l2 w = mean a s x
 
 m = s (x w + b) are the margins. The difference of the two values, the duality gap, is at least
 what is left to gain, so an optimum comes with its own proof. With l2 = 0 it is a linear program,
 and the method the same. Steps: Mehrotra's predictor and corrector (1992, SIAM J. Optim. 2(4));
 each solves one system of the size of the weights (Ferris & Munson 2002, SIAM J. Optim. 13(3)).
-It begins in the middle: a neighbour on the path of l2 lies at the boundary, where such a method
+It begins in the middle: a neighbor on the path of l2 lies at the boundary, where such a method
 is slow, and 8 to 20 iterations are enough from anywhere where the classes overlap.
 """
 
@@ -56,7 +56,7 @@ class Solution:
 def solve(
     rows: Tensor, y: Tensor, l2: Tensor, check: Callable[[], None] = lambda: None
 ) -> Solution:
-    """Minimise mean max(0, 1 - m) + l2/2 ||w||^2 for each l2.
+    """Minimize mean max(0, 1 - m) + l2/2 ||w||^2 for each l2.
 
     Args:
         rows: Rows (x, 1), [n, p] float64.
@@ -76,11 +76,11 @@ def solve(
     if len(free):  # columns that depend on others are held by nothing else
         basis = independent(margins)
         none = basis.new_zeros(len(free), basis.shape[1])
-        inner, gap[free], iterations[free] = _minimise(margins @ basis, none, check)
+        inner, gap[free], iterations[free] = _minimize(margins @ basis, none, check)
         w[free] = inner @ basis.T
     held = (l2 > 0).nonzero()[:, 0]
     if len(held):
-        w[held], gap[held], iterations[held] = _minimise(margins, ridges[held], check)
+        w[held], gap[held], iterations[held] = _minimize(margins, ridges[held], check)
     value = (1 - w @ margins.T).clamp(min=0).mean(1) + (ridges * w * w).sum(1) / 2
     return Solution(coordinates.outward(w), value, gap, iterations)
 
@@ -121,7 +121,7 @@ class _Point:
         return 1 / most.clamp(min=1.0)
 
 
-def _minimise(
+def _minimize(
     margins: Tensor, ridge: Tensor, check: Callable[[], None]
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Weights [R, p], gaps and iterations [R] for penalties ridge [R, p] of the weights."""
@@ -166,7 +166,7 @@ def _descend(
 def certificate(margins: Tensor, ridge: Tensor, w: Tensor, dual: Tensor) -> tuple[Tensor, Tensor]:
     """Objective at w and duality gap, each [R].
 
-    Where nothing is penalised, mean a s x should be 0; what it is by rounding counts in the gap,
+    Where nothing is penalized, mean a s x should be 0; what it is by rounding counts in the gap,
     for weights that are off by as much as they are large, or by 1.
 
     Args:
@@ -197,7 +197,7 @@ def _begin(margins: Tensor, count: int, inside: float) -> _Point:
 
 
 def _step(margins: Tensor, ridge: Tensor, now: _Point, check: Callable[[], None]) -> _Point:
-    """Predict without centring, then correct by what that would have left."""
+    """Predict without centering, then correct by what that would have left."""
     residual = ridge * now.w - now.dual @ margins / len(margins)
     weight = 1 / (now.slack / now.dual + now.short / now.rest)
     scale, factor = _factor(margins, ridge, weight, check)
@@ -218,9 +218,9 @@ def _step(margins: Tensor, ridge: Tensor, now: _Point, check: Callable[[], None]
     ahead = direction(first, second)
     mean = now.complementarity()
     left = now.moved(ahead, now.longest(ahead)).complementarity()
-    centre = mean * (left / mean) ** 3
+    center = mean * (left / mean) ** 3
     way = direction(
-        first + centre - ahead.dual * ahead.slack, second + centre + ahead.dual * ahead.short
+        first + center - ahead.dual * ahead.slack, second + center + ahead.dual * ahead.short
     )
     return now.moved(way, (now.longest(way) * INSIDE))
 

@@ -13,7 +13,7 @@ import torch
 from lrlab.losses import LOSSES
 from lrlab.optimum import hinge
 from lrlab.optimum.curvature import extremes
-from lrlab.optimum.newton import End, Stack, minimise
+from lrlab.optimum.newton import End, Stack, minimize
 from lrlab.optimum.objectives import Objective, Optimum
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from lrlab.optimum.training_set import TrainingSet
 
-# Where an objective that is not convex begins: at multiples of log loss's minimiser, and at random
+# Where an objective that is not convex begins: at multiples of log loss's minimizer, and at random
 # with logits of about this size.
 MULTIPLES = (1.0,)
 MORE_MULTIPLES, SIZES = (0.0, 3.0, 10.0), tuple(10 ** (k / 4) for k in range(8))
@@ -47,7 +47,7 @@ def _convex(data: TrainingSet, objectives: list[Objective]) -> Found:
     for part in data.anchors_first(objectives):
         for some in data.chunks(part):
             stack = data.stack(some)
-            end = minimise(stack, data.nearest(some))
+            end = minimize(stack, data.nearest(some))
             data.keep(some, end.w)
             yield from zip(some, _read_off(data, stack, end, convex=True), strict=True)
 
@@ -55,7 +55,7 @@ def _convex(data: TrainingSet, objectives: list[Objective]) -> Found:
 def _several(data: TrainingSet, objectives: list[Objective]) -> Found:
     """Where there may be several minima: the lowest from several starts.
 
-    All begin at what log loss takes and at what their neighbours found, the first ones at zero and
+    All begin at what log loss takes and at what their neighbors found, the first ones at zero and
     at random too; where another one's weights serve better, those are taken. From there to the
     last digits.
     """
@@ -63,12 +63,12 @@ def _several(data: TrainingSet, objectives: list[Objective]) -> Found:
     for part, alone in ((first, True), (rest, False)):
         for some in data.chunks(part):
             stack = data.stack(some)
-            end = minimise(stack, data.nearest(some), *ROUGH)
+            end = minimize(stack, data.nearest(some), *ROUGH)
             for start in _starts(stack, alone):
-                end = end.lower(minimise(stack, start, *ROUGH))
-            for step in (1, -1):  # neighbours in the order of l2
-                end = end.lower(minimise(stack, end.w.roll(step, 0), *ROUGH))
-            last = minimise(stack, _swapped(stack, end))
+                end = end.lower(minimize(stack, start, *ROUGH))
+            for step in (1, -1):  # neighbors in the order of l2
+                end = end.lower(minimize(stack, end.w.roll(step, 0), *ROUGH))
+            last = minimize(stack, _swapped(stack, end))
             end = replace(last, iterations=last.iterations + end.iterations)
             data.keep(some, end.w)
             yield from zip(some, _read_off(data, stack, end, convex=False), strict=True)
@@ -82,7 +82,7 @@ def _at_random_first(
     if n * p * p > WIDE:
         return data.anchors_first(objectives)
     ordered = sorted(objectives, key=lambda o: (o.loss_params, o.l2))
-    every = EVERY if len(ordered) > FEW else 1  # few are far from their neighbours
+    every = EVERY if len(ordered) > FEW else 1  # few are far from their neighbors
     return ordered[::every], [o for i, o in enumerate(ordered) if i % every]
 
 
@@ -90,7 +90,7 @@ def _starts(stack: Stack, alone: bool) -> Iterator[Tensor]:
     """Where each of R objectives may begin, [R, p] at a time."""
     count, p = stack.ridge.shape
     alike = replace(stack, loss=LOSSES["bce_logits"], params={})
-    sure = minimise(alike, stack.rows.new_zeros(count, p), *ROUGH).w
+    sure = minimize(alike, stack.rows.new_zeros(count, p), *ROUGH).w
     yield from (multiple * sure for multiple in MULTIPLES)
     if not alone:
         return
@@ -141,7 +141,7 @@ def _unattained(data: TrainingSet, objectives: list[Objective]) -> Found:
             continue
         stack = data.stack([objective])
         rest = replace(stack, rows=data.rows[inside], y=data.y[inside])
-        end = minimise(rest, data.rows.new_zeros(1, data.rows.shape[1]))
+        end = minimize(rest, data.rows.new_zeros(1, data.rows.shape[1]))
         gap = float(end.gap(stack.ridge)[0]) * share
         value, steps = float(end.value[0]) * share, int(end.iterations[0])
         yield objective, Optimum(value, "infimum", gap=gap, iterations=steps)

@@ -1,6 +1,6 @@
 """Newton's method with line search, for a stack of objectives on the same rows.
 
-An objective is the mean loss of the rows plus (1 / 2) sum ridge_j w_j^2, the bias not penalised.
+An objective is the mean loss of the rows plus (1 / 2) sum ridge_j w_j^2, the bias not penalized.
 All is in double precision. Where the Hessian is not positive definite its eigenvalues are taken
 by their absolute value, so that a step always descends (Dauphin et al. 2014, arXiv:1406.2572).
 """
@@ -125,7 +125,7 @@ class End:
 
 
 @torch.no_grad()
-def minimise(
+def minimize(
     stack: Stack, start: Tensor, precision: float = PRECISION, iterations: int = ITERATIONS
 ) -> End:
     """Newton's method from `start` [R, p].

@@ -1,4 +1,4 @@
-"""What a run minimises, and what is known of its lowest value."""
+"""What a run minimizes, and what is known of its lowest value."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from lrlab.trial import TrialConfig
 
 @dataclass(frozen=True)
 class Objective:
-    """What a run minimises: the mean of a loss plus (l2 / 2) ||w||^2.
+    """What a run minimizes: the mean of a loss plus (l2 / 2) ||w||^2.
 
     Args:
         loss: Name in the registry.
@@ -86,7 +86,7 @@ class Optimum:
 
         Without momentum 2 / L with the bound on L, by the descent lemma (Nesterov 2018, 1.2.3).
         With it 2 (1 + beta) / L on quadratics only: on other functions, even smooth and strongly
-        convex ones, the heavy ball may cycle for ever at such an lr, also where it is tuned for
+        convex ones, the heavy ball may cycle forever at such an lr, also where it is tuned for
         them (Lessard, Recht & Packard 2016; Goujaud, Taylor & Dieuleveut 2023,
         arXiv:2307.11291). NaN where theory gives none: there, and for a loss with a kink.
         """

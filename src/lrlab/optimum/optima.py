@@ -40,7 +40,7 @@ class Solver:
         """The optimum of each objective, in double precision, some at a time.
 
         Args:
-            objectives: What to minimise; the same one twice is solved once.
+            objectives: What to minimize; the same one twice is solved once.
         """
         names: dict[Objective, list[Objective]] = defaultdict(list)
         for objective in dict.fromkeys(objectives):
@@ -82,7 +82,7 @@ def find_optima(
 
     Args:
         problem: The data, on any device.
-        objectives: What to minimise.
+        objectives: What to minimize.
 
     Returns:
         Optima by objective, and how far the classes are separable.

@@ -184,7 +184,7 @@ def _by_program(rows: np.ndarray, order: np.ndarray, check: Callable[[], None]) 
 
 
 def _program(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
-    """Maximise sum u, u <= rows z, 0 <= u <= 1, z free: z, and where u is 0; None if it fails."""
+    """Maximize sum u, u <= rows z, 0 <= u <= 1, z free: z, and where u is 0; None if it fails."""
     from scipy import sparse
     from scipy.optimize import linprog
 

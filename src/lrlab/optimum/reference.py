@@ -1,4 +1,4 @@
-"""What any search is measured by: log loss's exact minimiser, and what other solvers need."""
+"""What any search is measured by: log loss's exact minimizer, and what other solvers need."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from torch import Tensor
 
 from lrlab.data import Problem
 from lrlab.optimum.curvature import FLAT_EIGENVALUE
-from lrlab.optimum.newton import PRECISION, Stack, minimise
+from lrlab.optimum.newton import PRECISION, Stack, minimize
 from lrlab.optimum.objectives import Objective, Optimum
 from lrlab.optimum.optima import STABLE, Solver
 
@@ -27,12 +27,12 @@ MOST_NEWTON = 50
 
 @dataclass(frozen=True)
 class LogLossFit:
-    """Log loss's minimiser on a problem's training rows.
+    """Log loss's minimizer on a problem's training rows.
 
     Args:
         weight: [d] float64.
         bias: Its bias.
-        l2: 0, or the smallest of 1e-8, 1e-7, ... with which there is a minimiser in reach.
+        l2: 0, or the smallest of 1e-8, 1e-7, ... with which there is a minimizer in reach.
         why: Why l2 is above 0, or there are no weights; else empty.
     """
 
@@ -60,12 +60,12 @@ def fit_log_loss(problem: Problem, check: Callable[[], None] = lambda: None) -> 
         "complete": "the training rows are separable",
         "quasi": "some training rows can be fitted perfectly",
     }
-    why = apart.get(kind, "without l2 no minimiser is in reach")
+    why = apart.get(kind, "without l2 no minimizer is in reach")
     for l2 in LEAST_L2:
         ((_, found),) = solver.solve([Objective(LOG_LOSS, (), l2)])
         if found.kind == "minimum" and found.weight is not None:
             return LogLossFit(found.weight, found.bias, l2, why)
-    return LogLossFit(None, 0.0, 0.0, f"{why}, and with no l2 up to 1 a minimiser is in reach")
+    return LogLossFit(None, 0.0, 0.0, f"{why}, and with no l2 up to 1 a minimizer is in reach")
 
 
 @dataclass(frozen=True)
@@ -106,12 +106,12 @@ def reference_solvers(
 
     Args:
         problem: The data, on any device.
-        objective: What to minimise.
+        objective: What to minimize.
         seed: Of the weights at the start.
         clock: What seconds are read from; `time.process_time` leaves out what others compute.
 
     Returns:
-        One a method; none for an objective without a minimiser, or whose loss has a kink.
+        One a method; none for an objective without a minimizer, or whose loss has a kink.
     """
     solver = Solver(problem)
     objective = replace(objective, loss=STABLE.get(objective.loss, objective.loss))
@@ -211,7 +211,7 @@ class _Race:
             stack = self.stack
             counted = _Counted(stack.loss, stack.params, stack.ridge, stack.rows, stack.y)
             began = self.clock()
-            end = minimise(counted, self.start[None], PRECISION, iterations)
+            end = minimize(counted, self.start[None], PRECISION, iterations)
             spent, value = self.clock() - began, float(end.value)
             if self.gap(value) <= ARRIVED:
                 break

@@ -1,4 +1,4 @@
-"""Linear separability: whether a logistic regression without l2 has a minimiser at all.
+"""Linear separability: whether a logistic regression without l2 has a minimizer at all.
 
 Albert & Anderson 1984, Biometrika 71(1): separation is complete if a hyperplane puts every row
 strictly on its right side, quasi-complete if it does so with some rows and has the others on it.
@@ -69,7 +69,7 @@ class Separability:
     Args:
         kind: `overlap`, `quasi-complete`, `complete`, or `unknown`.
         fitted: Rows that some direction fits perfectly, with no row on its wrong side: without l2
-            their loss falls towards 0 as weights grow for ever. All of them if complete.
+            their loss falls towards 0 as weights grow forever. All of them if complete.
         rows: Training rows.
         columns: Columns of such a direction, that of the largest weight first, at most 5.
         more_columns: How many more it has.
@@ -139,7 +139,7 @@ def _few_columns(
 ) -> np.ndarray:
     """Weights with the smallest sum of sizes that separate as `known` [p] does.
 
-    Minimise sum |w_j| with margins 0 of the rows inside and at least 1 of the others, on more and
+    Minimize sum |w_j| with margins 0 of the rows inside and at least 1 of the others, on more and
     more of the others; `known` if that finds nothing.
     """
     from scipy.optimize import linprog

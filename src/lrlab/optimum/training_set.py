@@ -97,7 +97,7 @@ class TrainingSet:
     def anchors_first(
         self, objectives: Sequence[Objective]
     ) -> tuple[list[Objective], list[Objective]]:
-        """Those to solve first, and those that begin at their neighbours."""
+        """Those to solve first, and those that begin at their neighbors."""
         if self._paths[objectives[0].loss]:
             return [], list(objectives)
         ordered = sorted(objectives, key=lambda o: (o.loss_params, o.l2))

@@ -36,7 +36,7 @@ Group = Mapping[str, BaseDistribution]
 
 
 def propose_tpe(study: optuna.Study, spec: SweepSpec, batch: Batch) -> list[TrialConfig]:
-    """Configurations of a batch, learnt from the study's finished trials.
+    """Configurations of a batch, learned from the study's finished trials.
 
     A short last batch is the beginning of a full one, so that more trials continue it.
     """

@@ -53,7 +53,7 @@ def _known_objective(name: str) -> str:
 class TrainSpec(Section):
     """How one run trains.
 
-    `l2` adds (l2 / 2) ||w||^2 to the loss; the bias is not penalised. `l2` in the search
+    `l2` adds (l2 / 2) ||w||^2 to the loss; the bias is not penalized. `l2` in the search
     space overrides it. `stop_converged` ends a run as soon as its objective stands still in the
     working precision.
     """

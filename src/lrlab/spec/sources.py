@@ -79,7 +79,7 @@ def _markers(value: Any) -> Any:
 
 Count = Annotated[Int, Field(ge=1, le=10_000_000)]
 Seed = Annotated[Int, Field(ge=0, lt=2**31)]
-Centre = Annotated[Number, Field(ge=-1e6, le=1e6)]
+Center = Annotated[Number, Field(ge=-1e6, le=1e6)]
 Fraction = Annotated[Number, Field(gt=0, lt=1)]
 Share = Annotated[Number, Field(ge=0, lt=1)]
 Some = Annotated[Int, Field(ge=0, le=10_000_000)]
@@ -118,8 +118,8 @@ class BlobsData(Section):
     source: Literal["blobs"] = "blobs"
     sizes: tuple[Count, Count] = (100, 100)
     features: Annotated[Count, Field(le=100_000)] = 2
-    means: tuple[Centre, Centre] = (1.7, -1.7)
-    shift: Centre = 1.0
+    means: tuple[Center, Center] = (1.7, -1.7)
+    shift: Center = 1.0
     spread: Annotated[Number, Field(gt=0, le=1e6)] = 1.0
     noise: Annotated[Number, Field(ge=0, lt=0.5)] = 0.0
     condition: Annotated[Number, Field(ge=1, le=1e12)] = 1.0

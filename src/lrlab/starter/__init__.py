@@ -66,7 +66,7 @@ def starter_spec(file: Path, data: str | None = None, target: str | None = None)
         target: Its column to predict.
 
     Raises:
-        UserError: If `data` is no such file, has no such column, or cannot be learnt from.
+        UserError: If `data` is no such file, has no such column, or cannot be learned from.
     """
     name = _scalar(file.stem or "sweep")
     if data is None:

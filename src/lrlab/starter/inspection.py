@@ -65,7 +65,7 @@ def inspect_table(path: Path, target: str | None) -> Inspection:
 
     Raises:
         UserError: If the file cannot be read, the target is missing or holds no classes, or the
-            table cannot be learnt from; the message says why.
+            table cannot be learned from; the message says why.
     """
     source = source_of(path)
     written = sniff(path).keys() if source == "csv" else {}

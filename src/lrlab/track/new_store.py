@@ -117,7 +117,7 @@ def _add_default_experiment(path: Path, root: str) -> None:
 
 
 def _refuse_unwritable(path: Path) -> None:
-    """Fail where no file can be made; a `FileLock` there would try for ever.
+    """Fail where no file can be made; a `FileLock` there would try forever.
 
     Raises:
         OSError: With the path of the store.

@@ -70,7 +70,7 @@ def train(
 
 
 def objective_of(config: TrialConfig, model: LogisticRegression) -> Objective:
-    """What a run minimises, as a function of logits [b] and labels [b]: loss + l2 penalty."""
+    """What a run minimizes, as a function of logits [b] and labels [b]: loss + l2 penalty."""
     loss, params = LOSSES[config.loss], config.loss_params
     weight = model.features.weight
 

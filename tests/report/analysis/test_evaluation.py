@@ -63,9 +63,9 @@ def made(problem: Problem, replicates: int, seed: int = 0) -> tuple[pd.DataFrame
     rng = np.random.default_rng(seed)
     rows, weights = [], {}
     for trial in range(6):
-        centre = rng.normal([2, -1, 0], 0.7)
+        center = rng.normal([2, -1, 0], 0.7)
         for r in range(replicates):
-            own = centre + rng.normal(0, 0.2, 3)
+            own = center + rng.normal(0, 0.2, 3)
             part = problem.of(r)
             p = expit(part.x_val.numpy() @ own[:2] + own[2])
             rows.append({

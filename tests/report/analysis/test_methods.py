@@ -75,7 +75,7 @@ def test_trials_that_are_no_random_sample_tell_nothing_of_budgets() -> None:
     assert "tpe learns from results, and only its first 3 trials are random, too few" in unfair
 
 
-def test_of_a_sampler_that_learns_the_trials_before_it_learnt_tell_of_budgets() -> None:
+def test_of_a_sampler_that_learns_the_trials_before_it_learned_tell_of_budgets() -> None:
     lrs = tuple(float(lr) for lr in np.geomspace(0.1, 10, 12))
     runs = tournament({"a": 0.3, "b": 0.4}, lrs)
     first = runs["trial"].isin(np.random.default_rng(0).permutation(24)[:20])

@@ -131,7 +131,7 @@ def test_with_few_seeds_it_is_a_description(seeds: int, why: str) -> None:
     assert found.table["steps"].notna().all()
 
 
-def test_runs_that_minimise_different_objectives_are_not_compared() -> None:
+def test_runs_that_minimize_different_objectives_are_not_compared() -> None:
     runs = sweep_of(np.stack([around(20), around(90)]), ["a", "b"])
     runs["l2"] = np.where(runs["trial"] == 0, 0.01, 0.02)
     found = compared(runs)

@@ -98,5 +98,5 @@ def test_methods_that_are_one_under_many_names_are_not_told_apart(bench: ModuleT
 
 
 def test_a_large_difference_is_found(bench: ModuleType) -> None:
-    setting = bench.Setting("mislabelled", False, 5000, (16, 40), methods=(4, 4), apart=0.05)
+    setting = bench.Setting("mislabeled", False, 5000, (16, 40), methods=(4, 4), apart=0.05)
     assert all(bench.one(setting, seed)["found"] for seed in range(5))

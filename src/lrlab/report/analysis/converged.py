@@ -147,15 +147,15 @@ def convergence_frame(runs: pd.DataFrame, found: Gaps, optima: Optima | None) ->
         and passes_to_ the same in passes over the data; first_steps_to_ the first time;
         where evaluations are all there is, least_steps_to_ and most_steps_to_, between which
         steps_to_ lies; steps_to_final; rate_kind, rate, exponent, r_squared; log_gap_area;
-        non_monotonicity; and generalisation_gap, held-out minus training log loss. A run that
+        non_monotonicity; and generalization_gap, held-out minus training log loss. A run that
         diverged comes to no gap to stay.
     """
     recorded = runs["outcome"].astype(str).to_numpy()
     frame = pd.DataFrame({"run_id": found.run_ids, "how": recorded})
     frame["detail"] = np.where(recorded == "diverged", "diverged", "")
-    frame["generalisation_gap"] = np.nan
+    frame["generalization_gap"] = np.nan
     if {"val_log_loss", "train_log_loss"} <= set(runs.columns):
-        frame["generalisation_gap"] = (runs["val_log_loss"] - runs["train_log_loss"]).to_numpy()
+        frame["generalization_gap"] = (runs["val_log_loss"] - runs["train_log_loss"]).to_numpy()
     if not len(found.steps):
         return frame
     frame["detail"] = convergence.details(found.steps, found.gap, recorded)

@@ -285,7 +285,7 @@ class _Judge:
         return np.asarray(x.astype(np.float64) @ weight + bias)
 
     def _platt(self, trial: int, r: int) -> tuple[float, float]:
-        """Platt scaling learnt from the validation rows: with folds, those of the other folds."""
+        """Platt scaling learned from the validation rows: with folds, those of the other folds."""
         others = [r]
         if self.by_folds:
             first = r - r % self.k

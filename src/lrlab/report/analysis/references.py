@@ -1,4 +1,4 @@
-"""Baselines beside the best setting: the base rate, and log loss's own minimiser."""
+"""Baselines beside the best setting: the base rate, and log loss's own minimizer."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from lrlab.optimum.optima import Solver
 from lrlab.optimum.reference import LOG_LOSS, fit_log_loss
 from lrlab.report.analysis.evaluation import Weights
 
-MOST = 2**25  # numbers of training data up to which the minimiser is found for a report
+MOST = 2**25  # numbers of training data up to which the minimizer is found for a report
 
 
 def reference_models(problem: Problem, replicates: int) -> dict[str, list[Weights]]:
-    """Weights of each baseline, a model a replicate, learnt from what that replicate trains on.
+    """Weights of each baseline, a model a replicate, learned from what that replicate trains on.
 
     Args:
         problem: The data.
@@ -23,8 +23,8 @@ def reference_models(problem: Problem, replicates: int) -> dict[str, list[Weight
     Returns:
         `base rate`, which says the training rows' share of class 1 of every row; and
         `bce solved exactly`, or, where the training rows of some replicate are separable so that
-        plain bce has no minimiser, `bce with l2 1/n solved exactly`, which is what
-        scikit-learn's LogisticRegression minimises by default. Neither for very large data.
+        plain bce has no minimizer, `bce with l2 1/n solved exactly`, which is what
+        scikit-learn's LogisticRegression minimizes by default. Neither for very large data.
     """
     own = problem.folds or (problem,)
     found = {"base rate": [base_rate_model(part) for part in own]}
@@ -33,11 +33,11 @@ def reference_models(problem: Problem, replicates: int) -> dict[str, list[Weight
         if all(fit.weight is not None and fit.l2 == 0 for fit in plain):
             found["bce solved exactly"] = [(fit.weight, fit.bias) for fit in plain]  # type: ignore[misc]
         else:
-            found["bce with l2 1/n solved exactly"] = [_penalised(part) for part in own]
+            found["bce with l2 1/n solved exactly"] = [_penalized(part) for part in own]
     return {name: [of[r % len(own)] for r in range(replicates)] for name, of in found.items()}
 
 
-def _penalised(problem: Problem) -> Weights:
+def _penalized(problem: Problem) -> Weights:
     objective = Objective(LOG_LOSS, (), 1 / len(problem.y_train))
     ((_, optimum),) = Solver(problem).solve([objective])
     assert optimum.weight is not None  # strictly convex

@@ -106,13 +106,13 @@ def platt(z: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     z, y = np.clip(np.asarray(z, dtype=np.float64), -Z_LIMIT, Z_LIMIT), np.asarray(y) > 0.5
     ones, rows = int(y.sum()), z.shape[-1]
     target = np.where(y, (ones + 1) / (ones + 2), 1 / (rows - ones + 2))
-    centre, spread = z.mean(axis=-1, keepdims=True), z.std(axis=-1, keepdims=True)
-    flat = spread[..., 0] <= 1e-12 * (1 + np.abs(centre[..., 0]))
+    center, spread = z.mean(axis=-1, keepdims=True), z.std(axis=-1, keepdims=True)
+    flat = spread[..., 0] <= 1e-12 * (1 + np.abs(center[..., 0]))
     scale = np.where(flat[..., None], 1.0, spread)
-    u = np.where(flat[..., None], 0.0, (z - centre) / scale)
+    u = np.where(flat[..., None], 0.0, (z - center) / scale)
     slope, intercept = _newton(u, target)
     slope = slope / scale[..., 0]
-    return slope, intercept - slope * centre[..., 0]
+    return slope, intercept - slope * center[..., 0]
 
 
 def _newton(u: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

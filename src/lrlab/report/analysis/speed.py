@@ -1,6 +1,6 @@
 """Speed: who needs the fewest steps to come to the optimum, and how sure that is.
 
-Runs are compared that minimise one objective, as a gap is to the optimum of a run's own: with a
+Runs are compared that minimize one objective, as a gap is to the optimum of a run's own: with a
 large l2 that is near the start, so a sweep over l2 would be won by the largest.
 
 *What is compared.* Steps until the relative gap stays at most 1e-3. A seed is a block: replicate r
@@ -129,7 +129,7 @@ def compare_speed(
 def same_objective(
     runs: pd.DataFrame, loss: str, *, objective: str, direction: str
 ) -> tuple[pd.DataFrame, dict[str, float]]:
-    """The runs of a loss that minimise what its best trial minimises, and that in numbers.
+    """The runs of a loss that minimize what its best trial minimizes, and that in numbers.
 
     Returns:
         Rows of `runs`, none if fewer than two optimizers have any, and l2 and hyperparameters.

@@ -27,7 +27,7 @@ class Contrasts:
         mean: Estimate.
         error: Standard error.
         between: The part of its square that replicates bring.
-        skewness: Third standardised moment of the estimate.
+        skewness: Third standardized moment of the estimate.
         freedom: Degrees of freedom of the error.
     """
 

@@ -49,11 +49,11 @@ def lr_width(lr: np.ndarray, values: np.ndarray, factor: float = 1.1) -> float:
 
     Args:
         lr: Learning rates, [m].
-        values: Objective to be minimised at each, [m]; NaN where runs diverged.
+        values: Objective to be minimized at each, [m]; NaN where runs diverged.
         factor: Near: at most this factor above the best.
 
     Returns:
-        log10 of the ratio between the ends of the stretch that holds the best, neighbours counted
+        log10 of the ratio between the ends of the stretch that holds the best, neighbors counted
         half way; 0 for a single learning rate, NaN if there is no value.
     """
     order = np.argsort(lr)

@@ -97,7 +97,7 @@ class FusedGroup:
             n += len(tile.x)
         self.gradients.div_(n)
         losses = self.sums / n
-        if self.penalised:
+        if self.penalized:
             pull = self.l2 * self.weights
             losses.add_((pull * self.weights).sum(1), alpha=0.5)
             self.gradients.add_(pull)
@@ -205,11 +205,11 @@ class FusedGroup:
         self._arrange_optimizers(configs)
 
     def _arrange_penalty(self, configs: Sequence[TrialConfig]) -> None:
-        self.penalised = any(config.l2 for config in configs)
+        self.penalized = any(config.l2 for config in configs)
         self.l2 = self._column([config.l2 for config in configs], self.dtype).repeat(
             1, self.weights.shape[1]
         )
-        self.l2[:, -1] = 0  # the bias is not penalised
+        self.l2[:, -1] = 0  # the bias is not penalized
 
     def _loss_rows(self, name: str, configs: Sequence[TrialConfig], where: slice) -> LossRows:
         loss = LOSSES[name]
