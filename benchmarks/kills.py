@@ -36,6 +36,7 @@ from mlflow.entities import RunTag
 
 from lrlab import LrlabError, make_spec
 from lrlab.report.analysis.answer import JudgedOn, Verdict
+from lrlab.report.text.verdict import in_words
 from lrlab.sweep import finalize as end
 from lrlab.sweep import run_sweep
 from lrlab.track import quiet
@@ -62,13 +63,13 @@ BUSY = 3  # exit code of a process that another one kept out
 def a_report(runs: pd.DataFrame, *_: object) -> Any:
     """A report that costs nothing."""
     verdict = Verdict(None, JudgedOn(0, "none", 0), 0.01)
-    return SimpleNamespace(runs=runs, verdict=verdict, words=verdict.words)
+    return SimpleNamespace(runs=runs, verdict=verdict, words=in_words(verdict))
 
 
 def two_files(report: Any, folder: Path) -> None:
     """The files of such a report."""
     for name in ("report.html", "runs.csv"):
-        (folder / name).write_text(report.verdict.text)
+        (folder / name).write_text(in_words(report.verdict).text)
 
 
 def forked(work: Callable[[], int]) -> int:

@@ -15,8 +15,8 @@ import yaml
 from lrlab import track
 from lrlab.errors import UserError
 from lrlab.report import across_report, build_report, compare_sweeps
-from lrlab.report.analysis.answer import Verdict
 from lrlab.report.inputs import report_input
+from lrlab.report.text.record import verdict_document, verdict_of
 from lrlab.spec import make_spec
 from lrlab.sweep import run_sweep
 
@@ -48,8 +48,8 @@ def test_a_suite_is_swept_and_reported_one_by_one_and_together(suite: Path, cli:
     assert done.code == 0
     assert "Best setting: " in done.out
     found = json.loads((suite / "one" / "report.json").read_text())
-    verdict = Verdict.from_json((suite / "one" / "verdict.json").read_text())
-    assert found["verdict"] == verdict.to_dict()
+    verdict = verdict_of((suite / "one" / "verdict.json").read_text())
+    assert found["verdict"] == verdict_document(verdict)
     assert {"runs", "optimizers", "losses", "objectives"} <= set(found["tables"])
     runs = pd.read_parquet(suite / "one" / "runs.parquet")
     assert len(runs) == len(found["tables"]["runs"]) == 2 * 2 * 2 * 6

@@ -16,6 +16,7 @@ from mlflow import MlflowClient
 
 import lrlab
 from lrlab import LrlabError, UserError, make_spec
+from lrlab.report.text.verdict import in_words
 from lrlab.search import SAMPLERS
 from lrlab.sweep import Progress, run_sweep
 from lrlab.track import connect, list_sweeps, load_sweep, load_sweep_spec
@@ -116,7 +117,7 @@ def test_a_finished_sweep_trains_nothing_more(workdir) -> None:
     assert again.best == first.best
     assert again.verdict == first.verdict
     tags = MlflowClient().get_run(first.run_id).data.tags
-    assert tags["lrlab.verdict"] == str(first.verdict) != ""
+    assert tags["lrlab.verdict"] == in_words(first.verdict).text != ""
 
 
 def test_more_trials_extend_a_sweep_to_what_it_would_have_been(workdir) -> None:

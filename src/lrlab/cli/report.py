@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -59,7 +58,7 @@ def report(
     """
     from lrlab import track
     from lrlab.report.across import across_report
-    from lrlab.report.build import build_report
+    from lrlab.report.build import build_report, spoken
     from lrlab.report.inputs import report_input
 
     track.quiet(verbose)
@@ -84,7 +83,7 @@ def report(
             {
                 "sweep": names[0] if len(names) == 1 else names,
                 "run_id": infos[0].run_id if len(infos) == 1 else [i.run_id for i in infos],
-                "verdict": asdict(made.words) if made.verdict is None else made.verdict.to_dict(),
+                "verdict": spoken(made),
                 "remarks": list(made.words.remarks),
                 "files": [str(path.resolve()) for path in paths],
                 "base_rate": infos[0].baseline and infos[0].baseline.to_dict()

@@ -81,6 +81,7 @@ def _print_sweep(
     store: Store, info: SweepInfo, spec: SweepSpec, outcomes: Mapping[str, int], best: pd.DataFrame
 ) -> None:
     from lrlab.report.recorded import read_verdict
+    from lrlab.report.text.record import verdict_document
 
     verdict = read_verdict(store, info)
     print_json(
@@ -96,7 +97,7 @@ def _print_sweep(
             "outcomes": outcomes,
             "objective": spec.objective,
             "base_rate": info.baseline and info.baseline.to_dict(),
-            "verdict": verdict.to_dict() if verdict else {"text": info.verdict},
+            "verdict": verdict_document(verdict) if verdict else {"text": info.verdict},
             "spec": spec.resolved(),
             "best_runs": [row.dropna().to_dict() for _, row in best.iterrows()],
         }

@@ -168,6 +168,7 @@ def run(
 def as_document(result: SweepResult) -> dict[str, Any]:
     """The outcome for scripts."""
     from lrlab.report.best import best_of
+    from lrlab.report.text.record import verdict_document
     from lrlab.track import runs_frame
 
     runs, spec = runs_frame(result.runs), result.spec
@@ -182,7 +183,7 @@ def as_document(result: SweepResult) -> dict[str, Any]:
         "objective": spec.objective,
         "best": None if best is None else best.dropna().to_dict(),
         "base_rate": result.baseline and result.baseline.to_dict(),
-        "verdict": result.verdict and result.verdict.to_dict(),
+        "verdict": result.verdict and verdict_document(result.verdict),
     }
 
 
@@ -190,6 +191,7 @@ def show_answer(result: SweepResult, seconds: float) -> None:
     """Print the table, the best trial and the verdict."""
     from lrlab.report.analysis.tables import summary_table
     from lrlab.report.best import best_of
+    from lrlab.report.text.verdict import in_words
     from lrlab.track import curves_frame, runs_frame
     from lrlab.track.read import no_histories
 
@@ -208,6 +210,6 @@ def show_answer(result: SweepResult, seconds: float) -> None:
     if not result.already_finished and seconds:
         click.echo(f"\n{trained:,} runs in {seconds:.1f} s ({trained / seconds:.1f} runs/s).")
     if result.verdict is not None:
-        click.echo(f"\n{verdict_text(result.verdict.words.brief)}")
+        click.echo(f"\n{verdict_text(in_words(result.verdict).brief)}")
     if best is not None:
         click.echo(f"\nBest run: {best['run_id']}")

@@ -14,6 +14,7 @@ from lrlab.report.build import finished_report
 from lrlab.report.context import Report, ReportContext
 from lrlab.report.figures.across import across_figures, speed_sentence
 from lrlab.report.text import across as text
+from lrlab.report.text.verdict import in_words
 from lrlab.report.text.words import Words
 
 
@@ -63,7 +64,7 @@ def _words(found: Across, direction: str) -> Words:
     loss, width = one_trial(found, direction)
     remarks = [] if loss.empty else [text.robust(loss, width)]
     for name, each in found.findings.items():
-        told = _without_budgets(each.verdict).words
+        told = in_words(_without_budgets(each.verdict))
         remarks += [f"{name}: {part}" for part in (*told.paragraphs, *told.remarks)]
     outcomes = {str(name): int(count) for name, count in how.value_counts().items()}
     paragraphs = tuple(filter(None, sentences))

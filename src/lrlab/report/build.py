@@ -6,6 +6,7 @@ import json
 from collections.abc import Collection, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -18,6 +19,8 @@ from lrlab.report.figures.pictures import render_png, render_svg
 from lrlab.report.figures.registry import make_figures
 from lrlab.report.render.markdown import render_markdown
 from lrlab.report.render.page import TOP_RUNS, render_page
+from lrlab.report.text.record import verdict_document, verdict_json
+from lrlab.report.text.verdict import in_words
 from lrlab.report.text.words import Words
 
 FORMATS = ("html", "csv", "md", "parquet", "json", "png", "svg")
@@ -45,7 +48,7 @@ def report_on(found: Findings, context: ReportContext) -> Report:
     """The report on what was found; arguments as `find` takes and gives them."""
     top = rank_trials(found.runs, **context.aim).head(TOP_RUNS)
     drawn = make_figures(found, context)
-    words = found.verdict.words
+    words = in_words(found.verdict)
     return finished_report(context, words, found.tables(context), top, drawn, found.verdict)
 
 
@@ -110,11 +113,17 @@ def write_report(report: Report, folder: Path, formats: Collection[str] = USUAL)
         if "svg" in formats:
             contents[f"{name}.svg"] = render_svg(figure)
     if report.verdict is not None:
-        contents[VERDICT_FILE] = report.verdict.to_json().encode("utf-8")
+        contents[VERDICT_FILE] = verdict_json(report.verdict).encode("utf-8")
     paths = [folder / name for name in contents]
     for path, content in zip(paths, contents.values(), strict=True):
         path.write_bytes(content)
     return paths
+
+
+def spoken(report: Report) -> dict[str, Any]:
+    """What a report says, for scripts: its verdict, or, on several sweeps, its words."""
+    words, verdict = report.words, report.verdict
+    return asdict(words) if verdict is None else verdict_document(verdict)
 
 
 def _as_json(report: Report) -> str:
@@ -123,5 +132,5 @@ def _as_json(report: Report) -> str:
         name: json.loads(table.to_json(orient="records", double_precision=15))
         for name, table in report.tables.items()
     }
-    verdict = asdict(report.words) if report.verdict is None else report.verdict.to_dict()
+    verdict = spoken(report)
     return json.dumps({"verdict": verdict, "tables": tables}, indent=1, allow_nan=False)

@@ -11,6 +11,7 @@ from lrlab.report.analysis.findings import add_evidence
 from lrlab.report.build import report_on, write_report
 from lrlab.report.context import ReportContext
 from lrlab.report.inputs import note_on
+from lrlab.report.text.verdict import in_words
 from lrlab.scratch import scratch_folder
 from lrlab.spec import SweepSpec
 from lrlab.spec.space import names
@@ -37,7 +38,7 @@ def finalize(
     with scratch_folder() as folder:
         write_report(report, folder)
         note = note_on(recorder.info, report.runs, recorder.spec, report.words)
-        recorder.finalize(folder, note, known.verdict.text, best)
+        recorder.finalize(folder, note, in_words(known.verdict).text, best)
 
 
 def draw_graph(spec: SweepSpec, problem: Problem, best: RecordedRun | None = None) -> str:

@@ -14,6 +14,7 @@ from lrlab.report import ReportContext
 from lrlab.report.analysis.converged import convergence_frame, endings, gaps
 from lrlab.report.analysis.findings import find
 from lrlab.report.text.captions import gap_basis
+from lrlab.report.text.verdict import in_words
 
 Frames = tuple[pd.DataFrame, pd.DataFrame]
 
@@ -32,7 +33,7 @@ def test_runs_without_an_optimum_have_no_gap_and_the_verdict_counts_their_object
     gap = found.converged.set_index("run_id")["gap"].reindex(runs["run_id"])
     assert gap[(runs["loss"] == "hinge").to_numpy()].isna().all()
     assert gap[(runs["loss"] == "log_loss").to_numpy()].notna().any()
-    said = [text for text in found.verdict.words.remarks if "exact optimum" in text]
+    said = [text for text in in_words(found.verdict).remarks if "exact optimum" in text]
     assert said == [
         "The exact optimum of 1 of 2 objectives is not known, because 20 s of computing were not "
         "enough; its runs have no gap."
@@ -43,7 +44,7 @@ def test_nothing_is_said_of_optima_that_are_all_known(
     sweep: Frames, context_of: Callable[..., ReportContext]
 ) -> None:
     found = find(*sweep, context_of(optima=known(())))
-    assert not [text for text in found.verdict.words.remarks if "exact optimum" in text]
+    assert not [text for text in in_words(found.verdict).remarks if "exact optimum" in text]
 
 
 EVALUATED = np.array([1, 2, 4, 8, 16, 32, 64])

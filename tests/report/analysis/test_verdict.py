@@ -22,6 +22,8 @@ from lrlab.report.analysis.answer import (
 from lrlab.report.analysis.fact import Fact
 from lrlab.report.analysis.verdict import _unjudged, loss_to_take
 from lrlab.report.text.facts import say
+from lrlab.report.text.record import verdict_json, verdict_of
+from lrlab.report.text.verdict import in_words
 
 BEST = Best(
     trial=7,
@@ -65,9 +67,9 @@ TOLD = Verdict(
 
 
 def test_what_is_recorded_is_read_back_as_it_was() -> None:
-    assert Verdict.from_json(TOLD.to_json()) == TOLD
-    assert json.loads(TOLD.to_json())["text"] == TOLD.text == str(TOLD)
-    changed = json.loads(TOLD.to_json())
+    assert verdict_of(verdict_json(TOLD)) == TOLD
+    assert json.loads(verdict_json(TOLD))["text"] == in_words(TOLD).text
+    changed = json.loads(verdict_json(TOLD))
     for broken in (
         {"best": None},
         changed | {"best": {**changed["best"], "value": "much"}},
@@ -75,27 +77,27 @@ def test_what_is_recorded_is_read_back_as_it_was() -> None:
         changed | {"ties": []},
     ):
         with pytest.raises(ValueError, match="not a verdict"):
-            Verdict.from_json(json.dumps(broken))
+            verdict_of(json.dumps(broken))
 
 
 def test_a_record_of_the_first_version_and_of_a_later_one_is_read_and_said_as_it_was() -> None:
-    old = json.loads(TOLD.to_json())
+    old = json.loads(verdict_json(TOLD))
     del old["limits"]
     old["remarks"] = ["A remark."]
     old["refused"] = [{"about": "speed", "why": "5 seeds are too few"}]
-    found = Verdict.from_json(json.dumps(old))
-    assert found.words.remarks == ("A remark.",)
+    found = verdict_of(json.dumps(old))
+    assert in_words(found).remarks == ("A remark.",)
     assert [say(each.why) for each in found.refused] == ["5 seeds are too few"]
-    new = json.loads(TOLD.to_json())
+    new = json.loads(verdict_json(TOLD))
     new["limits"] = [{"kind": "unheard_of", "given": {"x": 1}, "why": "It rains."}]
-    assert Verdict.from_json(json.dumps(new)).words.remarks == ("It rains.",)
+    assert in_words(verdict_of(json.dumps(new))).remarks == ("It rains.",)
     new["limits"] = [{"kind": "edge", "given": {"x": 1}, "why": "It rains."}]
     with pytest.raises(ValueError, match="not a verdict"):
-        Verdict.from_json(json.dumps(new))
+        verdict_of(json.dumps(new))
 
 
 def test_the_answer_is_a_setting_its_value_on_new_rows_and_what_was_removed() -> None:
-    first = TOLD.words.paragraphs[0]
+    first = in_words(TOLD).paragraphs[0]
     assert "Best setting: adam with loss hinge, lr 0.0346 (trial 7)." in first
     assert (
         "The expected log loss on new rows of a setting chosen in this way is 0.3100, 95% "
@@ -108,7 +110,7 @@ def test_the_answer_is_a_setting_its_value_on_new_rows_and_what_was_removed() ->
 
 def test_in_brief_the_answer_comes_first_then_how_sure_then_what_is_tied() -> None:
     few = tuple(Refused(about, Fact("no_data")) for about in ("optimizer", "loss"))
-    assert replace(TOLD, refused=few).words.brief == (
+    assert in_words(replace(TOLD, refused=few)).brief == (
         "Best setting: adam with loss hinge, lr 0.0346 (trial 7).",
         "Expected log loss on new rows: 0.3100 (95% interval 0.290 to 0.330), from 1,070 rows out "
         "of fold; base rate 0.6600 (worse).",
@@ -129,29 +131,29 @@ def test_in_brief_the_answer_comes_first_then_how_sure_then_what_is_tied() -> No
 
 
 def test_separability_is_told_in_the_first_paragraph_with_its_rows_and_columns() -> None:
-    first = TOLD.words.paragraphs[0]
+    first = in_words(TOLD).paragraphs[0]
     assert (
         "35 of 4,366 training rows can be fitted perfectly (quasi-complete separation, along age, "
         "city=x and 2 more)" in first
     )
     alone = Separability("complete", 50, 50, ("Today",), alone="Today")
-    said = replace(TOLD, separability=alone).words.paragraphs[0]
+    said = in_words(replace(TOLD, separability=alone)).paragraphs[0]
     assert "Column Today alone separates the classes of the training rows perfectly." in said
     overlap = replace(TOLD, separability=Separability("overlap", 0, 50))
-    assert "separa" not in overlap.words.paragraphs[0]
+    assert "separa" not in in_words(overlap).paragraphs[0]
 
 
 def test_scores_that_are_no_probabilities_are_told_with_their_recalibrated_value() -> None:
     assert (
         "The scores of hinge are not probabilities; recalibrated by Platt scaling, their log loss "
-        "is 0.3050." in TOLD.text
+        "is 0.3050." in in_words(TOLD).text
     )
     proper = replace(TOLD, best=replace(BEST, probabilities=True))
-    assert "not probabilities" not in proper.text
+    assert "not probabilities" not in in_words(proper).text
 
 
 def test_each_method_is_called_worse_once_against_the_leading_one() -> None:
-    optimizers = TOLD.words.paragraphs[1]
+    optimizers = in_words(TOLD).paragraphs[1]
     assert (
         "adam and momentum are tied (neither is shown to be worse by more than 1%)." in optimizers
     )
@@ -165,26 +167,26 @@ def test_each_method_is_called_worse_once_against_the_leading_one() -> None:
 
 
 def test_speed_is_claimed_only_where_seeds_judged() -> None:
-    claimed = next(p for p in TOLD.words.paragraphs if p.startswith("Speed"))
+    claimed = next(p for p in in_words(TOLD).paragraphs if p.startswith("Speed"))
     assert "the optimum of bce (l2 0.001)" in claimed
     assert "adam 117 (lr 1.3); sgd does not reach it on every seed." in claimed
     assert "Judged on 3 of 6 seeds, sgd takes 5.2 times as many steps as adam (4.0 to" in claimed
     assert TOLD.race is not None
     alone = replace(TOLD, claims=(), ties=(), race=replace(TOLD.race, seeds=1, judging=0))
-    [told] = [p for p in alone.words.paragraphs if p.startswith("Speed")]
+    [told] = [p for p in in_words(alone).paragraphs if p.startswith("Speed")]
     assert told.endswith("sgd does not reach it. These differences are not tested.")
     assert "times" not in told
 
 
 def test_without_claims_nobody_is_called_worse() -> None:
     bare = replace(TOLD, claims=(), references=())
-    assert "orse" not in bare.text.replace("shown to be worse", "")
+    assert "orse" not in in_words(bare).text.replace("shown to be worse", "")
 
 
 def test_what_is_not_judged_is_named_with_its_reason_once() -> None:
     why = Fact("few_rows", {"found": 60, "needed": 100})
     few = tuple(Refused(about, why) for about in ("optimizer", "loss"))
-    told = replace(TOLD, claims=(), ties=(), refused=few, race=None).text
+    told = in_words(replace(TOLD, claims=(), ties=(), refused=few, race=None)).text
     assert (
         "Optimizers and losses are not judged: there are only 60 rows to judge on, and at least "
         "100 are needed." in told
@@ -196,13 +198,16 @@ def test_speed_that_is_told_but_not_tested_is_not_called_unsaid() -> None:
     race = replace(TOLD.race, judging=0)
     refused = (Refused("speed", Fact("few_seeds", {"seeds": 5, "judging": 6})),)
     untested = replace(TOLD, claims=(), ties=(), refused=refused, race=race)
-    assert "These differences are not tested: 5 runs of each setting are too few" in untested.text
-    assert "Speed is not compared" not in untested.text
-    assert "Speed is not compared: 5 runs of each" in replace(untested, race=None).text
+    assert (
+        "These differences are not tested: 5 runs of each setting are too few"
+        in in_words(untested).text
+    )
+    assert "Speed is not compared" not in in_words(untested).text
+    assert "Speed is not compared: 5 runs of each" in in_words(replace(untested, race=None)).text
 
 
 def test_a_minimum_effect_of_nothing_is_not_spelled_out() -> None:
-    told = replace(TOLD, minimum_effect=0.0).text
+    told = in_words(replace(TOLD, minimum_effect=0.0)).text
     assert "adam and momentum are tied (neither is shown to be worse). A difference" in told
     assert "adam is better than sgd (by 0.021, interval 0.012 to 0.030) in log loss. The" in told
     assert " 0%" not in told
@@ -222,7 +227,7 @@ def test_an_objective_that_no_row_can_judge_says_why(objective: str, why: str) -
 
 
 def test_nothing_is_for_certain() -> None:
-    assert "certain" not in TOLD.text
+    assert "certain" not in in_words(TOLD).text
 
 
 @pytest.mark.parametrize(

@@ -1,21 +1,16 @@
 """The answer as an object: what a sweep says, each part of it with its numbers.
 
-Every sentence is made from these (`lrlab.report.text.verdict`); the same object is recorded as
-`report/verdict.json` and is what `lrlab show --json` prints.
+Every sentence is made from these (`lrlab.report.text.verdict`); `lrlab.report.text.record` has the
+object as `report/verdict.json`, which is what `lrlab show --json` prints.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field
 
 from lrlab.optimum.separability import Separability
-from lrlab.report.analysis.fact import Fact, many, plain, read, read_fact, told
-
-if TYPE_CHECKING:
-    from lrlab.report.text.words import Words
+from lrlab.report.analysis.fact import Fact
 
 VERDICT_FILE = "verdict.json"
 Interval = tuple[float, float]
@@ -222,66 +217,3 @@ class Verdict:
     separability: Separability | None = None
     remarks: tuple[Fact, ...] = ()
     race: Race | None = None
-
-    @property
-    def words(self) -> Words:
-        """The answer in sentences: the best setting, then optimizer, loss and speed."""
-        from lrlab.report.text.verdict import in_words
-
-        return in_words(self)
-
-    @property
-    def text(self) -> str:
-        """The same as one text."""
-        return self.words.text
-
-    def __str__(self) -> str:
-        return self.text
-
-    def to_dict(self) -> dict[str, Any]:
-        """Everything as JSON has it: numbers that are not finite become null."""
-        from lrlab.report.text.facts import say
-
-        document: dict[str, Any] = plain(asdict(self))
-        reasons = [{"about": each.about, **told(each.why, say(each.why))} for each in self.refused]
-        remarks = [say(each) for each in self.remarks]
-        limits = [told(each, text) for each, text in zip(self.remarks, remarks, strict=True)]
-        sentences = {"refused": reasons, "remarks": remarks, "limits": limits}
-        return {"text": self.text, **document, **sentences}
-
-    def to_json(self) -> str:
-        """As the record keeps it."""
-        return json.dumps(self.to_dict(), indent=1, allow_nan=False)
-
-    @classmethod
-    def from_json(cls, text: str) -> Verdict:
-        """What `to_json` wrote.
-
-        Raises:
-            ValueError: If `text` is anything else.
-        """
-        try:
-            content = json.loads(text)
-            best, apart = content["best"], content["separability"]
-            found = cls(
-                best=None if best is None else read(Best, best),
-                judged_on=read(JudgedOn, content["judged_on"]),
-                minimum_effect=float(content["minimum_effect"]),
-                claims=many(Claim, content["claims"]),
-                ties=many(Tie, content["ties"]),
-                refused=tuple(Refused(str(r["about"]), read_fact(r)) for r in content["refused"]),
-                references=many(Reference, content["references"]),
-                outcomes={str(name): int(count) for name, count in content["outcomes"].items()},
-                at_optimum=content["at_optimum"],
-                separability=apart and Separability.of(apart),
-                remarks=tuple(map(read_fact, content.get("limits", content["remarks"]))),
-                race=None if content["race"] is None else _race(content["race"]),
-            )
-            found.to_json()  # a part of another type shows itself here
-        except (KeyError, TypeError, AttributeError, IndexError, StopIteration) as error:
-            raise ValueError(f"not a verdict: {error}") from error
-        return found
-
-
-def _race(content: Mapping[str, Any]) -> Race:
-    return replace(read(Race, content), paces=many(Pace, content["paces"]))
