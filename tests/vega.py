@@ -28,3 +28,21 @@ def data_of(spec: dict[str, Any], view: dict[str, Any]) -> list[dict[str, Any]]:
         data["values"] if "values" in data else spec["datasets"][data["name"]]
     )
     return found
+
+
+def marks_of(spec: dict[str, Any]) -> list[dict[str, Any]]:
+    """What is drawn of a complete specification, without axes and legends: marks with places."""
+    import vl_convert
+
+    drawn = vl_convert.vegalite_to_scenegraph(spec, allowed_base_urls=[])["scenegraph"]
+    return list(_marks(drawn))
+
+
+def _marks(group: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    for item in group.get("items", []):
+        for inner in item.get("items", []):
+            if inner.get("marktype") != "group":
+                if inner.get("role") == "mark":
+                    yield inner
+            elif not str(inner.get("role")).startswith(("axis", "legend", "title")):
+                yield from _marks(inner)

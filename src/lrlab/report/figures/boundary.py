@@ -13,7 +13,7 @@ from lrlab.report.figures import style
 from lrlab.report.figures.axes import Axis
 from lrlab.report.figures.figure import Figure
 from lrlab.report.figures.layers import Layer, channel
-from lrlab.report.figures.records import records
+from lrlab.report.figures.records import records, tip
 from lrlab.report.figures.scene import Scene
 from lrlab.report.text import captions
 
@@ -59,12 +59,8 @@ def _spec(
         "shape": _named("side", ["right", "wrong side"], ("circle", style.CROSS)),
         "size": {"condition": {"test": "datum.side === 'right'", "value": 22}, "value": 50},
     }
-    tips = [
-        {"field": "label", "type": "nominal", "title": "class"},
-        {"field": "side", "type": "nominal"},
-        {"field": "x1", "type": "quantitative", "title": names[0], "format": ".4~g"},
-        {"field": "x2", "type": "quantitative", "title": names[1], "format": ".4~g"},
-    ]
+    tips = [tip("label", "class", None), tip("side", form=None)]
+    tips += [tip("x1", names[0]), tip("x2", names[1])]
     marks = {
         "data": {"name": "rows"},
         "mark": {"type": "point", "filled": False, "opacity": 0.8, "strokeWidth": 1.4},

@@ -10,7 +10,7 @@ from lrlab.report.analysis import evidence
 from lrlab.report.figures.axes import Axis
 from lrlab.report.figures.figure import Figure
 from lrlab.report.figures.layers import Layer, channel
-from lrlab.report.figures.records import records
+from lrlab.report.figures.records import records, tip
 from lrlab.report.figures.scene import Scene
 from lrlab.report.figures.style import CLASSES, MUTED
 from lrlab.report.text import captions
@@ -32,14 +32,11 @@ def _spec(table: pd.DataFrame) -> Layer:
     x = channel(whole, "predicted", "mean predicted probability")
     y = channel(whole, "positives", "fraction of positives")
     tips = [
-        {"field": name, "type": "quantitative", "title": title, "format": form}
-        for name, title, form in (
-            ("predicted", "mean predicted probability", ".3~f"),
-            ("positives", "fraction of positives", ".3~f"),
-            ("low", "95 % interval from", ".3~f"),
-            ("high", "to", ".3~f"),
-            ("rows", "rows", ","),
-        )
+        tip("predicted", "mean predicted probability", ".3~f"),
+        tip("positives", "fraction of positives", ".3~f"),
+        tip("low", "95% interval from", ".3~f"),
+        tip("high", "to", ".3~f"),
+        tip("rows", form=","),
     ]
     bars = {"x": x, "y": y | {"field": "low"}, "y2": {"field": "high"}, "tooltip": tips}
     blue = {"color": CLASSES[1]}

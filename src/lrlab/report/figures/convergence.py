@@ -21,7 +21,7 @@ from lrlab.report.figures.layers import (
     method_lines,
     small_multiples,
 )
-from lrlab.report.figures.records import flatten, lines, thinned
+from lrlab.report.figures.records import flatten, lines, thinned, tip
 from lrlab.report.figures.scene import Scene
 from lrlab.report.figures.style import MUTED
 from lrlab.report.text import captions
@@ -120,10 +120,7 @@ def _rest(where: Layer, x: Layer, y: Layer, axis: Axis) -> list[Layer]:
     common: Layer = {"data": {"name": "rest"}, "transform": [where, flatten(*BAND), *held]}
     area = {"type": "area", "color": MUTED, "opacity": 0.16, "tooltip": False}
     line = {"type": "line", "color": MUTED, "strokeWidth": 1.2}
-    tips = [
-        {"field": name, "type": "quantitative", "format": ".4~g", "title": title}
-        for name, title in (("step", "step"), ("median", "median of other runs"))
-    ]
+    tips = [tip("step"), tip("median", "median of other runs")]
     low, median = y | {"field": "low"}, y | {"field": "median"}
     return [
         {**common, "mark": area, "encoding": {"x": x, "y": low, "y2": {"field": "high"}}},

@@ -11,7 +11,7 @@ from lrlab.report.analysis import figure_data
 from lrlab.report.analysis.tables import minimizes
 from lrlab.report.figures.figure import Figure
 from lrlab.report.figures.layers import Layer
-from lrlab.report.figures.records import records
+from lrlab.report.figures.records import records, tip
 from lrlab.report.figures.scene import Scene
 from lrlab.report.figures.style import MUTED
 from lrlab.report.text import captions
@@ -59,6 +59,8 @@ def cells(table: pd.DataFrame, row: str, column: str, title: str, direction: str
     light = {"test": "isValid(datum.deep) && datum.deep > 0.45", "value": "#ffffff"}
     dark = {"test": "isValid(datum.deep)", "value": "#10243a"}
     ink = {"condition": [light, dark], "value": MUTED}
+    tips = [tip(row, form=None), tip(column, form=None), tip("best", title, ".5~g")]
+    tips.append(tip("n_runs", "runs", ","))
     seen = {"filter": "isValid(datum.deep)"}
     rounded = {"type": "rect", "cornerRadius": 3, "xOffset": 1, "x2Offset": -1, "yOffset": 1}
     return {
@@ -66,7 +68,7 @@ def cells(table: pd.DataFrame, row: str, column: str, title: str, direction: str
         "data": {"name": "cells"},
         "width": "container",
         "height": {"step": CELL},
-        "encoding": _places(row, column, rows, columns) | {"tooltip": _tips(row, column, title)},
+        "encoding": _places(row, column, rows, columns) | {"tooltip": tips},
         "layer": [
             {
                 "mark": rounded | {"y2Offset": -1},
@@ -100,15 +102,6 @@ def _places(row: str, column: str, rows: list[str], columns: list[str]) -> Layer
             "axis": plain,
         },
     }
-
-
-def _tips(row: str, column: str, title: str) -> list[Layer]:
-    return [
-        {"field": row, "type": "nominal"},
-        {"field": column, "type": "nominal"},
-        {"field": "best", "type": "quantitative", "title": title, "format": ".5~g"},
-        {"field": "n_runs", "type": "quantitative", "title": "runs"},
-    ]
 
 
 def colour_range(values: np.ndarray, direction: str) -> tuple[float, float]:

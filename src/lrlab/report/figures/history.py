@@ -18,7 +18,7 @@ from lrlab.report.figures.layers import (
     run_layers,
     small_multiples,
 )
-from lrlab.report.figures.records import records
+from lrlab.report.figures.records import records, tip
 from lrlab.report.figures.scene import Scene
 from lrlab.report.text import captions
 
@@ -57,10 +57,7 @@ def _spec(scene: Scene, table: pd.DataFrame, y_axis: Axis) -> Layer:
         "encoding": {
             "x": x,
             "y": channel(y_axis, "best_so_far", scene.context.objective),
-            "tooltip": [
-                {"field": "trial", "type": "quantitative"},
-                {"field": "best_so_far", "type": "quantitative", "title": "best so far"},
-            ],
+            "tooltip": [tip("trial", form=",d"), tip("best_so_far", "best so far")],
         },
     }
     layers = [*run_layers(scene, x, y_axis, height=ALONE, name="history"), line]

@@ -8,7 +8,7 @@ import pandas as pd
 
 from lrlab.report.figures.figure import Figure
 from lrlab.report.figures.layers import Layer
-from lrlab.report.figures.records import records
+from lrlab.report.figures.records import records, tip
 from lrlab.report.figures.scene import Scene
 from lrlab.report.figures.style import COLOURS
 from lrlab.report.text import captions
@@ -35,10 +35,7 @@ def _spec(frame: pd.DataFrame) -> Layer:
     bars = {"domain": False, "ticks": False, "grid": False}
     y = {"field": "setting", "type": "nominal", "title": None, "axis": bars}
     x = {"field": "share", "type": "quantitative", "title": "share of importance"}
-    tips = [
-        {"field": "setting", "type": "nominal"},
-        {"field": "share", "type": "quantitative", "format": ".3~p"},
-    ]
+    tips = [tip("setting", form=None), tip("share", form=".3~p")]
     bar = {"type": "bar", "color": COLOURS[0], "height": {"band": 0.6}, "cornerRadiusEnd": 3}
     return {
         "width": "container",

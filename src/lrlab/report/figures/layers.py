@@ -9,7 +9,7 @@ import pandas as pd
 
 from lrlab.report.figures import style
 from lrlab.report.figures.axes import Axis
-from lrlab.report.figures.records import datum, field
+from lrlab.report.figures.records import datum, field, tip
 from lrlab.report.figures.scene import RUNS, Scene
 from lrlab.report.figures.style import Methods
 
@@ -125,10 +125,7 @@ def method_lines(
         dots: Whether points are seen, as where a line has only one.
         legend: Whether dashes are in the legend; not where it tells shapes.
     """
-    told: list[Layer] = [{"field": "optimizer", "type": "nominal"}]
-    told += [
-        {"field": n, "type": "quantitative", "title": title, "format": ".4~g"} for n, title in tips
-    ]
+    told = [tip("optimizer", form=None), *(tip(column, title) for column, title in tips)]
     common: Layer = {"data": {"name": data}, "transform": list(where)}
     places = {"x": x, "y": y, "color": methods.colour(), "opacity": methods.shown(0.95)}
     line = {"type": "line", "strokeWidth": 2, "interpolate": interpolate, "clip": True}

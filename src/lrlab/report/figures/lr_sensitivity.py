@@ -20,7 +20,7 @@ from lrlab.report.figures.layers import (
     run_layers,
     small_multiples,
 )
-from lrlab.report.figures.records import records
+from lrlab.report.figures.records import records, tip
 from lrlab.report.figures.scene import Scene
 from lrlab.report.text import captions
 
@@ -89,10 +89,8 @@ def _limits(scene: Scene, limits: pd.DataFrame, x: Layer, axis: Axis) -> list[La
         if len(seen):
             rows: list[dict[str, Any]] = records(seen[["optimizer", end]])
             mark = {"type": "rule", "strokeDash": dash, "strokeWidth": 1.3}
-            tips = [
-                {"field": "optimizer", "type": "nominal"},
-                {"field": end, "type": "quantitative", "format": ".3~g"},
-            ]
+            called = "largest stable lr" if end == "limit" else "largest safe lr"
+            tips = [tip("optimizer", form=None), tip(end, called, ".3~g")]
             encoding = {"x": x | {"field": end}, "color": scene.methods.colour(), "tooltip": tips}
             found.append({"data": {"values": rows}, "mark": mark, "encoding": encoding})
     return found

@@ -181,7 +181,7 @@ def _runs(scene: Scene, rails: list[Rail], few: list[int] | None, x: Layer, y: L
             "x": x,
             "y": y,
             "detail": {"field": "run", "type": "nominal"},
-            "color": scene.methods.colour(),
+            "color": scene.methods.colour() | {"legend": {"symbolOpacity": 1}},
             "opacity": {
                 "condition": faded,
                 "field": "merit",

@@ -93,3 +93,17 @@ def field(name: str) -> str:
 def datum(name: str) -> str:
     """The value of a column in a Vega expression, whatever its name."""
     return f"datum[{json.dumps(name)}]"
+
+
+def tip(name: str, title: str | None = None, form: str | None = ".4~g") -> dict[str, Any]:
+    """A line of a tooltip.
+
+    Args:
+        name: The column.
+        title: What it is called there, if not by its name.
+        form: The format of its numbers; None if it is no number.
+    """
+    # Vega-Lite puts the title into an expression, of which it escapes the quotes alone.
+    called = json.dumps(title or name, ensure_ascii=False)[1:-1].replace('\\"', '"')
+    told: dict[str, Any] = {"field": field(name), "type": "nominal", "title": called}
+    return told if form is None else told | {"type": "quantitative", "format": form}

@@ -13,7 +13,7 @@ from lrlab.report.analysis.findings import Findings
 from lrlab.report.analysis.tables import minimizes, order_of_trials, prepare
 from lrlab.report.context import ReportContext
 from lrlab.report.figures.figure import Figure
-from lrlab.report.figures.records import field as escaped
+from lrlab.report.figures.records import tip
 from lrlab.report.figures.style import Methods
 from lrlab.report.text import captions
 from lrlab.search import Best
@@ -94,13 +94,9 @@ class Scene:
     def tooltip(self) -> list[dict[str, Any]]:
         """What a run tells of itself."""
         numbers = ["lr", self.context.objective, *self.settings[:MOST_SETTINGS]]
-        told = [{"field": name, "type": "nominal"} for name in ("optimizer", "loss")]
-        told += [
-            {"field": escaped(name), "type": "quantitative", "title": name, "format": ".4~g"}
-            for name in numbers
-        ]
+        names = [tip(name, form=None) for name in ("optimizer", "loss")]
         rest = ("outcome", "trial", "replicate", "run")
-        return told + [{"field": name, "type": "nominal"} for name in rest]
+        return [*names, *map(tip, numbers), *(tip(name, form=None) for name in rest)]
 
     def figure(
         self,
