@@ -21,7 +21,7 @@ import numpy as np
 import optuna
 
 from lrlab.data import Problem, load_problem
-from lrlab.search import Batch, Proposal, TrialResult, ask, batches, new_study, restore, tell
+from lrlab.search import Proposal, TrialBatch, TrialResult, ask, batches, new_study, restore, tell
 from lrlab.search.samplers import _suggest
 from lrlab.spec import SweepSpec, make_spec
 from lrlab.train import ENGINES
@@ -38,7 +38,7 @@ SPACE = {
     "focal.gamma": {"low": 0, "high": 5},
 }
 BATCH = 64
-Ask = Callable[[optuna.Study, SweepSpec, Batch], list[Proposal]]
+Ask = Callable[[optuna.Study, SweepSpec, TrialBatch], list[Proposal]]
 
 
 def spec_of(sampler: str, trials: int, seed: int, batch: int = BATCH) -> SweepSpec:
@@ -60,7 +60,7 @@ def spec_of(sampler: str, trials: int, seed: int, batch: int = BATCH) -> SweepSp
     )
 
 
-def ask_optuna(study: optuna.Study, spec: SweepSpec, batch: Batch) -> list[Proposal]:
+def ask_optuna(study: optuna.Study, spec: SweepSpec, batch: TrialBatch) -> list[Proposal]:
     """Optuna's TPESampler as it advises for conditional spaces and batches."""
     study.sampler = optuna.samplers.TPESampler(
         seed=spec.seed * 1000 + batch.index, multivariate=True, group=True, constant_liar=True
@@ -91,7 +91,7 @@ def cost(name: str, sampler: str, ask_batch: Ask, trials: int) -> None:
     """Print what asking and telling a batch of 64 costs after so many trials."""
     spec = spec_of(sampler, trials + BATCH, seed=1)
     study = filled_study(spec, trials)
-    batch = Batch(trials // BATCH, trials, trials + BATCH)
+    batch = TrialBatch(trials // BATCH, trials, trials + BATCH)
     asking = []
     for _ in range(3 if sampler == "tpe" and ask_batch is ask else 1):
         start = time.perf_counter()

@@ -22,7 +22,7 @@ from optuna.trial import TrialState
 from lrlab.errors import LrlabError, SpecError
 from lrlab.search import (
     SAMPLERS,
-    Batch,
+    TrialBatch,
     TrialResult,
     ask,
     batches,
@@ -80,7 +80,7 @@ def result_of(number: int, config: TrialConfig) -> TrialResult:
 
 
 def asked_in(
-    study: optuna.Study, spec: SweepSpec, batch: Batch, result: Result = result_of
+    study: optuna.Study, spec: SweepSpec, batch: TrialBatch, result: Result = result_of
 ) -> list[TrialConfig]:
     """Ask for a batch and tell how its trials ended."""
     with one_thread():  # gp computes with torch, whose threads wait for busy cores
@@ -285,7 +285,7 @@ def test_a_space_of_one_number_or_of_names_only_can_be_searched(sampler: str) ->
     ):
         spec = spec_of(sampler, trials=1, space=space)
         study = new_study(spec)
-        assert len(asked_in(study, spec, Batch(0, 0, 1))) == 1
+        assert len(asked_in(study, spec, TrialBatch(0, 0, 1))) == 1
 
 
 @every_sampler
@@ -454,7 +454,9 @@ def test_the_best_trial_is_found_in_the_objective_s_direction() -> None:
     for objective, best in (("val_log_loss", 0.2), ("val_accuracy", 0.9)):
         spec = spec_of("random", trials=3).model_copy(update={"objective": objective})
         study = new_study(spec)
-        for each, value in zip(ask(study, spec, Batch(0, 0, 3)), (0.5, 0.2, 0.9), strict=True):
+        for each, value in zip(
+            ask(study, spec, TrialBatch(0, 0, 3)), (0.5, 0.2, 0.9), strict=True
+        ):
             tell(study, spec, each, TrialResult(value))
         assert study.best_value == best
 
@@ -505,7 +507,7 @@ def test_only_the_last_batch_is_short(trials: int, expected: list[tuple[int, int
 def test_a_batch_is_asked_for_only_after_all_before_it() -> None:
     spec = spec_of("random")
     with pytest.raises(LrlabError, match="the study does not end before trial 7; cannot ask"):
-        ask(new_study(spec), spec, Batch(1, 7, 14))
+        ask(new_study(spec), spec, TrialBatch(1, 7, 14))
 
 
 def test_a_caution_is_given_only_where_there_is_one() -> None:

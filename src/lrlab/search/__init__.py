@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from lrlab.search.best import better as better
     from lrlab.search.best import scores_of as scores_of
     from lrlab.search.mirror import Mirror as Mirror
-    from lrlab.search.results import Batch as Batch
+    from lrlab.search.results import TrialBatch as TrialBatch
     from lrlab.search.results import TrialResult as TrialResult
     from lrlab.search.results import batches as batches
     from lrlab.search.results import combine as combine
@@ -34,7 +34,7 @@ __getattr__, __dir__ = exports(
     {
         "lrlab.search.best": ["Best", "Score", "best_trial", "best_trials", "better", "scores_of"],
         "lrlab.search.mirror": ["Mirror"],
-        "lrlab.search.results": ["Batch", "TrialResult", "batches", "combine"],
+        "lrlab.search.results": ["TrialBatch", "TrialResult", "batches", "combine"],
         "lrlab.search.samplers": ["SAMPLERS", "ask", "cautions", "grid_points", "random_trials"],
         "lrlab.search.study": ["Proposal", "new_study", "on_steps", "restore", "tell"],
     },

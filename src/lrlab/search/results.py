@@ -10,7 +10,7 @@ from lrlab.spec import SweepSpec
 
 
 @dataclass(frozen=True)
-class Batch:
+class TrialBatch:
     """Trials `start` to `stop` - 1, asked for and trained together."""
 
     index: int
@@ -52,7 +52,7 @@ def combine(results: Sequence[TrialResult]) -> TrialResult:
     )
 
 
-def batches(spec: SweepSpec) -> Iterator[Batch]:
+def batches(spec: SweepSpec) -> Iterator[TrialBatch]:
     """The sweep's batches; only the last may be short."""
     for index, start in enumerate(range(0, spec.n_trials, spec.search.batch)):
-        yield Batch(index, start, min(start + spec.search.batch, spec.n_trials))
+        yield TrialBatch(index, start, min(start + spec.search.batch, spec.n_trials))

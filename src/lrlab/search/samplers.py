@@ -24,7 +24,7 @@ from optuna.samplers import BaseSampler
 from lrlab.errors import LrlabError
 from lrlab.optimizers import OPTIMIZERS
 from lrlab.search.cube import axes, configs_at
-from lrlab.search.results import Batch
+from lrlab.search.results import TrialBatch
 from lrlab.search.study import Proposal, distribution
 from lrlab.search.tpe import propose_tpe
 from lrlab.seeds import derived_seed
@@ -32,7 +32,7 @@ from lrlab.spec import Domain, SweepSpec
 from lrlab.spec.space import active_keys, exact, names, values
 from lrlab.trial import TrialConfig
 
-Propose = Callable[[optuna.Study, SweepSpec, Batch], list[Proposal]]
+Propose = Callable[[optuna.Study, SweepSpec, TrialBatch], list[Proposal]]
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class SamplerEntry:
     caution: str = ""
 
 
-def ask(study: optuna.Study, spec: SweepSpec, batch: Batch) -> list[Proposal]:
+def ask(study: optuna.Study, spec: SweepSpec, batch: TrialBatch) -> list[Proposal]:
     """Ask for a batch; the study must hold all earlier trials, finished, and no others.
 
     Returns:
@@ -87,19 +87,19 @@ def cautions(spec: SweepSpec) -> list[str]:
     return found
 
 
-def _tpe(study: optuna.Study, spec: SweepSpec, batch: Batch) -> list[Proposal]:
+def _tpe(study: optuna.Study, spec: SweepSpec, batch: TrialBatch) -> list[Proposal]:
     if len(study.get_trials(deepcopy=False)) == 0:
         return _random(study, spec, batch)
     return [Proposal(config) for config in propose_tpe(study, spec, batch)]
 
 
-def _random(study: optuna.Study, spec: SweepSpec, batch: Batch) -> list[Proposal]:
+def _random(study: optuna.Study, spec: SweepSpec, batch: TrialBatch) -> list[Proposal]:
     rng = np.random.default_rng([spec.seed, batch.index])
     points = rng.random((batch.stop - batch.start, len(axes(spec.search.space))))
     return [Proposal(config) for config in configs_at(spec, points)]
 
 
-def _qmc(study: optuna.Study, spec: SweepSpec, batch: Batch) -> list[Proposal]:
+def _qmc(study: optuna.Study, spec: SweepSpec, batch: TrialBatch) -> list[Proposal]:
     """The next points of one scrambled Sobol sequence over every axis, conditional ones too."""
     from scipy.stats.qmc import Sobol  # half a second to import
 
@@ -110,7 +110,7 @@ def _qmc(study: optuna.Study, spec: SweepSpec, batch: Batch) -> list[Proposal]:
     return [Proposal(config) for config in configs_at(spec, points)]
 
 
-def _grid(study: optuna.Study, spec: SweepSpec, batch: Batch) -> list[Proposal]:
+def _grid(study: optuna.Study, spec: SweepSpec, batch: TrialBatch) -> list[Proposal]:
     return [Proposal(config) for config in grid_points(spec, range(batch.start, batch.stop))]
 
 
@@ -144,7 +144,7 @@ def _shuffled(seed: int, size: int) -> np.ndarray:
 def _asks(build: Callable[[int], BaseSampler]) -> Propose:
     """A sampler of Optuna's own, asked trial by trial."""
 
-    def propose(study: optuna.Study, spec: SweepSpec, batch: Batch) -> list[Proposal]:
+    def propose(study: optuna.Study, spec: SweepSpec, batch: TrialBatch) -> list[Proposal]:
         study.sampler = build(derived_seed(spec.seed, batch.index))
         trials = [study.ask() for _ in range(batch.start, batch.stop)]
         return [Proposal(_suggest(trial, spec), trial) for trial in trials]

@@ -24,7 +24,7 @@ from optuna.samplers._tpe.parzen_estimator import _ParzenEstimator, _ParzenEstim
 from optuna.samplers._tpe.sampler import default_gamma, default_weights
 from optuna.trial import FrozenTrial, TrialState
 
-from lrlab.search.results import Batch
+from lrlab.search.results import TrialBatch
 from lrlab.search.study import distribution
 from lrlab.spec import SweepSpec
 from lrlab.spec.space import Space, active_keys, exact, names, values
@@ -35,7 +35,7 @@ MOST = 128
 Group = Mapping[str, BaseDistribution]
 
 
-def propose_tpe(study: optuna.Study, spec: SweepSpec, batch: Batch) -> list[TrialConfig]:
+def propose_tpe(study: optuna.Study, spec: SweepSpec, batch: TrialBatch) -> list[TrialConfig]:
     """Configurations of a batch, learned from the study's finished trials.
 
     A short last batch is the beginning of a full one, so that more trials continue it.

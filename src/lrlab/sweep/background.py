@@ -11,7 +11,7 @@ from lrlab.track import RecordedRun, Recorder
 from lrlab.track.recorded import as_recorded
 from lrlab.train import Finished
 
-WAITING = 4  # parts that may wait to be written, so that memory stays bounded
+WAITING = 4  # groups of runs that may wait to be written, so that memory stays bounded
 Key = tuple[int, int]
 
 
@@ -44,10 +44,10 @@ class Background:
         finally:
             self._pool.shutdown(cancel_futures=True)
 
-    def record(self, part: Finished) -> None:
+    def record(self, finished: Finished) -> None:
         """Hand over finished runs; waits if too much is waiting already."""
-        self.results |= {run.key: as_recorded(run, t, "") for run, t in part}
-        self._pending.append((self._pool.submit(self.recorder.record, part), part))
+        self.results |= {run.key: as_recorded(run, t, "") for run, t in finished}
+        self._pending.append((self._pool.submit(self.recorder.record, finished), finished))
         self._wait(WAITING)
 
     def close_batch(self, index: int, keys: Sequence[Key], best: dict[int, float]) -> None:
@@ -59,9 +59,9 @@ class Background:
     def _wait(self, most: int) -> None:
         """Take note of what is written, until at most so many jobs are waiting."""
         while self._pending and (len(self._pending) > most or self._pending[0][0].done()):
-            job, part = self._pending.popleft()
+            job, finished = self._pending.popleft()
             job.result()
-            for run, _ in part:
+            for run, _ in finished:
                 self.results[run.key] = self.recorder.runs[run.key]  # one in memory is enough
                 self._progress = after(self._progress, self.recorder, run.key)
                 self.on_progress(self._progress)

@@ -27,7 +27,7 @@ class BatchTrial:
 
 
 def propose(
-    study: optuna.Study, spec: SweepSpec, batch: search.Batch, results: Results
+    study: optuna.Study, spec: SweepSpec, batch: search.TrialBatch, results: Results
 ) -> list[BatchTrial]:
     """The batch's trials: from the record if all are there, else as the sampler proposes."""
     numbers = range(batch.start, batch.stop)
@@ -89,7 +89,7 @@ def tell(
 
 
 def best_after(
-    spec: SweepSpec, batch: search.Batch, results: Results, best: float | None
+    spec: SweepSpec, batch: search.TrialBatch, results: Results, best: float | None
 ) -> Iterator[tuple[int, float]]:
     """The best objective so far after each trial of a batch, from the first finite one on."""
     for trial in range(batch.start, batch.stop):

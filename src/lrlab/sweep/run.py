@@ -153,8 +153,8 @@ def _run_batches(
         runs = [run for trial in trials for run in trial.runs]
         finder.want(Objective.of(run.config) for run in runs)
         recorded = frozenset(background.results)
-        for part in engine(data, runs, spec.train, recorded, pool.workers):
-            background.record(part)
+        for finished in engine(data, runs, spec.train, recorded, pool.workers):
+            background.record(finished)
         tell(study, spec, trials, background.results)
         bests = dict(best_after(spec, batch, background.results, best))
         best = bests.get(batch.stop - 1)

@@ -48,7 +48,7 @@ class WorkerPool:
         if self.workers is not None:
             self.workers.close()
 
-    def consider(self, batch: search.Batch) -> None:
+    def consider(self, batch: search.TrialBatch) -> None:
         """Called before every batch; the batches before tell how long the rest will take."""
         if self.workers is not None or not self.count:
             return

@@ -25,8 +25,8 @@ from lrlab.spec import TrainSpec
 from lrlab.train.fused.workers import Note
 from lrlab.train.trajectory import Trajectory
 from lrlab.train.workers.dask import remote
-from lrlab.train.workers.dask.batch import Batch
 from lrlab.train.workers.dask.connection import ANSWER, check_versions, connect, other_versions
+from lrlab.train.workers.dask.in_flight import InFlight
 from lrlab.trial import Run
 
 if TYPE_CHECKING:
@@ -88,14 +88,14 @@ class Cluster:
 
     def map(self, groups: Sequence[Sequence[Run]]) -> Iterator[list[Trajectory] | None]:
         """Trajectories of each group, in order; see `Workers`."""
-        batch = Batch(groups)
+        flight = InFlight(groups)
         try:
             for number in range(len(groups)):
-                if not self._bring(batch, number):
+                if not self._bring(flight, number):
                     return
-                yield batch.take(number)
+                yield flight.take(number)
         finally:
-            batch.release()
+            flight.release()
 
     def close(self) -> None:
         """Leave the cluster; the scheduler then gives up what is not finished."""
@@ -106,13 +106,13 @@ class Cluster:
 
     # --- one batch ---------------------------------------------------------------------------
 
-    def _bring(self, batch: Batch, number: int) -> bool:
+    def _bring(self, flight: InFlight, number: int) -> bool:
         """Have a group ended; False if this one and the rest are to be trained here."""
         lost = 0
-        while number not in batch.ended:
+        while number not in flight.ended:
             try:
-                self._submit(batch)
-                self._await(batch, number)
+                self._submit(flight)
+                self._await(flight, number)
             except _AloneError:
                 self._say(
                     f"no worker has come to {self.executor}; what is left of this batch is "
@@ -121,7 +121,7 @@ class Cluster:
                 self._doubt = True
                 return False
             except _LostError:
-                batch.release()
+                flight.release()
                 self.close()
                 lost += 1
                 if lost > LOSSES or not self._reconnect():
@@ -138,12 +138,12 @@ class Cluster:
         self._doubt = self._client is None
         return self._client is not None
 
-    def _submit(self, batch: Batch) -> None:
+    def _submit(self, flight: InFlight) -> None:
         """Send every group that is not there yet."""
         if self._client is None:
             raise _LostError
         try:
-            due = batch.due()
+            due = flight.due()
             if not due:
                 return
             data = self._share(self._client)
@@ -151,14 +151,14 @@ class Cluster:
             futures = self._client.map(
                 operator.call,
                 *([value] * len(due) for value in same),
-                [pickle.dumps(list(batch.groups[number]), protocol=5) for number in due],
+                [pickle.dumps(list(flight.groups[number]), protocol=5) for number in due],
                 key=[f"lrlab-group-{uuid4().hex}" for _ in due],
-                priority=batch.sent,  # what is sent again is waited for
+                priority=flight.sent,  # what is sent again is waited for
                 pure=False,
             )
-            batch.sent += 1
+            flight.sent += 1
             for number, future in zip(due, futures, strict=True):
-                batch.watch(number, future)
+                flight.watch(number, future)
         except (OSError, RuntimeError) as error:  # RuntimeError: its event loop has ended
             raise _LostError from error
 
@@ -176,9 +176,9 @@ class Cluster:
             self._data = client.submit(array, "B", payload, key=key)
         return self._data
 
-    def _await(self, batch: Batch, number: int) -> None:
+    def _await(self, flight: InFlight, number: int) -> None:
         """Wait until something has happened to the batch's groups, and take note of it."""
-        found = batch.next_finished(number, LOOK)
+        found = flight.next_finished(number, LOOK)
         if found is None:
             self._look_after()
             return
@@ -187,26 +187,26 @@ class Cluster:
             answer = future.result(timeout=ANSWER)
         except Exception as error:
             if future.status == "error":
-                self._failed(batch, ended, error)
+                self._failed(flight, ended, error)
             elif isinstance(error, TimeoutError):  # its worker is lost since: Dask trains it again
-                batch.watch(ended, future)
+                flight.watch(ended, future)
                 self._look_after()
             else:
                 raise _LostError from error
         else:
-            self._answered(batch, ended, answer)
+            self._answered(flight, ended, answer)
 
-    def _answered(self, batch: Batch, number: int, answer: bytes | dict[str, str]) -> None:
+    def _answered(self, flight: InFlight, number: int, answer: bytes | dict[str, str]) -> None:
         if isinstance(answer, dict):
             raise other_versions(self.executor, self._versions, answer, "a worker")
         self._alone_since, self._doubt = None, False
         if not answer:  # it was given up over there; nobody here has done so
-            batch.retry(number)
+            flight.retry(number)
             return
         self._said.clear()
-        batch.end(number, answer)
+        flight.end(number, answer)
 
-    def _failed(self, batch: Batch, number: int, error: Exception) -> None:
+    def _failed(self, flight: InFlight, number: int, error: Exception) -> None:
         """A group failed: again, if its worker was killed; else in this process.
 
         What is wrong with the group itself then shows here, without Dask around it.
@@ -220,18 +220,18 @@ class Cluster:
                 "cluster, as here"
             ) from None
         if isinstance(error, KilledWorker):
-            batch.kills[number] += error.allowed_failures + 1
-            if batch.kills[number] < KILLS:
-                batch.retry(number)
+            flight.kills[number] += error.allowed_failures + 1
+            if flight.kills[number] < KILLS:
+                flight.retry(number)
                 return
-            reason = f"{batch.kills[number]} workers have died over it"
+            reason = f"{flight.kills[number]} workers have died over it"
         else:
             first = str(error).strip().partition("\n")[0]
             reason = f"{type(error).__name__}: {first}"
         self._say(
             f"a fused group failed on {self.executor} ({reason}) and is trained in this process"
         )
-        batch.end(number, b"")
+        flight.end(number, b"")
 
     def _look_after(self) -> None:
         """See whether scheduler and workers are there."""

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 AHEAD = 2**28  # bytes of results that are fetched before their turn
 
 
-class Batch:
+class InFlight:
     """Groups of a trial batch on their way through the cluster.
 
     Attributes:
