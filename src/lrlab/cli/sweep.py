@@ -119,10 +119,15 @@ def run(
     The outcome goes to standard output, or into `documents` if they are given.
     """
     from lrlab import track
+    from lrlab.track.new_store import prepare
+    from lrlab.track.store import resolve_uri
+
+    track.quiet(verbose)
+    prepare(resolve_uri(tracking_uri))  # beside the imports that follow
+
     from lrlab.search import cautions
     from lrlab.sweep import run_sweep
 
-    track.quiet(verbose)
     for caution in cautions(spec):
         click.echo(f"Note: {caution}.", err=True)
     shown = Shown(spec, silent=quiet)

@@ -73,7 +73,15 @@ LOGGED_MODELS = _table("logged_models", model_id=String, artifact_location=Strin
 LOGGED_MODEL_METRICS = _table("logged_model_metrics", model_id=String, run_id=String)
 LOGGED_MODEL_PARAMS = _table("logged_model_params", model_id=String)
 LOGGED_MODEL_TAGS = _table("logged_model_tags", model_id=String)
-MODEL_VERSIONS = _table("model_versions", name=String, source=String, storage_location=String)
+MODEL_VERSIONS = _table(
+    "model_versions",
+    name=String,
+    version=Integer,
+    run_id=String,
+    current_stage=String,
+    source=String,
+    storage_location=String,
+)
 TRACE_TAGS = _table("trace_tags", key=String, value=String, request_id=String)
 
 

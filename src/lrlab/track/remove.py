@@ -105,6 +105,8 @@ def _versions(store: Store, run_ids: Sequence[str]) -> tuple[str, ...]:
     going, found = set(run_ids), []
     token: str | None = None
     with explained(store.uri):
+        if store.own is not None:
+            return tuple(f"{name} version {n}" for name, n in store.own.versions_of(going))
         while True:
             page = store.client.search_model_versions(max_results=MOST_VERSIONS, page_token=token)
             found += [version for version in page if version.run_id in going]

@@ -150,6 +150,8 @@ class Store:
 def quiet(verbose: bool = False) -> None:
     """Keep MLflow, Alembic, Optuna, SQLAlchemy and Dask from talking, unless `verbose`."""
     level = logging.INFO if verbose else logging.CRITICAL  # lrlab says what failed
+    if not verbose:  # for MLflow, which sets its own level when it is imported
+        os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "CRITICAL")
     for name in TALKATIVE:
         logging.getLogger(name).setLevel(level)
     if not verbose:

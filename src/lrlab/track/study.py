@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-import optuna
-
-from lrlab.search import Score, TrialResult, combine, new_study, restore
+from lrlab.search import Score, TrialResult, combine
 from lrlab.spec import SweepSpec
 from lrlab.track.read import recorded_runs
 from lrlab.track.recorded import RecordedRun
 from lrlab.track.store import connect
 from lrlab.track.sweeps import find_sweep, load_sweep_spec
 from lrlab.trial import TrialConfig
+
+if TYPE_CHECKING:
+    import optuna
 
 
 def result_of(run: RecordedRun, objective: str) -> TrialResult:
@@ -60,6 +62,8 @@ def load_study(sweep: str | None = None, tracking_uri: str | None = None) -> opt
         sweep: Name or run id; the latest sweep if None.
         tracking_uri: The store; as MLflow resolves it if None.
     """
+    from lrlab.search import new_study, restore
+
     store = connect(tracking_uri)
     info = find_sweep(store, sweep)
     spec = load_sweep_spec(store, info)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
@@ -22,7 +22,7 @@ from lrlab.track.embedded import reading, writing
 from lrlab.track.entities import ArtifactFile, Dataset, Experiment, MetricPoint, Run, Tag
 from lrlab.track.location import ROOT, Moved, former, present, store_folder
 from lrlab.track.mlflow_schema import MOST_OF_A_PARAM, MOST_OF_A_TAG
-from lrlab.track.mlflow_tables import EXPERIMENTS, RUNS, TAGS
+from lrlab.track.mlflow_tables import EXPERIMENTS, MODEL_VERSIONS, RUNS, TAGS
 
 
 class EmbeddedClient:
@@ -97,6 +97,16 @@ class EmbeddedClient:
         """The points of a metric."""
         with self._engine.connect() as connection:
             return list(reading.history(connection, run_id, key))
+
+    def versions_of(self, run_ids: Collection[str]) -> list[tuple[str, int]]:
+        """Registered versions of what runs hold: the model's name and the version."""
+        mine = MODEL_VERSIONS.c
+        query = select(mine.name, mine.version, mine.run_id).where(
+            mine.run_id.is_not(None), mine.current_stage != "Deleted_Internal"
+        )
+        with self._engine.connect() as connection:
+            rows = connection.execute(query.order_by(mine.name, mine.version))
+            return [(name, version) for name, version, run_id in rows if run_id in run_ids]
 
     def _placed(self, run: Run) -> Run:
         if not self.moved:
