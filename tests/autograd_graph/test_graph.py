@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from lrlab.autograd_graph.graph import to_text
 from lrlab.autograd_graph.lessons import gradient_lessons, lessons_text
 from lrlab.autograd_graph.svg import to_svg
-from lrlab.autograd_graph.trace import trace
+from lrlab.autograd_graph.tracing import trace
 from lrlab.data import LogisticRegression
 from lrlab.losses import LOSSES
 

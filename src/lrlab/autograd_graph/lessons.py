@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from lrlab.autograd_graph.trace import Criterion
+from lrlab.autograd_graph.tracing import Criterion
 
 
 @dataclass(frozen=True)

@@ -216,10 +216,7 @@ def graph(
     svg: str | None,
 ) -> int:
     """Draw the autograd graph of model and loss, and show what backward does to gradients."""
-    from lrlab.autograd_graph.graph import to_text
-    from lrlab.autograd_graph.lessons import gradient_lessons, lessons_text
-    from lrlab.autograd_graph.svg import to_svg
-    from lrlab.autograd_graph.trace import trace
+    from lrlab.autograd_graph import gradient_lessons, lessons_text, to_svg, to_text, trace
     from lrlab.data import load_problem
     from lrlab.errors import LrlabError
     from lrlab.train.loop import objective_of

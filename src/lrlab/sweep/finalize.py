@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lrlab.autograd_graph.svg import to_svg
-from lrlab.autograd_graph.trace import trace
+from lrlab.autograd_graph.tracing import trace
 from lrlab.data import Problem
 from lrlab.model.log import log_best_model
 from lrlab.report.analysis.conclusions import Conclusions
