@@ -147,7 +147,11 @@ def test_data_that_are_gone_leave_the_optimum_that_the_sweep_recorded(
     assert cli("sweep", "gone.yaml").code == 0
     assert cli("report", "gone", "-o", "before").code == 0
     (workdir / "t.csv").unlink()
-    assert cli("report", "gone", "-o", "after").code == 0
+    assert cli("report", "gone", "-o", "recorded").code == 0
+    pages = [(workdir / f / "report.html").read_text() for f in ("before", "recorded")]
+    assert pages[0] == pages[1]
+    anew = [part for name in ("html", "csv", "json") for part in ("--format", name)]
+    assert cli("report", "gone", "-o", "after", *anew).code == 0
     before, after = (pd.read_csv(workdir / f / "objectives.csv") for f in ("before", "after"))
     pd.testing.assert_frame_equal(before, after)
     pages = [(workdir / f / "report.html").read_text() for f in ("before", "after")]

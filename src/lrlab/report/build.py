@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Sequence
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
@@ -17,9 +15,10 @@ from lrlab.report.context import Report, ReportContext
 from lrlab.report.figures.figure import Figure
 from lrlab.report.figures.pictures import render_png, render_svg
 from lrlab.report.figures.registry import make_figures
+from lrlab.report.files import write_files
 from lrlab.report.render.markdown import render_markdown
 from lrlab.report.render.page import TOP_RUNS, render_page
-from lrlab.report.text.record import verdict_document, verdict_json
+from lrlab.report.text.record import spoken, verdict_json
 from lrlab.report.text.verdict import in_words
 from lrlab.report.text.words import Words
 
@@ -92,8 +91,6 @@ def write_report(report: Report, folder: Path, formats: Collection[str] = USUAL)
     Returns:
         The files that were written, and the verdict as JSON.
     """
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
     contents: dict[str, bytes] = {}
     if "html" in formats:
         contents["report.html"] = report.html.encode("utf-8")
@@ -114,16 +111,7 @@ def write_report(report: Report, folder: Path, formats: Collection[str] = USUAL)
             contents[f"{name}.svg"] = render_svg(figure)
     if report.verdict is not None:
         contents[VERDICT_FILE] = verdict_json(report.verdict).encode("utf-8")
-    paths = [folder / name for name in contents]
-    for path, content in zip(paths, contents.values(), strict=True):
-        path.write_bytes(content)
-    return paths
-
-
-def spoken(report: Report) -> dict[str, Any]:
-    """What a report says, for scripts: its verdict, or, on several sweeps, its words."""
-    words, verdict = report.words, report.verdict
-    return asdict(words) if verdict is None else verdict_document(verdict)
+    return write_files(folder, contents)
 
 
 def _as_json(report: Report) -> str:
@@ -132,5 +120,5 @@ def _as_json(report: Report) -> str:
         name: json.loads(table.to_json(orient="records", double_precision=15))
         for name, table in report.tables.items()
     }
-    verdict = spoken(report)
+    verdict = spoken(report.words, report.verdict)
     return json.dumps({"verdict": verdict, "tables": tables}, indent=1, allow_nan=False)

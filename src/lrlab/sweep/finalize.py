@@ -11,6 +11,7 @@ from lrlab.report.analysis.findings import add_evidence
 from lrlab.report.build import report_on, write_report
 from lrlab.report.context import ReportContext
 from lrlab.report.inputs import note_on
+from lrlab.report.recorded import MADE_FILE, describe_made
 from lrlab.report.text.verdict import in_words
 from lrlab.scratch import scratch_folder
 from lrlab.spec import SweepSpec
@@ -36,7 +37,9 @@ def finalize(
         log_best_model(recorder, problem.of(best.replicate), best)
     report = report_on(add_evidence(known, context), context)
     with scratch_folder() as folder:
-        write_report(report, folder)
+        paths = write_report(report, folder)
+        made = describe_made(recorder.store, recorder.info, recorder.in_order, paths)
+        (folder / MADE_FILE).write_text(made, "utf-8")
         note = note_on(recorder.info, report.runs, recorder.spec, report.words)
         recorder.finalize(folder, note, in_words(known.verdict).text, best)
 

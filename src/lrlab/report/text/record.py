@@ -22,6 +22,7 @@ from lrlab.report.analysis.answer import (
 from lrlab.report.analysis.fact import many, plain, read, read_fact, told
 from lrlab.report.text.facts import say
 from lrlab.report.text.verdict import in_words
+from lrlab.report.text.words import Words
 
 
 def verdict_document(verdict: Verdict) -> dict[str, Any]:
@@ -32,6 +33,11 @@ def verdict_document(verdict: Verdict) -> dict[str, Any]:
     limits = [told(each, text) for each, text in zip(verdict.remarks, remarks, strict=True)]
     sentences = {"refused": reasons, "remarks": remarks, "limits": limits}
     return {"text": in_words(verdict).text, **document, **sentences}
+
+
+def spoken(words: Words, verdict: Verdict | None) -> dict[str, Any]:
+    """What a report says, for scripts: its verdict, or, on several sweeps, its words."""
+    return asdict(words) if verdict is None else verdict_document(verdict)
 
 
 def verdict_json(verdict: Verdict) -> str:
