@@ -153,7 +153,7 @@ def method_bands(
             "x": x,
             "y": y,
             "y2": {"field": high},
-            "color": methods.colour() | {"legend": None},
+            "fill": methods.colour() | {"legend": None},
             "opacity": methods.shown(0.16),
         },
     }
@@ -227,12 +227,15 @@ def small_multiples(
         for title, layers in views.items()
     ]
     resolve: Layer = {"scale": dict.fromkeys(shared, "shared")}
-    if any(_hides_dashes(layer) for layers in views.values() for layer in layers):
-        # Shared, a legend of dashes that is not shown would take those of colour with it.
-        resolve["legend"] = {"strokeDash": "independent"}
+    everything = [layer for layers in views.values() for layer in layers]
+    # Shared, a legend that is not shown would take those of the other channels with it.
+    hidden = [name for name in ("fill", "strokeDash") if _hides(everything, name)]
+    resolve["legend"] = dict.fromkeys(hidden, "independent")
     columns = 2 if len(each) in (2, 4) else 3
     return {**common, "concat": each, "columns": columns, "resolve": resolve}
 
 
-def _hides_dashes(layer: Layer) -> bool:
-    return bool(layer.get("encoding", {}).get("strokeDash", {}).get("legend", {}) is None)
+def _hides(layers: Sequence[Layer], name: str) -> bool:
+    """Whether some layer shows no legend of a channel."""
+    given = [layer.get("encoding", {}).get(name, {}) for layer in layers]
+    return any(channel.get("legend", {}) is None for channel in given)

@@ -13,14 +13,15 @@ import pandas as pd
 from lrlab.report.context import safe_link
 from lrlab.report.figures.figure import Figure
 from lrlab.report.figures.style import Methods
-from lrlab.report.render.tables import METRICS
+from lrlab.report.render.tables import METRICS, printable
 from lrlab.report.text.page import LABELS
 
 MOST_NUMBERS = 200  # rows of a figure's table
 DIGITS = 6  # significant; a pixel needs four
+SHOWN_DIGITS = 8  # letters of a number or of a run's id in the table of runs
 # Columns of the runs that come first in their table, by name.
 FIRST = ("sweep", "id", "trial", "replicate", "optimizer", "loss", "lr")
-LAST = ("steps", "outcome", "l2")
+LAST = ("steps", "l2")
 SKIPPED = ("run", "run_id")
 
 
@@ -78,7 +79,7 @@ def shared_runs(runs: pd.DataFrame, figures: Sequence[Figure], objective: str) -
 
 
 def _is_shown(name: str) -> bool:
-    return name in (*FIRST, *LAST, *METRICS) or "." in name
+    return name in (*FIRST, "outcome", *LAST, *METRICS) or "." in name
 
 
 def _fields(figures: Sequence[Figure]) -> set[str]:
@@ -90,20 +91,22 @@ def runs_columns(runs: pd.DataFrame, objective: str) -> list[dict[str, Any]]:
     names = [
         str(name) for name in runs.columns if name not in SKIPPED and runs[name].notna().any()
     ]
-    ranks = {name: i for i, name in enumerate((*FIRST, objective, *METRICS, *LAST))}
+    ranks = {name: i for i, name in enumerate((*FIRST, objective, "outcome", *METRICS, *LAST))}
     if "replicate" in names and runs["replicate"].nunique() == 1:
         names.remove("replicate")
     if "l2" in names and not (runs["l2"] != 0).any():
         names.remove("l2")
     names.sort(key=lambda name: ranks.get(name, len(ranks)))
-    titles = {"id": "run"}
+    titles = ["run" if name == "id" else name for name in names]
+    numeric = [pd.api.types.is_numeric_dtype(runs[name]) for name in names]
+    letters = [
+        SHOWN_DIGITS if is_number or name == "id" else int(runs[name].astype(str).str.len().max())
+        for name, is_number in zip(names, numeric, strict=True)
+    ]
+    fits = printable(titles, letters)
     return [
-        {
-            "name": name,
-            "title": titles.get(name, name),
-            "numeric": pd.api.types.is_numeric_dtype(runs[name]),
-        }
-        for name in names
+        {"name": name, "title": title, "numeric": is_number, "printed": fit}
+        for name, title, is_number, fit in zip(names, titles, numeric, fits, strict=True)
     ]
 
 

@@ -81,15 +81,26 @@ def fitted(label: str, columns: Sequence[Column], rows: Sequence[tuple[Cell, ...
         ]
         columns = [columns[i] for i in kept]
         rows = [tuple(row[i] for i in kept) for row in rows]
+    letters = [max((len(row[i].text) for row in rows), default=0) for i, _ in enumerate(columns)]
+    fits = printable([column.title for column in columns], letters)
+    shown = (replace(column, printed=fit) for column, fit in zip(columns, fits, strict=True))
+    return Table(label, tuple(shown), tuple(rows))
+
+
+def printable(titles: Sequence[str], letters: Sequence[int]) -> list[bool]:
+    """Which columns paper has room for: those that fit, from the first on.
+
+    Args:
+        titles: Headings, which break between words.
+        letters: Of the longest cell of each column.
+    """
     room, found = float(PAPER), []
-    for i, column in enumerate(columns):
-        letters = max((len(row[i].text) for row in rows), default=0)
-        heading = max(map(len, column.title.split()), default=0)
-        width = LETTER * min(max(letters, heading), MOST_LETTERS) + GAP
-        fits = width <= room
-        room -= width if fits else 0
-        found.append(replace(column, printed=fits))
-    return Table(label, tuple(found), tuple(rows))
+    for title, longest in zip(titles, letters, strict=True):
+        heading = max(map(len, title.split()), default=0)
+        width = LETTER * min(max(longest, heading), MOST_LETTERS) + GAP
+        found.append(width <= room)
+        room -= width if found[-1] else 0
+    return found
 
 
 def summary_rows(summary: pd.DataFrame, direction: str) -> Table:

@@ -14,6 +14,7 @@ const figures = data.figures.map((figure) => {
 
 function panels(figure, width) {
   const count = (figure.spec.concat || [0]).length;
+  if (printing && count === 3) { return 3; }
   return Math.min(count, width < 560 ? 1 : width < 860 || count === 4 || count === 2 ? 2 : 3);
 }
 
@@ -71,7 +72,8 @@ async function draw(figure) {
     if (turn !== figure.turn) { made.finalize(); return; }
     figure.view = made.view;
     figure.end = made.finalize;
-    fit(figure, width);
+    await fit(figure, width);
+    if (turn !== figure.turn) { return; }
     listen(figure, made.view);
     figure.box.dataset.drawn = "true";
     edges.get(figure.box.closest(".scroll")).observe(figure.box.querySelector("svg, canvas"));
@@ -101,27 +103,35 @@ function options(figure) {
 // Legends in as many columns as there is room for.
 function configuration(theme, figure) {
   const longest = Math.max(6, ...data.methods.map((method) => method.name.length));
-  const fit = Math.floor(figure.width / (Math.min(longest, 20) * 7 + 38));
-  const legend = { ...theme.legend, columns: Math.max(1, fit) };
+  const count = Math.floor((figure.width - AXIS) / (Math.min(longest, 20) * 7 + 44));
+  const legend = { ...theme.legend, columns: Math.max(1, count) };
   const padding = { left: 0, top: 4, bottom: 4, right: 9 }; // marks stand out at the right
   return { ...theme, aria: false, padding, legend };
 }
 
-// Axes take room beside small multiples and beside rows of fixed height; how much is known when they are drawn.
-function fit(figure, width) {
+function drawnWidth(figure) {
+  return figure.box.querySelector("svg, canvas").getBoundingClientRect().width;
+}
+
+// Axes take room beside small multiples and beside rows of fixed height; how much is known when
+// they are drawn. What is narrower has other labels, so it may take a second turn.
+async function fit(figure, width) {
   const spec = figure.spec;
-  if (!spec.concat && (spec.width !== "container" || isFixed(spec.height))) { return; }
-  const drawn = figure.box.querySelector("svg, canvas").getBoundingClientRect().width;
-  const over = (drawn - width) / panels(figure, width);
-  if (over <= 0 && over > -8) { return; }
-  figure.beside += Math.ceil(over) + 2;
-  if (!spec.concat) { figure.view.width(inner(figure, width)); }
-  figure.names.forEach((name) => {
-    if (/^(childWidth|concat_\d+_width)$/.test(name)) {
-      figure.view.signal(name, inner(figure, width));
-    }
-  });
-  figure.view.resize().run();
+  if (spec.width === "container" && isFixed(spec.height)) { return; }
+  for (let turn = 0; turn < 2; turn += 1) {
+    const over = (drawnWidth(figure) - width) / panels(figure, width);
+    const loose = spec.concat || spec.width === "container" ? -8 : -Infinity;
+    if (over <= 0 && over > loose) { return; }
+    figure.beside += Math.ceil(over) + 2;
+    // In a single column the views' width is that of the whole.
+    if (panels(figure, width) === 1) { figure.view.width(inner(figure, width)); }
+    figure.names.forEach((name) => {
+      if (/^(childWidth|concat_\d+_width)$/.test(name)) {
+        figure.view.signal(name, inner(figure, width));
+      }
+    });
+    await figure.view.resize().runAsync();
+  }
 }
 
 function follows(figure, rows) {

@@ -9,9 +9,13 @@ function shown(value, column) {
   return size >= 1e-3 && size < 1e6 ? String(Number(value.toPrecision(4))) : value.toPrecision(3);
 }
 
+function kindOf(column) {
+  return (column.numeric ? "number" : "text") + (column.printed === false ? " screen" : "");
+}
+
 function runCell(run, column) {
   const value = columns[column.name][run];
-  const cell = element("td", { class: column.numeric ? "number" : "text" });
+  const cell = element("td", { class: kindOf(column) });
   if (column.name !== "id") { cell.append(shown(value, column)); return cell; }
   const link = linkOf(run);
   const name = String(value).slice(-8);
@@ -57,8 +61,7 @@ function offerRuns() {
   }
 
   const heads = list.map((column) => {
-    const heading = element(
-      "th", { scope: "col", class: column.numeric ? "number" : "text" }, column.title);
+    const heading = element("th", { scope: "col", class: kindOf(column) }, column.title);
     sortable(heading, () => {
       const rising = heading.getAttribute("aria-sort") !== "ascending";
       markSorted(heading, rising);
@@ -69,6 +72,11 @@ function offerRuns() {
     });
     return heading;
   });
+  const cut = list.filter((column) => !column.printed).map((column) => column.title).join(", ");
+  if (cut) {
+    const note = fill(labels.not_printed, { names: cut });
+    place.querySelector(".edge").after(element("p", { class: "note paper" }, note));
+  }
   place.querySelector("thead").append(element("tr", {}, ...heads));
   document.querySelector("#contents a[href='#all-runs']").parentNode.hidden = false;
   place.querySelector(".previous").addEventListener("click", () => { state.page -= 1; show(); });
