@@ -222,5 +222,5 @@ def test_a_broken_plug_in_is_named_with_its_package_and_a_remedy(
     message = str(caught.value)
     assert message.startswith("the loss 'exponential' of package plug_bad cannot be loaded (")
     assert reason in message
-    assert message.endswith("mend or uninstall that package")
+    assert message.endswith("fix or uninstall that package")
     assert not isinstance(caught.value, UserError)

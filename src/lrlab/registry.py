@@ -143,7 +143,7 @@ class Registry(Generic[E]):
                 package = point.dist.name if point.dist else "unknown package"
                 raise LrlabError(
                     f"the {self.kind} {point.name!r} of package {package} cannot be loaded "
-                    f"({error}); mend or uninstall that package"
+                    f"({error}); fix or uninstall that package"
                 ) from error
 
 

@@ -483,7 +483,7 @@ CASES: dict[str, Case] = {
         error=r"60 rows \(59 of class no, 1 of class yes\) cannot be split",
     ),
     "two columns of one name": Case(
-        plain.replace(b"sleep", b"hours"), error="column 'hours' stands twice"
+        plain.replace(b"sleep", b"hours"), error="column 'hours' appears twice"
     ),
     "a name that colors a terminal": Case(
         text(base(**{STRANGE: [f"{h}%" for h in HOURS]})),
@@ -574,13 +574,13 @@ def test_a_column_that_alone_tells_the_classes_apart_is_asked_about(
     tmp_path: Path, column: list[Any]
 ) -> None:
     told = disguised(tmp_path, mark=column)
-    assert told["mark"] == "alone it tells the classes apart: is this the answer in disguise?"
+    assert told["mark"] == "it alone separates the classes: does it give the answer away?"
     assert told["hours"] == told["sleep"] == ""
 
 
 def test_a_column_that_is_missing_in_one_class_only_is_asked_about(tmp_path: Path) -> None:
     column = [None if p == "no" else h for p, h in zip(PASSED, HOURS, strict=True)]
-    assert disguised(tmp_path, mark=column)["mark"].endswith("is this the answer in disguise?")
+    assert disguised(tmp_path, mark=column)["mark"].endswith("does that give the answer away?")
 
 
 def test_one_wrong_row_is_no_disguise(tmp_path: Path) -> None:

@@ -42,7 +42,7 @@ def test_anything_else_is_not_taken_for_one(text):
 
 def test_rows_and_columns_left_out_are_counted_and_named():
     assert READING.lost_rows() == (
-        "10 of 44 rows are left out, as a value is missing: 'churn' 6, 'age' 4"
+        "10 of 44 rows are left out, because a value is missing: 'churn' 6, 'age' 4"
     )
     assert READING.left_out() == "1 column is left out: 'row' (counts the rows)"
     assert READING.left_out(besides=["row"]) == ""
@@ -87,13 +87,13 @@ def churn(workdir: Path) -> Path:
 
 def test_the_plan_shows_it(churn: Path, cli: Callable) -> None:
     plan = cli("sweep", "churn.yaml", "--dry-run").out.splitlines()
-    start = next(i for i, line in enumerate(plan) if line.startswith("how your columns were read"))
+    start = next(i for i, line in enumerate(plan) if line.startswith("how the columns were read"))
     rows = [line.split() for line in plan[start + 1 : start + 5]]
     assert rows[0] == ["age", "numeric", "4", "-"]
     assert rows[1] == ["city", "categorical", "-", "2"]
     assert rows[2][:3] == ["note", "left", "out"]
     assert rows[3] == ["churn", "target", "-", "2"]
-    assert "Note: 4 of 60 rows are left out, as a value is missing: 'age' 4." in plan
+    assert "Note: 4 of 60 rows are left out, because a value is missing: 'age' 4." in plan
     data = json.loads(cli("sweep", "churn.yaml", "--dry-run", "--json").out)["data"]
     assert data["columns"][0] == "age"
     assert len(data["columns"]) == 2
@@ -110,7 +110,7 @@ def test_the_plan_shows_it(churn: Path, cli: Callable) -> None:
 def test_a_sweep_notes_the_rows_left_out_and_its_report_has_the_table_when_the_file_is_gone(
     churn: Path, cli: Callable, unpainted: None
 ) -> None:
-    note = "4 of 60 rows are left out, as a value is missing: 'age' 4."
+    note = "4 of 60 rows are left out, because a value is missing: 'age' 4."
     assert f"Note: {note}" in cli("sweep", "churn.yaml", "--workers", "0").err
     (churn / "churn.csv").unlink()
     assert cli("report", "churn", "-o", "out", "--format", "md", "--format", "json").code == 0
@@ -126,8 +126,13 @@ def test_a_column_that_gives_the_answer_away_is_asked_about() -> None:
     asked = ColumnReading("Today", "numeric", 0, None, IN_DISGUISE)
     plain = ColumnReading("Lag1", "numeric", 0, None)
     assert TableReading((plain, asked), 10).in_disguise() == (
-        "'Today' alone tells the classes apart: is it the answer in disguise? If so, list it "
-        "under data.drop"
+        "column 'Today' alone separates the classes; if it gives the answer away, list it under "
+        "data.drop"
+    )
+    old = replace(asked, why="alone it tells the classes apart: is this the answer in disguise?")
+    assert TableReading((plain, old, asked), 10).in_disguise() == (
+        "columns 'Today', 'Today' alone each separate the classes; if they give the answer away, "
+        "list them under data.drop"
     )
     assert TableReading((plain,), 10).in_disguise() == ""
 
@@ -136,7 +141,7 @@ def test_categories_that_may_be_groups_of_rows_are_asked_about_unless_rows_are_g
     patient = ColumnReading("patient", "categorical", 0, 150)
     town = ColumnReading("town", "categorical", 0, 40)
     asked = TableReading((patient, town), 900).in_groups()
-    assert asked.startswith("rows may belong together by 'patient' (150): if they do, name the")
+    assert asked.startswith("rows may belong together by 'patient' (150); if they do, name the")
     assert TableReading((town,), 900).in_groups() == ""
     assert TableReading((replace(patient, categories=900),), 900).in_groups() == ""
     visit = ColumnReading("visit", "left out", 0, None, "rows are divided by it")

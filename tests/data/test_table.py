@@ -226,7 +226,7 @@ def test_class_1_is_the_positive_one_or_the_larger_of_two(
 @pytest.mark.parametrize(
     ("values", "data", "expected"),
     [
-        (["yes"], {}, "has one class (yes); need two"),
+        (["yes"], {}, "has one class (yes); two are needed"),
         (["a", "b", "c"], {}, "has 3 classes (a, b, c); name one as data.positive"),
         (range(N), {}, "has 80 classes (0, 1, 2, 3, 4, 5 and 74 more); name one as data.positive"),
         (["a", "b"], {"positive": "c"}, "has no class 'c' (data.positive); it has a, b"),
@@ -254,7 +254,9 @@ def test_a_target_without_two_classes_is_refused(
 def test_a_target_of_lists_or_mappings_is_refused(tmp_path: Path, value: Any) -> None:
     frame = table().assign(ill=[value] * N)
     path = write(tmp_path, frame, "parquet")
-    assert refusal(path).startswith("the target 'ill' holds values that are no classes, such as")
+    assert refusal(path).startswith(
+        "the target 'ill' holds values that cannot be classes, such as"
+    )
 
 
 # --- missing values --------------------------------------------------------------------------
@@ -407,11 +409,11 @@ def test_rows_of_more_fields_than_the_header_are_refused(tmp_path: Path) -> None
 def test_two_columns_of_one_name_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "table.csv"
     path.write_text("a,a,ill\n" + "1,2,0\n3,4,1\n" * 10)
-    assert refusal(path) == "column 'a' stands twice; rename one"
+    assert refusal(path) == "column 'a' appears twice; rename one of the two"
     path = tmp_path / "table.parquet"
     columns = [pa.array([1.0, 2.0] * 10), pa.array([3.0, 4.0] * 10), pa.array([0, 1] * 10)]
     pq.write_table(pa.table(columns, names=["a", "a", "ill"]), path)
-    assert refusal(path) == "column 'a' stands twice; rename one"
+    assert refusal(path) == "column 'a' appears twice; rename one of the two"
 
 
 # --- bad columns -----------------------------------------------------------------------------
@@ -456,7 +458,7 @@ def test_a_column_that_cannot_be_is_named_with_a_remedy(
 def test_an_infinite_value_is_named_with_its_row(tmp_path: Path, suffix: str, sign: float) -> None:
     frame = table()
     frame.loc[12, "age"] = sign * np.inf
-    expected = "column 'age' is infinite in row 13; mend the value or list the column under"
+    expected = "column 'age' is infinite in row 13; correct the value or list the column under"
     assert refusal(write(tmp_path, frame, suffix)).startswith(expected)
     frame.loc[[2, 3], "dose"] = np.nan
     path = write(tmp_path, frame, suffix)

@@ -182,7 +182,7 @@ def test_decimal_and_thousands_signs_hold_for_text_as_in_training(tmp_path: Path
         ({"drop": ["age", "sex"]}, "the table has no columns 'age', 'sex'; the model needs 'age'"),
         ({"age": "old"}, "column 'age' should hold numbers, but holds 'old' (first in row 1)"),
         ({"age": np.inf}, "column 'age' is infinite in rows 1, 2, 3"),
-        ({"age": [[1]] * N}, "column 'age' holds what is neither number nor text"),
+        ({"age": [[1]] * N}, "column 'age' holds values that are neither numbers nor text"),
         ({"age": pd.Timestamp(0)}, "column 'age' should hold numbers, but holds datetime64"),
     ],
 )

@@ -56,7 +56,7 @@ def test_a_table_without_rows_is_one_empty_part(tmp_path: Path, kind: str) -> No
     ("text", "message"),
     [
         ("city,age\nOslo,41\nRo,me,37\n", "Expected 2 fields in line 3, saw 3"),
-        ("age,city,age\n1,Oslo,41\n", "column 'age' stands twice; rename one"),
+        ("age,city,age\n1,Oslo,41\n", "column 'age' appears twice; rename one of the two"),
     ],
 )
 def test_what_training_refuses_is_not_predicted_on(

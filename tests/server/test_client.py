@@ -47,12 +47,12 @@ def looks(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 def test_a_server_that_is_away_for_a_while_is_waited_for_with_one_word(
     looks: list[Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    away = LrlabError("the tracking server http://x does not answer any more. Is it running?")
+    away = LrlabError("the tracking server http://x no longer answers. Is it running?")
     looks += [Looked(), away, away, Looked(), Looked(state="finished", done=8)]
     assert show_progress(None, "0123456789") == 0
     lines = capsys.readouterr().err.splitlines()
     assert [line.split(":")[0] for line in lines] == ["tiny", "Note", "tiny"]
-    assert "does not answer any more" in lines[1]
+    assert "no longer answers" in lines[1]
     assert lines[2] == "tiny: finished, 8/8 runs"
 
 

@@ -451,12 +451,12 @@ ERRORS = {
     "key twice": (
         "name: t\nseed: 1\nname: u\n",
         "spec.yaml:3: name",
-        "the key stands twice (first in line 1); drop one",
+        "the key appears twice (first in line 1); drop one",
     ),
     "key twice in a section": (
         "name: t\ntrain:\n  steps: 1\n  steps: 2\n",
         "spec.yaml:4: train.steps",
-        "the key stands twice (first in line 3); drop one",
+        "the key appears twice (first in line 3); drop one",
     ),
     "alias": (
         "name: &a t\ndescription: *a\n",
@@ -516,7 +516,7 @@ ERRORS = {
     "control character": (
         b"name: \x00\x01\n",
         "spec.yaml:1",
-        "holds the character U+0000, which is no text; delete it",
+        "holds the character U+0000, which is not text; delete it",
     ),
     "binary file": (
         b"\x89PNG\r\n\x1a\n\xff\xfe",

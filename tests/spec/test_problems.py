@@ -73,7 +73,7 @@ def test_a_suite_is_not_one_sweep(suite: Path) -> None:
             "name: x\nproblems:\n  a: {source: blobs, featurs: 3}\n",
             r"3: data.featurs: unknown key",
         ),
-        ("name: x\ndata: {source: blobs}\nproblems: {a: {}}\n", r"3: problems: stands instead of"),
+        ("name: x\ndata: {source: blobs}\nproblems: {a: {}}\n", r"3: problems: replaces `data`"),
         ("name: x\nproblems: []\n", r"2: problems: should name data sets"),
         ("name: x\nproblems: {}\n", r"2: problems: should name data sets"),
         ("problems: {a: {}}\n", r"name: is missing"),

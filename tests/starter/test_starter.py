@@ -110,7 +110,7 @@ def test_a_column_that_gives_the_answer_away_is_asked_about(tmp_path: Path) -> N
     frame = table()
     frame["paid"] = np.where(frame["ill"] == "yes", 2.0, 1.0) + frame["dose"] / 100
     _, text, _ = begun(tmp_path, frame)
-    assert "# paid: alone it tells the classes apart: is this the answer in disguise?\n" in text
+    assert "# paid: it alone separates the classes: does it give the answer away?\n" in text
 
 
 def test_constant_columns_are_left_out_and_named(tmp_path: Path) -> None:
@@ -137,7 +137,7 @@ def test_classes_that_yaml_or_pandas_would_take_for_something_else_stay_what_the
 
 
 def test_a_target_that_is_a_number_is_no_class(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"'age' has .* they are no classes. Add a column"):
+    with pytest.raises(UserError, match=r"'age' has .* they cannot be classes. Add a column"):
         begun(tmp_path, table(), target="age")
 
 

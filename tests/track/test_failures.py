@@ -61,7 +61,7 @@ KINDS: dict[str, tuple[Exception, str, type[LrlabError], str]] = {
         server_error(codes.PERMISSION_DENIED), SERVER, NotPermitted, "does not permit this",
     ),
     "deleted in MLflow": (
-        server_error(codes.RESOURCE_DOES_NOT_EXIST), SERVER, LrlabError, "deleted meanwhile",
+        server_error(codes.RESOURCE_DOES_NOT_EXIST), SERVER, LrlabError, "deleted in the meantime",
     ),
     "no MLflow server": (
         server_error(codes.ENDPOINT_NOT_FOUND), SERVER, LrlabError, "not as an MLflow server",
@@ -90,14 +90,14 @@ KINDS: dict[str, tuple[Exception, str, type[LrlabError], str]] = {
         postgres_error("42501"), POSTGRES, NotPermitted, "the database .* does not permit",
     ),
     "dropped tables": (postgres_error("42P01"), POSTGRES, LrlabError, "lacks MLflow's tables"),
-    "stopping database": (postgres_error("57P01"), POSTGRES, LrlabError, "no time for this now"),
+    "stopping database": (postgres_error("57P01"), POSTGRES, LrlabError, "is too busy now"),
     "silent database": (
         sqlalchemy.exc.OperationalError("", {}, psycopg2.OperationalError("refused")),
         POSTGRES, LrlabError, r"u:\*\*\*@127.* cannot be used: refused",
     ),
     "timeout": (requests.exceptions.ReadTimeout("x"), SERVER, LrlabError, "not answer in time"),
     "connection lost": (
-        requests.exceptions.ConnectionError("x"), SERVER, LrlabError, "not answer any more",
+        requests.exceptions.ConnectionError("x"), SERVER, LrlabError, "no longer answers",
     ),
 }  # fmt: skip
 
@@ -149,7 +149,7 @@ def test_a_sweep_deleted_in_mlflow_while_it_runs_is_told(
             (sweep,) = client.search_runs([experiment.experiment_id], only)
             client.delete_run(sweep.info.run_id)
 
-    with pytest.raises(LrlabError, match=f"the {deleted} 'tiny' was deleted in MLflow while"):
+    with pytest.raises(LrlabError, match=f"the {deleted} 'tiny' was deleted in MLflow during"):
         run_sweep(make_spec(tiny()), tracking_uri=client.tracking_uri, on_progress=delete)
 
 

@@ -73,7 +73,7 @@ def server_uri(uri: str | None) -> str:
     found = resolve_uri(uri)
     if not is_server(found):
         raise UserError(
-            f"{without_password(found)} is no server; name one with --server or "
+            f"{without_password(found)} is not a server; name one with --server or "
             "MLFLOW_TRACKING_URI, such as http://localhost:5000"
         )
     return found

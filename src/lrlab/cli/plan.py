@@ -61,7 +61,7 @@ def show_plan(spec: SweepSpec, documents: list[dict[str, Any]] | None) -> None:
         click.echo(f"Note: {caution}.")
     about = f"About {seconds:.0f} s" if seconds >= 1 else "Less than a second"
     click.echo(
-        f"{about} of training (its first runs timed on this machine), plus the "
+        f"{about} of training, by its first runs on this machine, plus "
         "writing to the store. Nothing was recorded."
     )
 
@@ -105,7 +105,7 @@ def _share_of_class_1(problem: Problem) -> float:
 def division_text(spec: SweepSpec, problem: Problem, why: str) -> Iterator[str]:
     """What the division of the rows is good for, in sentences."""
     n_test = len(problem.y_test)
-    judged = f"{n_test:,} test rows judge the choice and choose nothing" if n_test else ""
+    judged = f"{n_test:,} test rows judge the choice and take no part in it" if n_test else ""
     if problem.folds:
         in_time = getattr(spec.data, "split", None) is not None
         rows = "each fold is" if in_time else "every row is"
@@ -123,7 +123,7 @@ def reading_text(reading: TableReading) -> str:
     columns = reading.columns
     if len(columns) > MOST_READ:
         columns = tuple(sorted(columns, key=lambda c: not (c.why or c.missing)))[:MOST_READ]
-    header = ("how your columns were read", "as", "missing", "categories", "")
+    header = ("how the columns were read", "as", "missing", "categories", "")
     rows = [(c.name, c.read_as, c.missing or None, c.categories, c.why) for c in columns]
     lines = [table(header, rows)]
     if len(reading.columns) > len(columns):

@@ -139,7 +139,9 @@ def _show(plans: Sequence[Removal], purge: bool) -> None:
 
 def _agreed(plans: Sequence[Removal]) -> bool:
     if not sys.stdin.isatty():
-        raise click.UsageError("nobody can be asked here; --yes deletes without a question")
+        raise click.UsageError(
+            "there is nobody to ask for confirmation here; --yes deletes without asking"
+        )
     return click.confirm("Delete?", err=True)
 
 

@@ -168,7 +168,7 @@ def _show(told: _Told, infos: Sequence[SweepInfo]) -> None:
     """Verdict, the head of the table, and where the files are."""
     for info in infos:
         if info.state != "finished":
-            click.echo(f"Note: {info.name} is {info.state}; this is what it has so far.\n")
+            click.echo(f"Note: {info.name} is {info.state}; these are its results so far.\n")
     if len(infos) == 1:
         click.echo(summary_text(told.summary, infos[0].objective, infos[0].baseline) + "\n")
     click.echo(verdict_text(told.words.brief))

@@ -29,7 +29,7 @@ Examples:
 """
 )
 @click.argument("sweep", required=False)
-@click.option("-f", "--follow", is_flag=True, help="Wait until it ends, and show how it goes on.")
+@click.option("-f", "--follow", is_flag=True, help="Wait until it ends, and show its progress.")
 @click.option(
     "--top", type=click.IntRange(min=0), default=10, show_default=True, help="Trials shown."
 )
@@ -146,4 +146,4 @@ def _show_sweep(
     if info.verdict:
         click.echo(f"\n{wrapped(info.verdict)}")
     elif rows:
-        click.echo(f"\nNo verdict yet: lrlab report {quote(info.name)} says what there is so far.")
+        click.echo(f"\nNo verdict yet: lrlab report {quote(info.name)} shows the results so far.")

@@ -37,7 +37,7 @@ MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD.
 )
 @spec_arguments
 @click.option("--new", is_flag=True, help="Submit another sweep, even if this spec has one.")
-@click.option("-f", "--follow", is_flag=True, help="Wait, and show how it goes on.")
+@click.option("-f", "--follow", is_flag=True, help="Wait, and show its progress.")
 @tracking_option
 @json_option
 @verbose_option
@@ -142,6 +142,6 @@ def cancel(sweep: str, tracking_uri: str | None, verbose: bool) -> int:
     client.cancel(store, info)
     click.echo(
         f"{info.name} ({info.run_id[:8]}) will be stopped. Submitting the same spec again "
-        "takes it up where it was."
+        "resumes it."
     )
     return 0

@@ -46,8 +46,8 @@ Stopped by Ctrl-C or a crash, the same command continues where it was.
 @click.option(
     "--workers",
     type=click.IntRange(min=0),
-    help="The most processes to train in besides this one; they are started where the sweep is "
-    "long enough to be worth it; 0 for none.  [default: as many as there are cores]",
+    help="The largest number of processes to train in besides this one; they are started only "
+    "if the sweep is long enough. 0: none.  [default: as many as there are cores]",
 )
 @click.option(
     "--executor",

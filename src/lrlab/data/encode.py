@@ -223,6 +223,6 @@ def _check_finite(frame: pd.DataFrame, numeric: list[str], where: str) -> None:
         if len(infinite):
             row = frame.index[infinite[0]] + 1
             raise UserError(
-                f"{where}: column {quoted(column)} is infinite in row {row}; mend the value or "
+                f"{where}: column {quoted(column)} is infinite in row {row}; correct the value or "
                 "list the column under data.drop"
             )

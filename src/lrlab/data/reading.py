@@ -10,12 +10,18 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from lrlab.data.columns.choice import DIVIDES, ColumnReading
-from lrlab.data.columns.suspects import IN_DISGUISE, NAMED_LIKE_GROUP, NAMED_LIKE_IDENTIFIER
+from lrlab.data.columns.suspects import (
+    IN_DISGUISE,
+    IN_DISGUISE_0_1,
+    NAMED_LIKE_GROUP,
+    NAMED_LIKE_IDENTIFIER,
+)
 from lrlab.wording import quoted
 
 if TYPE_CHECKING:
     from lrlab.data.problem import Problem
 
+ASKED = (IN_DISGUISE, IN_DISGUISE_0_1)
 MOST = 10  # columns that a sentence names
 KEYS = ("column", "read_as", "missing", "categories", "why")  # as ColumnReading has them
 
@@ -81,22 +87,28 @@ class TableReading:
         lost = sum(self.rows_left_out.values())
         if not lost:
             return ""
+        are = "is" if lost == 1 else "are"
         costs = sorted(self.rows_left_out.items(), key=lambda item: -item[1])
         named = [f"{name!r} {count:,}" for name, count in costs[:MOST]]
         return (
-            f"{lost:,} of {lost + self.rows:,} rows are left out, as a value is missing: "
+            f"{lost:,} of {lost + self.rows:,} rows {are} left out, because a value is missing: "
             + _enumerated(named, len(costs))
         )
 
     def in_disguise(self) -> str:
-        """Which columns alone tell the classes apart; as `lost_rows` gives it."""
-        found = [quoted(c.name) for c in self.columns if IN_DISGUISE in c.why]
+        """Which columns alone separate the classes; as `lost_rows` gives it."""
+        found = [
+            quoted(c.name)
+            for c in self.columns
+            if IN_DISGUISE in c.why or IN_DISGUISE_0_1 in c.why
+        ]
         if not found:
             return ""
-        verb, what = ("tells", "is it") if len(found) == 1 else ("tell", "are they")
+        what, verb = ("column", "separates") if len(found) == 1 else ("columns", "each separate")
+        it, them, give = ("it", "it", "gives") if len(found) == 1 else ("they", "them", "give")
         return (
-            f"{_enumerated(found[:MOST], len(found))} alone {verb} the classes apart: {what} the "
-            "answer in disguise? If so, list it under data.drop"
+            f"{what} {_enumerated(found[:MOST], len(found))} alone {verb} the classes; if {it} "
+            f"{give} the answer away, list {them} under data.drop"
         )
 
     def in_groups(self) -> str:
@@ -117,8 +129,8 @@ class TableReading:
             return ""
         named = [f"{c.name!r} ({c.categories:,})" for c in found[:MOST]]
         return (
-            f"rows may belong together by {_enumerated(named, len(found))}: if they do, name the "
-            "column under data.groups, or what is said of new rows holds only for those known"
+            f"rows may belong together by {_enumerated(named, len(found))}; if they do, name the "
+            "column under data.groups, or the verdict holds only for groups that are known"
         )
 
     def left_out(self, besides: Collection[str] = ()) -> str:

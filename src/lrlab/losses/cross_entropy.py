@@ -42,8 +42,8 @@ bce = Loss(
     _bce,
     value_and_grad=_bce_value_and_grad,
     formula="-[y log p + (1-y) log(1-p)]",
-    when="The tutorial's choice: the likelihood of the labels, probabilities calibrated. "
-    "Saturates where p rounds to 0 or 1; prefer bce_logits for large weights.",
+    when="The tutorial's choice: the likelihood of the labels, with calibrated probabilities. "
+    "It saturates where p rounds to 0 or 1; prefer bce_logits for large weights.",
     source="torch.nn.BCELoss on the sigmoid; log p clamped at -100",
     mean=_bce_mean,
     proper=True,
@@ -94,7 +94,7 @@ focal = Loss(
     _focal,
     value_and_grad=_focal_value_and_grad,
     formula="-(1-p_t)^gamma log p_t, p_t = sigmoid(s z)",
-    when="Many easy examples, often of a large majority class, drown the few hard ones.",
+    when="Many easy examples, often of a large majority class, drown out the few hard ones.",
     source="Lin et al. 2017, Focal Loss for Dense Object Detection, eq. 4",
     hyperparameters=(
         Hyperparameter("gamma", 2.0, low=0, high=20, meaning="focus on hard examples; 0 is bce"),
@@ -118,7 +118,7 @@ label_smoothing = Loss(
     _label_smoothing,
     value_and_grad=_label_smoothing_value_and_grad,
     formula="bce with target y(1-eps) + eps/2",
-    when="Labels are noisy, or the classes separable: the weights stay finite without l2.",
+    when="Labels are noisy, or classes are separable: weights stay finite without l2.",
     source="Szegedy et al. 2016, Rethinking the Inception Architecture, section 7",
     hyperparameters=(
         Hyperparameter(
@@ -149,8 +149,8 @@ weighted_bce = Loss(
     _weighted_bce,
     value_and_grad=_weighted_bce_value_and_grad,
     formula="-[w y log p + (1-y) log(1-p)], w = pos_weight",
-    when="Missing a positive costs w times a false alarm, or positives are rare. Shifts "
-    "the probabilities on purpose.",
+    when="A missed positive costs w times as much as a false alarm, or positives are rare. "
+    "It shifts the probabilities on purpose.",
     source="pos_weight of torch.nn.BCEWithLogitsLoss",
     hyperparameters=(
         Hyperparameter(

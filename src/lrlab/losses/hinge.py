@@ -29,7 +29,7 @@ hinge = Loss(
     _hinge,
     value_and_grad=_hinge_value_and_grad,
     formula="max(0, 1 - s z)",
-    when="Only the decision counts: a linear support vector machine. Its scores are no "
+    when="Only the decision counts: a linear support vector machine. Its scores are not "
     "probabilities.",
     source="Cortes & Vapnik 1995, Machine Learning 20(3)",
 )
@@ -49,7 +49,7 @@ squared_hinge = Loss(
     _squared_hinge,
     value_and_grad=_squared_hinge_value_and_grad,
     formula="max(0, 1 - s z)^2",
-    when="As hinge, but smooth, so that gradient methods converge faster; outliers weigh "
+    when="Like hinge, but smooth, so that gradient methods converge faster. Outliers weigh "
     "more, and a large lr diverges.",
     source="Chang, Hsieh & Lin 2008, JMLR 9",
 )
@@ -72,8 +72,7 @@ modified_huber = Loss(
     _modified_huber,
     value_and_grad=_modified_huber_value_and_grad,
     formula="max(0, 1 - s z)^2 if s z >= -1, else -4 s z",
-    when="Squared hinge that is linear far on the wrong side: smooth, and robust against "
-    "outliers.",
+    when="Squared hinge, but linear far on the wrong side: smooth, and robust against outliers.",
     source="Zhang 2004, Statistical behavior and consistency of classification methods, "
     "Annals of Statistics 32(1)",
 )

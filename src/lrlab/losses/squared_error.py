@@ -34,8 +34,8 @@ mse = Loss(
     _mse,
     value_and_grad=_mse_value_and_grad,
     formula="(p - y)^2",
-    when="The Brier score: bounded, so mislabeled points pull little; not convex in the "
-    "weights, and flat where the model is wrong and sure.",
+    when="The Brier score: bounded, so mislabeled points pull little. It is not convex in "
+    "the weights, and flat where the model is wrong and certain.",
     source="Brier 1950, Monthly Weather Review 78(1)",
     mean=_mse_mean,
     proper=True,

@@ -61,7 +61,7 @@ def load_numbers(wanted: str, tracking_uri: str | None = None) -> dict[str, Any]
         reason = (str(error).splitlines() or [type(error).__name__])[0].rstrip(":")
         moved = "; if this folder was moved or copied, `lrlab doctor --fix` mends the place"
         hint = moved if uri.startswith("sqlite:") and "downloading" in reason else ""
-        raise LrlabError(f"the model {wanted!r} cannot be had: {reason}{hint}") from error
+        raise LrlabError(f"the model {wanted!r} cannot be loaded: {reason}{hint}") from error
 
 
 def _refuse_missing_database(uri: str) -> None:
@@ -152,8 +152,8 @@ def _download(place: str, uri: str, wanted: str) -> dict[str, Any]:
             )
         except OSError as error:
             raise LrlabError(
-                f"the model {wanted!r} cannot be had: {error}; a model that lrlab 0.1 logged has "
-                f"no {NUMBERS_PATH}: train again with lrlab sweep --new"
+                f"the model {wanted!r} cannot be loaded: {error}; a model that lrlab 0.1 logged "
+                f"has no {NUMBERS_PATH}: train again with lrlab sweep --new"
             ) from error
         return _read(Path(path), wanted)
 

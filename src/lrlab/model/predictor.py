@@ -144,7 +144,7 @@ def _allow_missing(missing: np.ndarray, values: pd.Series, record: dict[str, Any
     if record["missing"] != "drop":
         raise ValueError(
             f"column {values.name!r} lacks a value in {_rows(missing, values)}; training had no "
-            "missing values in it, so there is nothing to put there"
+            "missing values in it, so there is no value to fill in"
         )
 
 
@@ -190,7 +190,9 @@ def _factorized(values: pd.Series, name: str) -> tuple[np.ndarray, list[Any]]:
     try:
         codes, found = pd.factorize(values)
     except TypeError:  # lists, mappings
-        raise ValueError(f"column {name!r} holds what is neither number nor text") from None
+        raise ValueError(
+            f"column {name!r} holds values that are neither numbers nor text"
+        ) from None
     return codes, found.tolist()
 
 

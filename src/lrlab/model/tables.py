@@ -133,7 +133,7 @@ def _header(path: Path, cells: Mapping[str, Any]) -> dict[str, Any]:
 def _refuse_twice(names: list[str], path: Path) -> None:
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
-        raise UserError(f"{path}: column {twice!r} stands twice; rename one")
+        raise UserError(f"{path}: column {twice!r} appears twice; rename one of the two")
 
 
 def _needed(found: list[str], numbers: Numbers, path: Path) -> list[str]:

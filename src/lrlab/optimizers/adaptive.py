@@ -45,7 +45,7 @@ adagrad = Optimizer(
     _build_adagrad,
     rule=UpdateRule(_adagrad_coefficients, _update_adagrad),
     formula="G <- G + g^2;  w <- w - lr g / (sqrt(G) + eps)",
-    when="Sparse columns, or columns of different scale; its steps shrink forever.",
+    when="Sparse columns, or columns of different scale. Its steps only ever shrink.",
     source="Duchi, Hazan & Singer 2011, JMLR 12",
     default_lr=0.1,
     hyperparameters=(
@@ -81,8 +81,8 @@ rmsprop = Optimizer(
     _build_rmsprop,
     rule=UpdateRule(_rmsprop_coefficients, _update_rmsprop),
     formula="v <- alpha v + (1-alpha) g^2;  w <- w - lr g / (sqrt(v) + eps)",
-    when="Adagrad that forgets: mini-batches and changing gradients. Hovers about the "
-    "optimum at a fixed lr.",
+    when="Adagrad that forgets, for mini-batches and changing gradients. At a fixed lr it "
+    "hovers around the optimum.",
     source="Tieleman & Hinton 2012, Neural Networks for Machine Learning, lecture 6.5",
     default_lr=0.01,
     hyperparameters=(
@@ -119,8 +119,8 @@ adadelta = Optimizer(
     _build_adadelta,
     rule=UpdateRule(_adadelta_coefficients, _update_adadelta),
     formula="w <- w - lr d,  d = sqrt(D + eps)/sqrt(v + eps) g;  D averages d^2",
-    when="lr hard to choose: the unit of the step comes from past steps (lr = 1 is the "
-    "paper's). Slow to start.",
+    when="The lr is hard to choose: past steps set the unit of the step (lr = 1 is the "
+    "paper's). It starts slowly.",
     source="Zeiler 2012, arXiv:1212.5701, algorithm 1",
     default_lr=1.0,
     hyperparameters=(fraction("rho", 0.9, "decay of both averages"), eps_of(1e-6)),

@@ -31,12 +31,12 @@ def submit(store: Store, spec: SweepSpec, *, new: bool = False) -> Accepted:
         new: Begin another, even if there is one.
 
     Raises:
-        UserError: If the server is no team server of lrlab, or refuses the sweep.
+        UserError: If the server is not a team server of lrlab, or refuses the sweep.
         LrlabError: If it does not answer.
     """
     if not store.is_server or server_info(store) is None:
         raise UserError(
-            f"{store.shown} is no team server of lrlab, so it cannot run sweeps; name one with "
+            f"{store.shown} is not a team server of lrlab, so it cannot run sweeps; name one with "
             "--server, or run the sweep here with `lrlab sweep`"
         )
     refuse_test_file(spec)

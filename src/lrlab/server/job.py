@@ -2,7 +2,7 @@
 
 The dispatcher starts it in an empty folder, with the store's address and login in the environment
 and a pipe as standard input: when that closes, the dispatcher is gone, and so this process ends at
-once. Whoever runs the sweep next takes it up where it was.
+once. Whoever runs the sweep next resumes it.
 """
 
 from __future__ import annotations

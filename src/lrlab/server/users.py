@@ -29,7 +29,7 @@ def add_user(store: Store, name: str, password: str | None = None) -> str:
         UserError: If there is such a user, name or password are not fit, or one may not do this.
     """
     if not re.fullmatch(NAME, name):
-        raise UserError(f"{name!r}: a user's name has letters, digits and . _ @ + - alone")
+        raise UserError(f"{name!r}: a user's name may contain only letters, digits and . _ @ + -")
     password = password or secrets.token_urlsafe(12)
     _call(store, "POST", f"{API}/create", username=name, password=password)
     return password
@@ -99,7 +99,9 @@ def grant(store: Store, name: str, experiment: str, permission: str) -> None:
 
 def _call(store: Store, method: str, path: str, **content: str) -> Any:
     if not store.is_server:
-        raise UserError(f"{store.shown} is no server, so it has no users; name one with --server")
+        raise UserError(
+            f"{store.shown} is not a server, so it has no users; name one with --server"
+        )
     body = json.dumps(content).encode() if content else None
     answer = request(store, method, path, body=body)
     if answer.status_code == 404 and "RESOURCE" not in answer.text:

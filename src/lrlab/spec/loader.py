@@ -62,7 +62,7 @@ def load_specs(path: str | Path, overrides: Iterable[str] = ()) -> tuple[SweepSp
         return (make(tree, lines=lines),)
     problems, place = tree["problems"], f"{path}:{lines[('problems',)]}: problems"
     if "data" in tree:
-        raise SpecError(f"{place}: stands instead of `data`; keep one of the two")
+        raise SpecError(f"{place}: replaces `data`; keep one of the two")
     if not isinstance(problems, Mapping) or not problems:
         raise SpecError(f"{place}: should name data sets, such as `blobs: {{source: blobs}}`")
     name = tree.get("name")

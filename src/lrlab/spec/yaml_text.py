@@ -36,7 +36,7 @@ def parse_yaml(text: str, where: str = "spec") -> tuple[Any, Lines]:
         number = text.count("\n", 0, error.position) + 1
         raise SpecError(
             f"{where}:{number}: holds the character U+{ord(text[error.position]):04X}, which is "
-            "no text; delete it"
+            "not text; delete it"
         ) from None
     except yaml.YAMLError as error:
         raise SpecError(f"{where}: is not valid YAML: {str(error).splitlines()[0]}") from None
@@ -98,7 +98,7 @@ def _note_lines(node: yaml.Node, path: Path_, lines: Lines, where: str) -> None:
         below = (*path, str(key.value))
         if below in lines:
             raise SpecError(
-                f"{where}:{key.start_mark.line + 1}: {'.'.join(below)}: the key stands twice "
+                f"{where}:{key.start_mark.line + 1}: {'.'.join(below)}: the key appears twice "
                 f"(first in line {lines[below]}); drop one"
             )
         _note_lines(value, below, lines, where)

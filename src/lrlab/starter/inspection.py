@@ -138,7 +138,7 @@ def _target_keys(target: pd.Series, data: Table) -> Iterator[Key]:
     if len(counts) > MOST_CLASSES:
         raise UserError(
             f"{data.path}: the target {name} has {len(counts):,} different values, such as "
-            f"{some(counts.index, 3)}; they are no classes. Add a column with two to the file, "
+            f"{some(counts.index, 3)}; they cannot be classes. Add a column with two to the file, "
             "such as whether it is above a limit, and name that one with --target"
         )
     if len(counts) < 2:

@@ -80,7 +80,9 @@ def run_sweep(
             return _from_record(recorder, on_answer)
         recorder.resume()
         if resumed and resumed == spec.n_runs:
-            on_note("every run is recorded; the answer, the model and the report are made")
+            on_note(
+                "every run is recorded; the verdict, the model and the report are being written"
+            )
         with (
             Background(recorder, resumed, on_progress) as background,
             closing(pool),

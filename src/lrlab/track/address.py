@@ -68,9 +68,9 @@ def refuse_unusable(uri: str) -> None:
     """
     shown = without_password(uri)
     if re.fullmatch(r"[\w.-]+:\d+(/.*)?", uri):
-        raise UserError(f"{shown} lacks its scheme: http://{shown} or https://{shown}?")
+        raise UserError(f"{shown} has no scheme: http://{shown} or https://{shown}?")
     if "\0" in uri:
-        raise UserError(f"{shown!r} is no tracking URI: it holds a NUL character; {KINDS}")
+        raise UserError(f"{shown!r} is not a tracking URI: it holds a NUL character; {KINDS}")
     scheme, separator, rest = uri.partition(":")
     if separator and scheme.lower() in ("http", "https", "") and not rest.strip("/"):
         raise UserError(f"{shown} names no host; {KINDS}")
@@ -91,7 +91,7 @@ def _refuse_unusable_sqlite(uri: str) -> None:
         database = make_url(uri).database
     except ArgumentError:
         raise UserError(
-            f"{uri} is no address of an SQLite file; write sqlite:///file.db, or "
+            f"{uri} is not the address of an SQLite file; write sqlite:///file.db, or "
             "sqlite:////folder/file.db for a path from the root"
         ) from None
     if not database or database == ":memory:":

@@ -24,7 +24,7 @@ def deletion_explained(store: Store, info: SweepInfo) -> Iterator[None]:
         if not what:
             raise
         raise LrlabError(
-            f"{what} was deleted in MLflow while the sweep ran. Restore it (`{restore}`) and run "
+            f"{what} was deleted in MLflow during the sweep. Restore it (`{restore}`) and run "
             "the same command again, which continues; or begin another sweep with --new"
         ) from error
 

@@ -105,7 +105,7 @@ class Recorder:
         if self._lost and found.runs:
             note(
                 f"the artifacts of the sweep {self.info.name!r} are not in "
-                f"{self.info.artifact_uri}, so whether they are whole is not looked at"
+                f"{self.info.artifact_uri}, so lrlab does not check that they are complete"
             )
         self.runs = {}
         for run in found.runs:

@@ -240,7 +240,7 @@ def _delete_artifacts(owner: str, uri: str) -> None:
         return
     if (folder.parent.name, folder.name) != (owner, "artifacts"):
         raise LrlabError(
-            f"the artifacts of {owner} are at {folder}, which is no folder of its own"
+            f"the artifacts of {owner} are at {folder}, which is not a folder of its own"
         )
     if folder.exists():
         shutil.rmtree(folder)

@@ -118,7 +118,7 @@ def list_sweeps(store: Store, *conditions: Tag) -> list[SweepInfo]:
     lost = [] if conditions else lost_sweeps(store)
     if lost:
         note(
-            f"runs without the tag {schema.KIND} = {schema.SWEEP!r} are no sweeps and are left "
+            f"runs without the tag {schema.KIND} = {schema.SWEEP!r} are not sweeps and are left "
             f"alone: {listed(lost)}"
         )
     runs.sort(key=lambda run: -run.info.start_time)
@@ -252,7 +252,7 @@ def _note_faults(sweeps: Sequence[SweepInfo]) -> None:
     """Warn of what somebody changed in parent runs."""
     named = [f"{s.name!r} ({s.run_id}: {'; '.join(s.faults)})" for s in sweeps if s.faults]
     if named:
-        note(f"tags that lrlab cannot use, so it goes without them: {listed(named)}")
+        note(f"tags that lrlab cannot use and leaves out: {listed(named)}")
 
 
 def load_sweep_spec(store: Store, info: SweepInfo) -> SweepSpec:

@@ -398,7 +398,7 @@ def test_rows_without_a_group_can_be_left_out(spec_of: Any) -> None:
     ("changes", "said"),
     [
         ({"y": "perhaps"}, "holds 'perhaps', but the classes of the table are no, yes"),
-        ({"y": "no"}, "the target 'y' has one class (no); need two"),
+        ({"y": "no"}, "the target 'y' has one class (no); two are needed"),
         ({"x": "text"}, "column 'x' is not numeric"),
         ({"x": None}, "column 'x' has 20 missing values"),
     ],

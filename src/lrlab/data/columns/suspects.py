@@ -18,10 +18,11 @@ NAMED_LIKE_GROUP = re.compile(rf"(?i:(?:.*[\W_])?(?:{_WHOSE}|device|family|house
 NAMED_LIKE_IDENTIFIER = re.compile(
     rf"(?i:(?:.*[\W_])?(?:{_WORDS})|(?:.*[\W_])?(?:{_WHOSE})s?(?:id|no|nr))|.*[a-z](?:Id|ID)"
 )
-IN_DISGUISE = "alone it tells the classes apart: is this the answer in disguise?"
+IN_DISGUISE = "it alone separates the classes: does it give the answer away?"
+IN_DISGUISE_0_1 = "alone it tells the classes apart"  # as lrlab 0.1 recorded it
 MISSING_IN_DISGUISE = (
-    "it is missing in all rows of one class and in none of the other: is this the answer in "
-    "disguise?"
+    "it is missing in all rows of one class and in none of the other: does that give the "
+    "answer away?"
 )
 
 

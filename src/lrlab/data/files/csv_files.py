@@ -83,7 +83,7 @@ def refuse_duplicates(names: Sequence[str] | pd.Index, where: str) -> None:
     """
     twice = pd.Index(names)[pd.Index(names).duplicated()]
     if len(twice):
-        raise UserError(f"{where}: column {quoted(twice[0])} stands twice; rename one")
+        raise UserError(f"{where}: column {quoted(twice[0])} appears twice; rename one of the two")
 
 
 def _pandas(path: Path, **options: Any) -> pd.DataFrame:

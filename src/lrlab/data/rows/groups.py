@@ -55,7 +55,7 @@ def _times(column: pd.Series, where: str) -> np.ndarray:
     if len(wrong):
         others = f" (and {len(wrong) - 1:,} more rows)" if len(wrong) > 1 else ""
         raise UserError(
-            f"{where}: column {quoted(column.name)} (data.split.by) is no time: row "
+            f"{where}: column {quoted(column.name)} (data.split.by) is not a time: row "
             f"{column.index[wrong[0]] + 1} holds {quoted(column.iloc[wrong[0]])}{others}; write "
             "times as numbers or as 2024-01-31, 2024-01-31 23:59"
         )

@@ -65,15 +65,15 @@ def _classes(target: pd.Series, where: str) -> list[Any]:
         found = sorted(target.unique().tolist(), key=lambda value: (str(type(value)), value))
     except TypeError:  # lists, mappings: neither hashable nor ordered
         raise UserError(
-            f"{where}: the target {quoted(target.name)} holds values that are no classes, such as "
-            f"{printable(target.iloc[0], 40)}; name another column as data.target"
+            f"{where}: the target {quoted(target.name)} holds values that cannot be classes, "
+            f"such as {printable(target.iloc[0], 40)}; name another column as data.target"
         ) from None
     name = quoted(target.name)
     if isinstance(found[0], bytes):
         raise UserError(f"{where}: the target {name} holds bytes; write its classes as text")
     if len(found) < 2:
         raise UserError(
-            f"{where}: the target {name} has one class ({_all_shown(found)}); need two"
+            f"{where}: the target {name} has one class ({_all_shown(found)}); two are needed"
         )
     return found
 
@@ -117,6 +117,7 @@ def encode_as(target: pd.Series, labels: tuple[Label, Label], where: str) -> np.
     if one.all() or zero.all():
         only = labels[1] if one.all() else labels[0]
         raise UserError(
-            f"{where}: the target {quoted(target.name)} has one class ({_shown(only)}); need two"
+            f"{where}: the target {quoted(target.name)} has one class ({_shown(only)}); two "
+            "are needed"
         )
     return one.to_numpy(np.float64)

@@ -15,7 +15,7 @@ from lrlab.track.failures.failure import CONTINUES, Failure
 def unknown_uri(failure: Failure) -> LrlabError | None:
     if not failure.find(sqlalchemy.exc.NoSuchModuleError, sqlalchemy.exc.ArgumentError):
         return None
-    return UserError(f"{failure.shown} is no tracking URI that MLflow knows; {KINDS}")
+    return UserError(f"{failure.shown} is not a tracking URI that MLflow knows; {KINDS}")
 
 
 def no_driver(failure: Failure) -> LrlabError | None:
@@ -48,8 +48,8 @@ def sqlite_damaged(failure: Failure) -> LrlabError | None:
     if failure.sqlite not in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
         return None
     return LrlabError(
-        f"the tracking store {failure.shown} is damaged or no SQLite database. Restore a backup, "
-        "or choose another store with --tracking-uri"
+        f"the tracking store {failure.shown} is damaged or is not an SQLite database. Restore a "
+        "backup, or choose another store with --tracking-uri"
     )
 
 
@@ -84,7 +84,7 @@ def sqlite_broken_disk(failure: Failure) -> LrlabError | None:
         return None
     return LrlabError(
         f"the disk cannot read or write the tracking store {failure.shown} ({failure.reason}). "
-        "Look whether the disk (or the network folder) is there and well, or choose another "
+        "Look whether the disk (or the network folder) is available, or choose another "
         "store with --tracking-uri"
     )
 
@@ -102,7 +102,7 @@ def postgres_not_permitted(failure: Failure) -> LrlabError | None:
         return None
     return NotPermitted(
         f"the database {failure.shown} does not permit this: {failure.reason}. Ask who owns it "
-        "for the right, or sign in as another user"
+        "for permission, or sign in as another user"
     )
 
 
@@ -120,8 +120,8 @@ def database_ends(failure: Failure) -> LrlabError | None:
     if failure.postgres is None or not failure.postgres.startswith(("57P", "53")):
         return None
     return LrlabError(
-        f"the database {failure.shown} has no time for this now: {failure.reason}. When it has, "
-        f"{CONTINUES}"
+        f"the database {failure.shown} is too busy now: {failure.reason}. "
+        f"When it is not, {CONTINUES}"
     )
 
 

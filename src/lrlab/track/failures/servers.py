@@ -22,7 +22,7 @@ def not_permitted(failure: Failure) -> LrlabError | None:
         return None
     return NotPermitted(
         f"the tracking server {failure.shown} does not permit this: {failure.reason}. Ask the "
-        "administrator for the right, or sign in as another user"
+        "administrator for permission, or sign in as another user"
     )
 
 
@@ -68,7 +68,7 @@ def server_away(failure: Failure) -> LrlabError | None:
     if not failure.find(*gone, ConnectionError):
         return None
     return LrlabError(
-        f"the tracking server {failure.shown} does not answer any more ({failure.reason}). Is it "
+        f"the tracking server {failure.shown} no longer answers ({failure.reason}). Is it "
         "running? When it is back, run the same command again"
     )
 
@@ -83,8 +83,8 @@ def not_there(failure: Failure) -> LrlabError | None:
     if failure.mlflow != "RESOURCE_DOES_NOT_EXIST":
         return None
     return LrlabError(
-        f"{failure.shown} has it no more: {failure.reason}. Was it deleted meanwhile? `lrlab ls` "
-        "shows what is there"
+        f"{failure.shown} no longer has it: {failure.reason}. Was it deleted in the "
+        "meantime? `lrlab ls` shows what is there"
     )
 
 

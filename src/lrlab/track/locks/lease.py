@@ -154,7 +154,7 @@ class Lease:
             raise LrlabError(
                 "another process has taken over this sweep, as this one gave no sign of life for "
                 f"{STALE:.0f} s (was the machine asleep?); nothing more is written here. "
-                "`lrlab show` says how it goes on"
+                "`lrlab show` shows its progress"
             )
 
     @property

@@ -41,7 +41,7 @@ class ServerInfo:
 
 @lru_cache(maxsize=8)  # one trial batch after the other is sent to the same server
 def server_info(store: Store) -> ServerInfo | None:
-    """What a server says of itself; None if it is no team server of lrlab.
+    """What a server says of itself; None if it is not a team server of lrlab.
 
     Raises:
         LrlabError: If it does not answer, or refuses the login.

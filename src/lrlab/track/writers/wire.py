@@ -113,7 +113,9 @@ def _check_names(sent: SentRuns) -> None:
         raise UserError(f"the runs cannot be recorded: {error.message}") from None
     for file in {name for run in sent.runs for name in run.files}:
         if not re.fullmatch(FILE, file):
-            raise UserError(f"the runs cannot be recorded: {file!r} is no name of an artifact")
+            raise UserError(
+                f"the runs cannot be recorded: {file!r} is not the name of an artifact"
+            )
 
 
 def _record(run: SentRun, parent: str) -> RunRecord:
