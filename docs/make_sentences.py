@@ -39,7 +39,7 @@ HELPERS = {
     "in_brief", "in_words", "judging_rows", "listing", "metric_name", "new_rows", "number",
     "paces", "parts_of", "percent", "plural", "reference", "say", "sentence", "separable",
     "setting", "share", "shorten", "speed", "tied_names", "title",
-    "verdict_document", "verdict_json", "verdict_of",
+    "spoken", "verdict_document", "verdict_json", "verdict_of",
 }  # fmt: skip
 SENTENCES_HEAD = """# Every sentence of a report
 
