@@ -128,6 +128,9 @@ CAPTIONS: dict[str, list[dict[str, Any]]] = {
     "beyond_caption": [
         {"below": below, "above": above} for below, above in ((1, 0), (0, 1), (2, 2), (40, 1200))
     ],
+    "sample_caption": [
+        {"drawn": drawn, "total": total} for drawn, total in ((1, 1), (1, 2), (2, 2), (400, 1240))
+    ],
     "gap_caption": [
         {"fastest": _fastest(("bce", 40.0, True)), "seeds": 1},
         {"fastest": _fastest(("bce", NAN, True)), "seeds": 2},

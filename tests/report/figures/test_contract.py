@@ -8,7 +8,7 @@ import sys
 import vl_convert
 
 from lrlab.report.figures.records import records
-from lrlab.report.figures.style import COLOURS, config
+from lrlab.report.figures.style import COLORS, config
 from vega import as_json, views
 
 
@@ -44,18 +44,18 @@ def test_every_figure_has_numbers_and_words(figures):
         assert figure.follows in ("", "run", "method")
 
 
-def test_a_method_has_one_colour_and_one_place_in_all_figures(figures, scene):
+def test_a_method_has_one_color_and_one_place_in_all_figures(figures, scene):
     looks = set()
     for figure in figures.values():
         for view in views(figure.specification()):
-            colour = view.get("encoding", {}).get("color", {})
-            if colour.get("field") == "optimizer":
-                looks.add((*colour["scale"]["domain"], *colour["scale"]["range"]))
+            color = view.get("encoding", {}).get("color", {})
+            if color.get("field") == "optimizer":
+                looks.add((*color["scale"]["domain"], *color["scale"]["range"]))
     assert len(looks) == 1
     (look,) = looks
     names = list(scene.found.summary["optimizer"].unique())
     assert list(look[: len(names)]) == names
-    assert dict(zip(sorted(names), COLOURS, strict=False)) == dict(
+    assert dict(zip(sorted(names), COLORS, strict=False)) == dict(
         zip(names, look[len(names) :], strict=True)
     )
 
@@ -70,7 +70,7 @@ def test_runs_are_shared_and_complete(figures, scene):
             assert [row["run"] for row in rows] == list(range(len(runs)))
 
 
-def test_colours_of_ink_and_paper_come_from_the_theme_alone(figures):
+def test_colors_of_ink_and_paper_come_from_the_theme_alone(figures):
     for figure in figures.values():
         spec = figure.specification()
         assert "config" not in spec

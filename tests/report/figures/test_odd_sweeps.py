@@ -71,10 +71,8 @@ def test_forty_optimizers_and_two_learning_rates_and_values_below_zero(runs_of, 
     assert y["scale"]["type"] == "linear"
     assert y["scale"]["domain"][0] < -1.5
     assert not figures["lr_sensitivity"].variants
-    colour, shape = (
-        figures["history"].spec["layer"][0]["encoding"][c] for c in ("color", "shape")
-    )
-    looks = zip(colour["scale"]["range"], map(str, shape["scale"]["range"]), strict=True)
+    color, shape = (figures["history"].spec["layer"][0]["encoding"][c] for c in ("color", "shape"))
+    looks = zip(color["scale"]["range"], map(str, shape["scale"]["range"]), strict=True)
     assert len(set(looks)) == 40
 
 

@@ -46,7 +46,7 @@ def cells(table: pd.DataFrame, row: str, column: str, title: str, direction: str
         direction: `minimize` or `maximize`.
     """
     rows, columns = (list(dict.fromkeys(table[name])) for name in (row, column))
-    worst, best = colour_range(table["best"].to_numpy(dtype=float), direction)
+    worst, best = color_range(table["best"].to_numpy(dtype=float), direction)
     digits = 4 if len(columns) <= MANY else 3
     place = (table["best"] - worst) / (best - worst) if best != worst else table["best"] * 0 + 1
     told = [
@@ -104,7 +104,7 @@ def _places(row: str, column: str, rows: list[str], columns: list[str]) -> Layer
     }
 
 
-def colour_range(values: np.ndarray, direction: str) -> tuple[float, float]:
+def color_range(values: np.ndarray, direction: str) -> tuple[float, float]:
     """From the worst value that is no outlier to the best."""
     sign = 1.0 if minimizes(direction) else -1.0
     found = sign * values[np.isfinite(values)]

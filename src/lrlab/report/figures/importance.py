@@ -10,7 +10,7 @@ from lrlab.report.figures.figure import Figure
 from lrlab.report.figures.layers import Layer
 from lrlab.report.figures.records import records, tip
 from lrlab.report.figures.scene import Scene
-from lrlab.report.figures.style import COLOURS
+from lrlab.report.figures.style import COLORS
 from lrlab.report.text import captions
 from lrlab.report.text.formats import percent
 
@@ -36,7 +36,7 @@ def _spec(frame: pd.DataFrame) -> Layer:
     y = {"field": "setting", "type": "nominal", "title": None, "axis": bars}
     x = {"field": "share", "type": "quantitative", "title": "share of importance"}
     tips = [tip("setting", form=None), tip("share", form=".3~p")]
-    bar = {"type": "bar", "color": COLOURS[0], "height": {"band": 0.6}, "cornerRadiusEnd": 3}
+    bar = {"type": "bar", "color": COLORS[0], "height": {"band": 0.6}, "cornerRadiusEnd": 3}
     return {
         "width": "container",
         "height": {"step": BAR},

@@ -65,7 +65,7 @@ def _in_view(scene: Scene, x: Layer, axis: Axis, name: str, where: Sequence[Laye
         "encoding": {
             "x": x,
             "y": channel(axis, objective, objective),
-            "color": scene.methods.colour(),
+            "color": scene.methods.color(),
             "shape": scene.methods.shape(),
             "opacity": scene.methods.shown(0.65),
             "tooltip": scene.tooltip(),
@@ -84,7 +84,7 @@ def _at_edge(
         "encoding": {
             "x": x,
             "y": {"value": y},
-            "color": scene.methods.colour(),
+            "color": scene.methods.color(),
             "shape": {"value": shape},
             "opacity": scene.methods.shown(0.9),
             "tooltip": scene.tooltip(),
@@ -127,14 +127,14 @@ def method_lines(
     """
     told = [tip("optimizer", form=None), *(tip(column, title) for column, title in tips)]
     common: Layer = {"data": {"name": data}, "transform": list(where)}
-    places = {"x": x, "y": y, "color": methods.colour(), "opacity": methods.shown(0.95)}
+    places = {"x": x, "y": y, "color": methods.color(), "opacity": methods.shown(0.95)}
     line = {"type": "line", "strokeWidth": 2, "interpolate": interpolate, "clip": True}
     point = {"type": "point", "filled": True, "size": 30 if dots else 70}
     dash = methods.dash() if legend else methods.dash() | {"legend": None}
     seen = methods.shown(0.95) if dots else {"value": 0}
     near = {"x": x, "y": y, "opacity": seen, "tooltip": told}
     if dots:
-        near["color"] = methods.colour()
+        near["color"] = methods.color()
     return [
         {**common, "name": name, "mark": line, "encoding": places | {"strokeDash": dash}},
         {**common, "mark": point, "encoding": near},
@@ -153,7 +153,7 @@ def method_bands(
             "x": x,
             "y": y,
             "y2": {"field": high},
-            "fill": methods.colour() | {"legend": None},
+            "fill": methods.color() | {"legend": None},
             "opacity": methods.shown(0.16),
         },
     }

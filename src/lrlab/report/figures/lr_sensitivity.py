@@ -91,6 +91,6 @@ def _limits(scene: Scene, limits: pd.DataFrame, x: Layer, axis: Axis) -> list[La
             mark = {"type": "rule", "strokeDash": dash, "strokeWidth": 1.3}
             called = "largest stable lr" if end == "limit" else "largest safe lr"
             tips = [tip("optimizer", form=None), tip(end, called, ".3~g")]
-            encoding = {"x": x | {"field": end}, "color": scene.methods.colour(), "tooltip": tips}
+            encoding = {"x": x | {"field": end}, "color": scene.methods.color(), "tooltip": tips}
             found.append({"data": {"values": rows}, "mark": mark, "encoding": encoding})
     return found

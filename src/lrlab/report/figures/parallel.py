@@ -108,14 +108,11 @@ def parallel(scene: Scene) -> Iterator[Figure]:
     rows = runs.index.get_indexer(table.index)
     frame = table.iloc[::-1]
     frame.insert(0, "run", rows[::-1])
-    few = (
-        None
-        if len(table) == scene.runs[context.objective].notna().sum()
-        else sorted(rows.tolist())
-    )
+    total = int(scene.runs[context.objective].notna().sum())
+    few = None if len(table) == total else sorted(rows.tolist())
     yield scene.figure(
         "parallel",
-        caption + captions.beyond_caption(*beyond),
+        caption + captions.beyond_caption(*beyond) + captions.sample_caption(len(table), total),
         frame.reset_index(drop=True),
         _spec(scene, rails, few, beyond),
         follows="run",
@@ -181,8 +178,8 @@ def _runs(scene: Scene, rails: list[Rail], few: list[int] | None, x: Layer, y: L
             "x": x,
             "y": y,
             "detail": {"field": "run", "type": "nominal"},
-            "color": scene.methods.colour() | {"legend": {"symbolOpacity": 1}},
-            "opacity": {
+            "color": scene.methods.color() | {"legend": {"symbolOpacity": 1}},
+            "strokeOpacity": {
                 "condition": faded,
                 "field": "merit",
                 "type": "quantitative",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 # Each has a contrast of 3 or more to white and to the dark paper (WCAG 2.2, 1.4.11).
-COLOURS = (
+COLORS = (
     "#2f7fd1",
     "#dd5f16",
     "#12935f",
@@ -107,7 +107,7 @@ def config(theme: str) -> dict[str, Any]:
         "rule": {"color": soft},
         "line": {"color": ink},
         "style": {"halo": {"stroke": look["paper"], "strokeWidth": 3, "strokeJoin": "round"}},
-        "range": {"category": list(COLOURS), "heatmap": ["#d7e8f8", "#2f7fd1", "#0b3f78"]},
+        "range": {"category": list(COLORS), "heatmap": ["#d7e8f8", "#2f7fd1", "#0b3f78"]},
     }
 
 
@@ -126,9 +126,9 @@ class Methods:
         """Each name once, in the order given."""
         return cls(tuple(dict.fromkeys(map(str, names))))
 
-    def colour(self) -> dict[str, Any]:
+    def color(self) -> dict[str, Any]:
         """The channel `color`; its range goes by the alphabet, so no order of merit changes it."""
-        return self._channel(COLOURS)
+        return self._channel(COLORS)
 
     def shape(self) -> dict[str, Any]:
         """The channel `shape`, with the legend of the channel `color`."""
@@ -174,8 +174,8 @@ class Methods:
         }
 
     def _places(self, looks: tuple[Any, ...]) -> list[int]:
-        """Which look each has; beyond twelve, colours come again with another shape."""
+        """Which look each has; beyond twelve, colors come again with another shape."""
         rank = {name: i for i, name in enumerate(sorted(self.names))}
-        shift = 0 if looks is COLOURS else 1
-        turns = [(rank[name], shift * (rank[name] // len(COLOURS))) for name in self.names]
+        shift = 0 if looks is COLORS else 1
+        turns = [(rank[name], shift * (rank[name] // len(COLORS))) for name in self.names]
         return [(place + turn) % len(looks) for place, turn in turns]

@@ -142,7 +142,7 @@ def shortened(links: Mapping[str, str | None]) -> dict[str, Any]:
 
 
 def _colours(methods: Sequence[str]) -> list[dict[str, str]]:
-    scale = Methods.of(methods).colour()["scale"]
+    scale = Methods.of(methods).color()["scale"]
     pairs = zip(scale["domain"], scale["range"], strict=True)
     return [{"name": name, "colour": colour} for name, colour in pairs]
 

@@ -20,6 +20,7 @@ from lrlab.report.text.captions.runs import (
     heat_map_caption,
     history_caption,
     lr_caption,
+    sample_caption,
     stability_caption,
 )
 from lrlab.report.text.captions.titles import ALTERNATIVES, TITLES, alternative, title
@@ -41,6 +42,7 @@ __all__ = [
     "lr_caption",
     "parallel_caption",
     "profile_caption",
+    "sample_caption",
     "stability_caption",
     "title",
     "tunability_basis",

@@ -193,3 +193,14 @@ def beyond_caption(below: int, above: int) -> str:
         return ""
     lies = "run lies" if below + above == 1 else "runs lie"
     return f" {below + above:,} {lies} beyond the axis (arrows at its edge)."
+
+
+def sample_caption(drawn: int, total: int) -> str:
+    """Which runs are drawn where all would be too many; else nothing."""
+    if drawn == total:
+        return ""
+    are = "is" if drawn == 1 else "are"
+    return (
+        f" {drawn:,} of {plural(total, 'run')} {are} drawn: the best, and others spread evenly over "
+        "the rest."
+    )
