@@ -201,6 +201,6 @@ def sample_caption(drawn: int, total: int) -> str:
         return ""
     are = "is" if drawn == 1 else "are"
     return (
-        f" {drawn:,} of {plural(total, 'run')} {are} drawn: the best, and others spread evenly over "
-        "the rest."
+        f" {drawn:,} of {plural(total, 'run')} {are} drawn: the best, and others spread evenly "
+        "over the rest."
     )
