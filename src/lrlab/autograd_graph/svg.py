@@ -38,7 +38,7 @@ def to_svg(graph: AutogradGraph, title: str = "Autograd graph") -> str:
     """A self-contained SVG of the graph: no script, no font, no reference to anywhere.
 
     Args:
-        graph: From `lrlab.autograd_graph.graph.trace`.
+        graph: From `tracing.trace`.
         title: Shown at the top and read by screen readers.
     """
     places, paths = _lay_out(graph)

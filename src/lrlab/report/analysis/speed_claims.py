@@ -18,10 +18,10 @@ Where steps are known from evaluations only, the lower end takes the latest step
 needed and the earliest of B. A must arrive on every seed; where B misses, its steps count as all
 that runs were allowed, so the ratio is at least what is said.
 
-Checked where the truth is known: simulated sweeps (`tests/report/test_speed.py`), and sweeps of 2
-or 4 equal optimizers, 10 seeds each, resampled from 120 real seeds of sgd, adam, nadam and rmsprop
-on blobs: wrong claims in 0 to 4.7% with full batches (gap 1e-3), in 0 to 3% with mini-batches
-(gap 1e-1).
+Checked where the truth is known: simulated sweeps (`tests/report/analysis/test_speed.py`), and
+sweeps of 2 or 4 equal optimizers, 10 seeds each, resampled from 120 real seeds of sgd, adam, nadam
+and rmsprop on blobs: wrong claims in 0 to 4.7% with full batches (gap 1e-3), in 0 to 3% with
+mini-batches (gap 1e-1).
 """
 
 from __future__ import annotations
