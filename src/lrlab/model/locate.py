@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +25,7 @@ from mlflow.utils.uri import is_local_uri
 from lrlab.errors import LrlabError, UserError
 from lrlab.model import predictor
 from lrlab.scratch import scratch_folder
+from lrlab.track.paging import logged_models, pages
 
 NUMBERS_PATH = "artifacts/model.json"
 FORMAT = 1
@@ -76,13 +76,7 @@ def _refuse_missing_database(uri: str) -> None:
 
 def _of_sweep(client: MlflowClient, uri: str, wanted: str) -> dict[str, Any]:
     run = _sweep(client, uri, wanted)
-    models = _pages(
-        lambda token: client.search_logged_models(
-            [run.info.experiment_id],
-            filter_string=f"source_run_id = '{run.info.run_id}'",
-            page_token=token,
-        )
-    )
+    models = logged_models(client, run.info.experiment_id, run.info.run_id)
     best = run.data.tags.get(BEST_RUN)
     ours = [model for model in models if MODEL_OF in model.tags]
     found = [model for model in ours if model.tags[MODEL_OF] == best] or ours
@@ -96,10 +90,10 @@ def _of_sweep(client: MlflowClient, uri: str, wanted: str) -> dict[str, Any]:
 
 def _sweep(client: MlflowClient, uri: str, wanted: str) -> Run:
     """The parent run of the sweep that is meant; one's own before those of others."""
-    experiments = _pages(lambda token: client.search_experiments(page_token=token))
+    experiments = pages(lambda token: client.search_experiments(page_token=token))
     ids = [experiment.experiment_id for experiment in experiments]
     sweeps = list(
-        _pages(
+        pages(
             lambda token: client.search_runs(
                 ids,
                 f"tags.`{KIND}` = 'sweep'",
@@ -120,16 +114,6 @@ def _sweep(client: MlflowClient, uri: str, wanted: str) -> Run:
             "the sweeps"
         )
     return named[0]
-
-
-def _pages(search: Callable[[str | None], Any]) -> Iterator[Any]:
-    token: str | None = None
-    while True:
-        page = search(token)
-        yield from page
-        token = page.token
-        if not token:
-            return
 
 
 def _numbers_of(model: LoggedModel, uri: str, wanted: str) -> dict[str, Any]:

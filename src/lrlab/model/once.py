@@ -18,6 +18,7 @@ from lrlab.scratch import scratch_folder
 from lrlab.track import mlflow_schema as schema
 from lrlab.track.entities import Tag
 from lrlab.track.pages import all_runs
+from lrlab.track.paging import logged_models
 from lrlab.track.recorded import RecordedRun
 from lrlab.track.store import Store
 from lrlab.track.sweeps import SweepInfo
@@ -96,18 +97,7 @@ def _begun(store: Store, info: SweepInfo, best: RecordedRun) -> LoggedModel:
 
 
 def _models(store: Store, info: SweepInfo) -> list[LoggedModel]:
-    found: list[LoggedModel] = []
-    token = None
-    while True:
-        page = store.client.search_logged_models(
-            [info.experiment_id],
-            filter_string=f"source_run_id = '{info.run_id}'",
-            page_token=token,
-        )
-        found += page
-        token = page.token
-        if not token:
-            return found
+    return logged_models(store.client, info.experiment_id, info.run_id)
 
 
 def _log_metrics(store: Store, parent: Run, model_id: str, best: RecordedRun) -> None:

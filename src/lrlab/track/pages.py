@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Literal
 
 from lrlab.track.entities import Tag
+from lrlab.track.paging import pages
 from lrlab.track.store import Store
 
 PAGE = 1000
@@ -24,7 +25,7 @@ def all_experiments(store: Store) -> list[Any]:
             view_type=_VIEWS["active"], max_results=PAGE, page_token=token
         )
 
-    return list(_pages(ask))
+    return list(pages(ask))
 
 
 def all_runs(
@@ -52,7 +53,7 @@ def all_runs(
             options = {"status": status, "view": view, "newest_first": newest_first}
             yield from store.own.runs(some, conditions, **options)
         else:
-            yield from _pages(_search(store, some, conditions, status, view, newest_first))
+            yield from pages(_search(store, some, conditions, status, view, newest_first))
 
 
 def _search(
@@ -75,14 +76,3 @@ def _search(
         order_by=[order],
         page_token=token,
     )
-
-
-def _pages(ask: Callable[[str | None], Any]) -> Iterator[Any]:
-    """What the pages hold, from the first to the last; a page may be empty before the last."""
-    token = None
-    while True:
-        page = ask(token)
-        yield from page
-        token = page.token
-        if not token:
-            return

@@ -24,6 +24,7 @@ from lrlab.track.address import local_folder
 from lrlab.track.database import database
 from lrlab.track.entities import Tag
 from lrlab.track.pages import all_runs
+from lrlab.track.paging import logged_models, pages
 from lrlab.track.read import recorded_runs
 from lrlab.track.store import Store, explained
 from lrlab.track.study import score_of
@@ -102,17 +103,16 @@ def plan(store: Store, info: SweepInfo, keep_best: int = 0, *, trashed: bool = F
 
 def _versions(store: Store, run_ids: Sequence[str]) -> tuple[str, ...]:
     """Registered versions of what the runs hold, whoever registered them."""
-    going, found = set(run_ids), []
-    token: str | None = None
+    going = set(run_ids)
     with explained(store.uri):
         if store.own is not None:
             return tuple(f"{name} version {n}" for name, n in store.own.versions_of(going))
-        while True:
-            page = store.client.search_model_versions(max_results=MOST_VERSIONS, page_token=token)
-            found += [version for version in page if version.run_id in going]
-            token = page.token
-            if not token:
-                return tuple(f"{version.name} version {version.version}" for version in found)
+        found = pages(
+            lambda token: store.client.search_model_versions(
+                max_results=MOST_VERSIONS, page_token=token
+            )
+        )
+        return tuple(f"{v.name} version {v.version}" for v in found if v.run_id in going)
 
 
 def _best(store: Store, info: SweepInfo, count: int) -> set[str]:
@@ -209,16 +209,7 @@ def _purge(store: Store, removal: Removal, progress: Callable[[int], None]) -> N
 
 def _models(store: Store, info: SweepInfo) -> list[LoggedModel]:
     """The logged models that lrlab made for a sweep."""
-    found: list[LoggedModel] = []
-    token = None
-    while True:
-        page = store.client.search_logged_models(
-            [info.experiment_id], f"source_run_id = '{info.run_id}'", page_token=token
-        )
-        found += page
-        token = page.token
-        if not token:
-            break
+    found: list[LoggedModel] = logged_models(store.client, info.experiment_id, info.run_id)
     first_layout = schema.LAYOUT not in info.tags
     return [
         model
