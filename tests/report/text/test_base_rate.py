@@ -18,8 +18,8 @@ from support import tiny
 
 KNOWN = Baseline(0.033, {"val_log_loss": 0.146, "val_accuracy": 0.967, "val_auc": 0.5})
 SENTENCE = (
-    "Base rate: val_log_loss 0.1460, val_accuracy 0.9670, if every row gets the training rows' "
-    "fraction of positives, 3.3%."
+    "Base rate (predicting the training rows' fraction of positives, 3.3%, for every row): "
+    "val_log_loss 0.1460, val_accuracy 0.9670."
 )
 
 
@@ -33,7 +33,9 @@ def expected() -> float:
 
 def test_the_sentence_names_the_objective_first_and_is_empty_where_it_means_nothing():
     assert base_rate(KNOWN, "val_log_loss") == SENTENCE
-    assert base_rate(KNOWN, "val_auc").startswith("Base rate: val_auc 0.5000, val_log_loss 0.1460")
+    assert base_rate(KNOWN, "val_auc").endswith(
+        "row): val_auc 0.5000, val_log_loss 0.1460, val_accuracy 0.9670."
+    )
     assert base_rate(KNOWN, "train_objective") == ""
     assert base_rate(None, "val_log_loss") == ""
 

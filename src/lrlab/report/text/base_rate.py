@@ -14,6 +14,6 @@ def base_rate(known: Baseline | None, objective: str) -> str:
     values = [f"{name} {number(known.metrics[name])}" for name in names if name in known.metrics]
     share = number(100 * known.share, 3, pad=False)
     return (
-        f"Base rate: {', '.join(values)}, if every row gets the training rows' fraction of "
-        f"positives, {share}%."
+        f"Base rate (predicting the training rows' fraction of positives, {share}%, for every "
+        f"row): {', '.join(values)}."
     )

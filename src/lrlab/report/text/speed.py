@@ -41,7 +41,8 @@ def _untested(verdict: Verdict) -> str:
 
 def _objective(race: Race) -> str:
     """`bce (l2 0.001)`."""
-    given = [f"{name} {number(value, 3, pad=False)}" for name, value in race.objective.items()]
+    objective = [each for each in race.objective.items() if each != ("l2", 0.0)]
+    given = [f"{name} {number(value, 3, pad=False)}" for name, value in objective]
     return f"{race.loss} ({', '.join(given)})" if given else race.loss
 
 
