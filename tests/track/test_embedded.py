@@ -26,7 +26,7 @@ from lrlab.track.address import below, local_folder, resolve_uri
 from lrlab.track.embedded.client import EmbeddedClient
 from lrlab.track.entities import Dataset, MetricPoint, Tag
 from lrlab.track.mlflow_client import open_client
-from lrlab.track.pages import all_experiments, all_runs
+from lrlab.track.pages import all_experiments, all_runs, logged_models
 from lrlab.track.store import Store, connect
 from support import Finished
 
@@ -156,6 +156,21 @@ def work(store: Store, folder: Path) -> None:
     client.set_terminated(other, "KILLED")
     client.set_terminated(run_id)
     client.delete_run(other)
+    model_tags, params = {schema.MODEL: run_id, "ü": "x"}, {"lr": "0.1"}
+    model = client.create_logged_model(
+        experiment, name="model", source_run_id=run_id, tags=model_tags, params=params
+    )
+    store.log_output(run_id, model.model_id, 3)
+    client.set_logged_model_tags(model.model_id, {"ü": "y", "new": "z"})
+    taken = [MetricPoint("val_auc", 0.75, 9, 3), MetricPoint("m", 0.5, 9, 3)]
+    store.log_of_model(run_id, model.model_id, taken, ("blobs", "1234"))
+    store.log_of_model(run_id, model.model_id, taken[:1], ("blobs", "1234"))
+    [found] = logged_models(store, experiment, run_id)
+    assert (found.model_id, found.name, found.status) == (model.model_id, "model", "PENDING")
+    assert (found.tags, found.params) == ({**model_tags, "ü": "y", "new": "z"}, params)
+    client.log_model_artifacts(model.model_id, str(folder))
+    client.finalize_logged_model(model.model_id, "READY")
+    assert logged_models(store, experiment, run_id)[0].status == "READY"
     client.log_text(run_id, "ä\n", "folder/text.txt")
     (folder / "sub").mkdir()
     (folder / "sub" / "file.bin").write_bytes(b"1")
@@ -187,7 +202,7 @@ def content(database: Path) -> dict[str, list[tuple[Any, ...]]]:
             return value
         value = value.replace(str(database.parent), "HERE")
         return re.sub(
-            r"\b[0-9a-f]{32}\b", lambda m: numbers.setdefault(m[0], f"#{serial()}"), value
+            r"\b(m-)?[0-9a-f]{32}\b", lambda m: numbers.setdefault(m[0], f"#{serial()}"), value
         )
 
     def rows_of(table: str) -> list[tuple[Any, ...]]:
@@ -213,7 +228,8 @@ def test_what_is_written_is_what_mlflow_would_have_written(
         shutil.copy(empty_store, folder / "mlflow.db")
         work(store_of(f"sqlite:///{folder}/mlflow.db"), folder / "given")
         artifacts = folder / "mlruns" / "1"
-        names = sorted(p.relative_to(artifacts).parts[1:] for p in artifacts.rglob("*"))
+        paths = (path.relative_to(artifacts).as_posix() for path in artifacts.rglob("*"))
+        names = sorted(re.sub(r"[0-9a-f]{32}", "ID", path) for path in paths)
         found.append((content(folder / "mlflow.db"), names))
     assert found[0] == found[1]
 

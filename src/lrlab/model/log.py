@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import Any
 
-import mlflow
 import numpy as np
 import pandas as pd
-from mlflow.models import ModelSignature
-from mlflow.types.schema import AnyType, ColSpec, DataType, ParamSchema, ParamSpec, Schema
 
 from lrlab.data import Problem
 from lrlab.errors import LrlabError
 from lrlab.model.describe import description
 from lrlab.model.folder import save_model
-from lrlab.model.numbers import THRESHOLD, model_numbers
+from lrlab.model.numbers import model_numbers
 from lrlab.model.once import log_once, mark_run, register_once
 from lrlab.track.artifacts import fetched
 from lrlab.track.read import load_weights
@@ -28,7 +24,6 @@ from lrlab.track.store import explained
 from lrlab.train.artifacts import WEIGHTS_FILE
 
 URI_VARIABLE = "MLFLOW_TRACKING_URI"
-TYPES = {bool: DataType.boolean, int: DataType.long, float: DataType.double, str: DataType.string}
 
 
 def log_best_model(recorder: Recorder, problem: Problem, best: RecordedRun) -> None:
@@ -58,18 +53,18 @@ def log_best_model(recorder: Recorder, problem: Problem, best: RecordedRun) -> N
         save_model,
         numbers=numbers,
         weights=saved,
-        signature=signature_of(numbers),
         example=example_of(problem),
     )
     metadata = {key: numbers[key] for key in ("sweep", "run_id", "trained_on", "classes")}
     metadata["columns"] = [column["name"] for column in numbers["columns"]]
     note = description(numbers)
     try:
-        with explained(store.uri), _fluent(store.uri):
+        with explained(store.uri):
             model_id = log_once(store, info, best, save, metadata, note)
             mark_run(store, info, best, model_id)
             if recorder.spec.register_model:
-                register_once(store, info, recorder.spec.register_model, model_id, note)
+                with _fluent(store.uri):
+                    register_once(store, info, recorder.spec.register_model, model_id, note)
     except (RuntimeError, ValueError, ImportError) as error:
         raise LrlabError(f"MLflow cannot log the best model: {error}") from error
 
@@ -84,26 +79,11 @@ def example_of(problem: Problem) -> pd.DataFrame:
     return shown
 
 
-def signature_of(numbers: Mapping[str, Any]) -> ModelSignature:
-    """What the model takes and gives.
-
-    Columns may be of any type: MLflow would refuse whole numbers where decimals were declared, and
-    the other way round, although the model takes both, and numbers as text, too.
-    """
-    inputs = [ColSpec(AnyType(), column["name"]) for column in numbers["columns"]]
-    first, second = numbers["classes"]
-    outputs = [
-        ColSpec(TYPES[type(first)], "prediction"),
-        ColSpec(DataType.double, f"probability_{first}"),
-        ColSpec(DataType.double, f"probability_{second}"),
-    ]
-    threshold = ParamSpec("threshold", DataType.double, THRESHOLD)
-    return ModelSignature(Schema(inputs), Schema(outputs), ParamSchema([threshold]))
-
-
 @contextmanager
 def _fluent(uri: str) -> Iterator[None]:
     """Let MLflow's fluent functions use a store, and afterwards what they used before."""
+    import mlflow
+
     before = os.environ.get(URI_VARIABLE)  # MLflow keeps it equal to `set_tracking_uri`
     mlflow.set_tracking_uri(uri)
     try:

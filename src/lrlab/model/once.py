@@ -10,22 +10,18 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from mlflow.entities import LoggedModel, LoggedModelOutput, LoggedModelStatus, Metric, Run
-from mlflow.exceptions import MlflowException
-from mlflow.models import Model
-
 from lrlab.scratch import scratch_folder
 from lrlab.track import mlflow_schema as schema
-from lrlab.track.entities import Tag
-from lrlab.track.pages import all_runs
-from lrlab.track.paging import logged_models
+from lrlab.track.entities import MetricPoint, Tag
+from lrlab.track.pages import all_runs, logged_models
 from lrlab.track.recorded import RecordedRun
 from lrlab.track.store import Store
 from lrlab.track.sweeps import SweepInfo
 
 NAME = "model"  # so that MLflow finds it as runs:/PARENT/model
 NOTE = "mlflow.note.content"  # where the UI looks for a description
-Save = Callable[[Path, Model], object]
+READY = "READY"  # of a logged model that is whole
+Save = Callable[[Path, dict[str, Any]], object]
 
 
 def log_once(
@@ -42,8 +38,8 @@ def log_once(
         store: Where.
         info: The sweep.
         best: Its best run.
-        save: Writes the model into a folder that does not exist yet, as MLflow's `save_model`
-            functions do with `mlflow_model=`.
+        save: Writes the model into a folder that does not exist yet (`folder.save_model`); it is
+            given what the store knows of the model.
         metadata: Goes into the model's own file, MLmodel.
         note: Its description, in Markdown.
 
@@ -51,35 +47,38 @@ def log_once(
         MlflowException: If the store fails.
     """
     model = _begun(store, info, best)
-    if model.status is LoggedModelStatus.READY:
+    if model.status == READY:
         return str(model.model_id)
     run = store.client.get_run(info.run_id)
     outputs = run.outputs.model_outputs if run.outputs else []
     if model.model_id not in {output.model_id for output in outputs}:
-        made = LoggedModelOutput(model.model_id, step=best.trial)
-        store.client.log_outputs(info.run_id, [made])
+        store.log_output(info.run_id, model.model_id, best.trial)
     store.client.set_logged_model_tags(model.model_id, {NOTE: note})
     _log_metrics(store, run, model.model_id, best)
+    about = {
+        "artifact_path": model.artifact_location,
+        "model_id": model.model_id,
+        "model_uuid": model.model_id,
+        "run_id": info.run_id,
+        "metadata": dict(metadata),
+    }
     with scratch_folder() as folder:
         path = folder / NAME
-        described = Model(
-            artifact_path=model.artifact_location,
-            model_uuid=model.model_id,
-            run_id=info.run_id,
-            metadata=dict(metadata),
-            model_id=model.model_id,
-        )
-        save(path, described)
+        save(path, about)
         store.client.log_model_artifacts(model.model_id, str(path))
-    store.client.finalize_logged_model(model.model_id, LoggedModelStatus.READY)
+    store.client.finalize_logged_model(model.model_id, READY)
     return str(model.model_id)
 
 
-def _begun(store: Store, info: SweepInfo, best: RecordedRun) -> LoggedModel:
+def _begun(store: Store, info: SweepInfo, best: RecordedRun) -> Any:
     """The sweep's logged model of a best run; a half-written one of another run is used again."""
-    ours = [model for model in _models(store, info) if schema.MODEL in model.tags]
-    half = [model for model in ours if model.status is not LoggedModelStatus.READY]
-    whole = [model for model in ours if model.status is LoggedModelStatus.READY]
+    ours = [
+        model
+        for model in logged_models(store, info.experiment_id, info.run_id)
+        if schema.MODEL in model.tags
+    ]
+    half = [model for model in ours if model.status != READY]
+    whole = [model for model in ours if model.status == READY]
     for model in whole:
         if model.tags[schema.MODEL] == best.run_id:
             return model
@@ -96,30 +95,22 @@ def _begun(store: Store, info: SweepInfo, best: RecordedRun) -> LoggedModel:
     )
 
 
-def _models(store: Store, info: SweepInfo) -> list[LoggedModel]:
-    return logged_models(store.client, info.experiment_id, info.run_id)
-
-
-def _log_metrics(store: Store, parent: Run, model_id: str, best: RecordedRun) -> None:
+def _log_metrics(store: Store, parent: Any, model_id: str, best: RecordedRun) -> None:
     """Give the model the best run's metrics and the sweep's own at its trial, with their data."""
     run_id, client = parent.info.run_id, store.client
     begun_on = parent.data.tags.get(schema.DATA_DIGEST)  # a person may have logged others
     known = [i.dataset for i in parent.inputs.dataset_inputs if i.dataset.digest == begun_on]
     data = next(iter(known), None)
-    of_data = {"dataset_name": data.name, "dataset_digest": data.digest} if data else {}
     best_name = f"best_{parent.data.tags.get(schema.OBJECTIVE)}"
     ended = client.get_run(best.run_id).info.end_time or parent.info.start_time
-    points = [(name, value, ended) for name, value in best.latest.items()]
+    points = [MetricPoint(name, v, ended, best.trial) for name, v in best.latest.items()]
     points += [
-        (point.key, point.value, point.timestamp)
+        MetricPoint(point.key, point.value, point.timestamp, best.trial)
         for point in client.get_metric_history(run_id, best_name)
         if point.step == best.trial
     ]
-    linked = [
-        Metric(name, value, at, best.trial, model_id=model_id, run_id=run_id, **of_data)
-        for name, value, at in points
-    ]
-    client.log_batch(run_id, metrics=linked)
+    of_data = None if data is None else (data.name, data.digest)
+    store.log_of_model(run_id, model_id, points, of_data)
 
 
 def mark_run(store: Store, info: SweepInfo, best: RecordedRun, model_id: str) -> None:
@@ -142,6 +133,8 @@ def register_once(store: Store, info: SweepInfo, name: str, model_id: str, note:
     Raises:
         MlflowException: If the store fails.
     """
+    from mlflow.exceptions import MlflowException
+
     try:
         store.client.create_registered_model(name)
     except MlflowException as error:

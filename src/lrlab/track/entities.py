@@ -57,6 +57,20 @@ class RunInputs:
 
 
 @dataclass(frozen=True)
+class LoggedModel:
+    """A logged model; status as MLflow calls it, such as PENDING or READY."""
+
+    model_id: str
+    experiment_id: str
+    name: str
+    artifact_location: str
+    status: str
+    source_run_id: str | None
+    tags: Mapping[str, str] = field(default_factory=dict)
+    params: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class ModelOutput:
     """A logged model that is an output of a run."""
 

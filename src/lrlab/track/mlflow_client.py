@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mlflow import MlflowClient
-from mlflow.entities import Metric, Param, RunTag
+from mlflow.entities import LoggedModelOutput, Metric, Param, RunTag
 from mlflow.entities import Run as MlflowRun
 from mlflow.entities.dataset import Dataset
 from mlflow.entities.dataset_input import DatasetInput
@@ -56,6 +56,24 @@ def log_dataset(
     dataset = Dataset(data.name, data.digest, data.source_type, data.source, profile=data.profile)
     own = [InputTag(key, value) for key, value in tags.items()]
     client.log_inputs(run_id, [DatasetInput(dataset, tags=own)])
+
+
+def log_output(client: MlflowClient, run_id: str, model_id: str, step: int) -> None:
+    """As `Store.log_output`."""
+    client.log_outputs(run_id, [LoggedModelOutput(model_id, step=step)])
+
+
+def log_of_model(
+    client: MlflowClient,
+    run_id: str,
+    model_id: str,
+    points: Sequence[MetricPoint],
+    dataset: tuple[str, str] | None,
+) -> None:
+    """As `Store.log_of_model`."""
+    name, digest = dataset or (None, None)
+    about = {"dataset_name": name, "dataset_digest": digest, "model_id": model_id}
+    client.log_batch(run_id, [Metric(*point, run_id=run_id, **about) for point in points])
 
 
 class MovedClient(MlflowClient):  # type: ignore[misc]

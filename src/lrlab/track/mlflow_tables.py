@@ -69,10 +69,38 @@ INPUTS = _table("inputs", input_uuid=String, **_LINK, step=BigInteger)
 INPUT_TAGS = _table("input_tags", input_uuid=String, name=String, value=String)
 ENTITY_ASSOCIATIONS = _table("entity_associations", association_id=String, **_LINK)
 ISSUES = _table("issues", issue_id=String, source_run_id=String)
-LOGGED_MODELS = _table("logged_models", model_id=String, artifact_location=String)
-LOGGED_MODEL_METRICS = _table("logged_model_metrics", model_id=String, run_id=String)
-LOGGED_MODEL_PARAMS = _table("logged_model_params", model_id=String)
-LOGGED_MODEL_TAGS = _table("logged_model_tags", model_id=String)
+LOGGED_MODELS = _table(
+    "logged_models",
+    model_id=String,
+    experiment_id=Integer,
+    name=String,
+    artifact_location=String,
+    creation_timestamp_ms=BigInteger,
+    last_updated_timestamp_ms=BigInteger,
+    status=Integer,
+    lifecycle_stage=String,
+    model_type=String,
+    source_run_id=String,
+    status_message=String,
+)
+LOGGED_MODEL_METRICS = _table(
+    "logged_model_metrics",
+    model_id=String,
+    metric_name=String,
+    metric_timestamp_ms=BigInteger,
+    metric_step=BigInteger,
+    metric_value=Float,
+    experiment_id=Integer,
+    run_id=String,
+    dataset_uuid=String,
+    dataset_name=String,
+    dataset_digest=String,
+)
+_OF_A_MODEL = {"model_id": String, "experiment_id": Integer}
+LOGGED_MODEL_PARAMS = _table(
+    "logged_model_params", **_OF_A_MODEL, param_key=String, param_value=Text
+)
+LOGGED_MODEL_TAGS = _table("logged_model_tags", **_OF_A_MODEL, tag_key=String, tag_value=Text)
 MODEL_VERSIONS = _table(
     "model_versions",
     name=String,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Literal
 
+from lrlab.track import paging
 from lrlab.track.entities import Tag
 from lrlab.track.paging import pages
 from lrlab.track.store import Store
@@ -54,6 +55,13 @@ def all_runs(
             yield from store.own.runs(some, conditions, **options)
         else:
             yield from pages(_search(store, some, conditions, status, view, newest_first))
+
+
+def logged_models(store: Store, experiment_id: str, run_id: str) -> list[Any]:
+    """Every logged model that a run made and that is not deleted."""
+    if store.own is not None:
+        return store.own.logged_models_of(experiment_id, run_id)
+    return paging.logged_models(store.client, experiment_id, run_id)
 
 
 def _search(

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 from lrlab.clock import now_ms
 from lrlab.errors import LrlabError, UserError
@@ -23,17 +23,14 @@ from lrlab.track import mlflow_schema as schema
 from lrlab.track.address import local_folder
 from lrlab.track.database import database
 from lrlab.track.entities import Tag
-from lrlab.track.pages import all_runs
-from lrlab.track.paging import logged_models, pages
+from lrlab.track.pages import all_runs, logged_models
+from lrlab.track.paging import pages
 from lrlab.track.read import recorded_runs
 from lrlab.track.store import Store, explained
 from lrlab.track.study import score_of
 from lrlab.track.sweeps import SweepInfo
 from lrlab.track.writers.bulk import refuses
 from lrlab.track.writers.delete import purge, runs_below, trash
-
-if TYPE_CHECKING:
-    from mlflow.entities import LoggedModel
 
 BUSY = (schema.QUEUED, schema.ARRIVING, schema.RUNNING)
 MOST_VERSIONS = 1_000  # of a page
@@ -207,9 +204,9 @@ def _purge(store: Store, removal: Removal, progress: Callable[[int], None]) -> N
         purge(engine, removal.run_ids, [model.model_id for model in models], progress)
 
 
-def _models(store: Store, info: SweepInfo) -> list[LoggedModel]:
+def _models(store: Store, info: SweepInfo) -> list[Any]:
     """The logged models that lrlab made for a sweep."""
-    found: list[LoggedModel] = logged_models(store.client, info.experiment_id, info.run_id)
+    found = logged_models(store, info.experiment_id, info.run_id)
     first_layout = schema.LAYOUT not in info.tags
     return [
         model

@@ -117,6 +117,35 @@ class Store:
 
         log_dataset(self.mlflow, run_id, dataset, tags)
 
+    def log_output(self, run_id: str, model_id: str, step: int) -> None:
+        """Log a logged model as an output of a run."""
+        if self.own is not None and self.own.log_output(run_id, model_id, step):
+            return
+        from lrlab.track.mlflow_client import log_output
+
+        log_output(self.mlflow, run_id, model_id, step)
+
+    def log_of_model(
+        self,
+        run_id: str,
+        model_id: str,
+        points: Sequence[MetricPoint],
+        dataset: tuple[str, str] | None,
+    ) -> None:
+        """Log points of metrics to a run and to its logged model.
+
+        Args:
+            run_id: The run.
+            model_id: The model.
+            points: At most 1,000.
+            dataset: Name and digest of the data that they were taken on, if known.
+        """
+        if self.own is not None and self.own.log_of_model(run_id, model_id, points, dataset):
+            return
+        from lrlab.track.mlflow_client import log_of_model
+
+        log_of_model(self.mlflow, run_id, model_id, points, dataset)
+
     @property
     def is_server(self) -> bool:
         """Whether it is reached over HTTP."""

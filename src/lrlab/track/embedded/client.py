@@ -11,18 +11,26 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import and_, delete, select, update
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import IntegrityError
 
 from lrlab.clock import now_ms
 from lrlab.track.address import local_folder
 from lrlab.track.database import database
-from lrlab.track.embedded import reading, writing
-from lrlab.track.entities import ArtifactFile, Dataset, Experiment, MetricPoint, Run, Tag
+from lrlab.track.embedded import models, reading, writing
+from lrlab.track.entities import (
+    ArtifactFile,
+    Dataset,
+    Experiment,
+    LoggedModel,
+    MetricPoint,
+    Run,
+    Tag,
+)
 from lrlab.track.location import ROOT, Moved, former, present, store_folder
 from lrlab.track.mlflow_schema import MOST_OF_A_PARAM, MOST_OF_A_TAG
-from lrlab.track.mlflow_tables import EXPERIMENTS, MODEL_VERSIONS, RUNS, TAGS
+from lrlab.track.mlflow_tables import EXPERIMENTS, LOGGED_MODELS, MODEL_VERSIONS, RUNS, TAGS
 
 
 class EmbeddedClient:
@@ -217,6 +225,84 @@ class EmbeddedClient:
             if connection.execute(mine.values(values)).rowcount == 1:
                 return
         self.mlflow.delete_run(run_id)
+
+    # Logged models
+
+    def logged_models_of(self, experiment_id: str, run_id: str) -> list[LoggedModel]:
+        """The logged models that a run made, the latest first."""
+        mine = LOGGED_MODELS.c
+        condition = and_(mine.experiment_id == experiment_id, mine.source_run_id == run_id)
+        with self._engine.connect() as connection:
+            return models.find(connection, condition)
+
+    def create_logged_model(
+        self,
+        experiment_id: str,
+        name: str,
+        source_run_id: str,
+        tags: Mapping[str, str],
+        params: Mapping[str, str],
+    ) -> Any:
+        """A new logged model, PENDING."""
+        experiment = self.get_experiment(experiment_id)
+        if experiment.lifecycle_stage != "active" or not writing.is_plain({name: ""}, 0):
+            given = {"source_run_id": source_run_id, "tags": tags, "params": params}
+            return self.mlflow.create_logged_model(experiment_id, name, **given)
+        place = experiment.artifact_location
+        with self._engine.begin() as connection:
+            model_id = models.create(
+                connection, experiment_id, place, name, source_run_id, tags, params
+            )
+            [made] = models.find(connection, LOGGED_MODELS.c.model_id == model_id)
+        return made
+
+    def set_logged_model_tags(self, model_id: str, tags: Mapping[str, str]) -> None:
+        """Set tags of a logged model."""
+        with self._engine.begin() as connection:
+            for model in models.find(connection, LOGGED_MODELS.c.model_id == model_id):
+                models.set_tags(connection, model_id, int(model.experiment_id), tags)
+                return
+        self.mlflow.set_logged_model_tags(model_id, tags)
+
+    def log_output(self, run_id: str, model_id: str, step: int) -> bool:
+        """Log a model as an output of a run; False if that is left to MLflow's client."""
+        with self._engine.begin() as connection:
+            if not writing.is_active(connection, run_id):
+                return False
+            models.add_output(connection, run_id, model_id, step)
+        return True
+
+    def log_of_model(
+        self,
+        run_id: str,
+        model_id: str,
+        points: Sequence[MetricPoint],
+        dataset: tuple[str, str] | None,
+    ) -> bool:
+        """Log metrics of a run as its model's, too; False if that is left to MLflow's client."""
+        if not self.log(run_id, {}, {}, points):
+            return False
+        with self._engine.begin() as connection:
+            models.add_points(connection, run_id, model_id, points, dataset)
+        return True
+
+    def log_model_artifacts(self, model_id: str, local_dir: str) -> None:
+        """Log a folder's content as a logged model's."""
+        with self._engine.connect() as connection:
+            query = select(LOGGED_MODELS.c.artifact_location)
+            uri = connection.execute(query.where(LOGGED_MODELS.c.model_id == model_id)).scalar()
+        folder = local_folder(uri) if uri and former(self.moved, uri) is None else None
+        if folder is None:
+            self.mlflow.log_model_artifacts(model_id, local_dir)
+            return
+        shutil.copytree(local_dir, folder, dirs_exist_ok=True)
+
+    def finalize_logged_model(self, model_id: str, status: str) -> None:
+        """Set a logged model's status."""
+        with self._engine.begin() as connection:
+            if models.finish(connection, model_id, status):
+                return
+        self.mlflow.finalize_logged_model(model_id, status)
 
     # Artifacts
 
