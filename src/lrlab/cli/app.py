@@ -34,8 +34,8 @@ LONGEST = 1000  # characters of a line of an error
     epilog="""
 \b
 Examples:
-  lrlab sweep sweeps/quickstart.yaml    run a sweep (again: continue it, or see its report)
-  lrlab ui                              look at its runs in the MLflow UI
+  lrlab sweep sweeps/quickstart.yaml    run a sweep, or continue it
+  lrlab ui                              see its runs in the MLflow UI
   lrlab init my.yaml --data my.csv --target label
   lrlab train --optimizer adam --lr 0.1 one training, no tracking
 """,
@@ -44,8 +44,8 @@ Examples:
 def cli() -> None:
     """Sweep optimizer, learning rate and loss of a logistic regression.
 
-    Optuna searches, PyTorch trains, MLflow records every run, and the report says how they
-    converged.
+    Optuna searches, PyTorch trains, MLflow records every run, and a report says
+    which setting to use and how sure that is.
     """
 
 

@@ -32,7 +32,7 @@ Examples:
 @click.option(
     "--threshold",
     type=click.FloatRange(0, 1),
-    help="Probability of the second class from which a row is given to it. Default: 0.5.",
+    help="Probability from which a row is predicted to be of the second class. Default: 0.5.",
 )
 @tracking_option
 @verbose_option
@@ -47,8 +47,9 @@ def predict(
     """Predict every row of a CSV or Parquet TABLE.
 
     SWEEP-OR-MODEL is a sweep's name or run id, models:/NAME/VERSION, runs:/ID/model, or a folder
-    with a model. The table has the columns that the model was trained on, others are ignored; a
-    CSV file is read as the training table was. The rows keep their order.
+    with a model. The table needs the columns that
+    the model was trained on; others are ignored. A CSV file is read as the
+    training table was. The rows keep their order.
     """
     from lrlab.model.locate import load_numbers
     from lrlab.model.tables import write_parts

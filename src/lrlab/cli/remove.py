@@ -23,18 +23,20 @@ STATES = ("finished", "failed", "cancelled", "interrupted")
     epilog="""
 \b
 Examples:
-  lrlab rm quickstart                     to MLflow's trash, after a question
-  lrlab rm 3f2a91c0 b81d0c11 --yes        by id, without a question
+  lrlab rm quickstart                     to MLflow's trash, after confirmation
+  lrlab rm 3f2a91c0 b81d0c11 --yes        by id, without confirmation
   lrlab rm --state failed --older-than 30d --dry-run
   lrlab rm quickstart --keep-best 20      all but its 20 best trials
   lrlab rm quickstart --purge             for good, with its artifacts
-What is in the trash, `mlflow runs restore --run-id ID` brings back. Exit codes: 0 done, or
-nothing to do; 1 a failure; 2 a mistake, or a sweep that cannot be deleted: then nothing is.
+`mlflow runs restore --run-id ID` restores a run from the trash. Exit codes: 0 done, or
+nothing to do; 1 failure; 2 a mistake, or a sweep that cannot be deleted (then none is).
 """
 )
 @click.argument("sweeps", metavar="[SWEEP]...", nargs=-1)
 @click.option(
-    "--older-than", metavar="AGE", help="Only sweeps that ended longer ago: 90m, 12h, 30d, 8w."
+    "--older-than",
+    metavar="AGE",
+    help="Only sweeps that ended longer ago than 90m, 12h, 30d or 8w.",
 )
 @click.option(
     "--state",
@@ -54,7 +56,7 @@ nothing to do; 1 a failure; 2 a mistake, or a sweep that cannot be deleted: then
     is_flag=True,
     help="Delete for good: rows, artifacts, logged models; also of sweeps that are in the trash.",
 )
-@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@click.option("-y", "--yes", is_flag=True, help="Do not ask for confirmation.")
 @click.option("--dry-run", is_flag=True, help="Show what would be deleted; delete nothing.")
 @tracking_option
 @json_option

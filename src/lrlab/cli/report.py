@@ -61,7 +61,7 @@ def report(
 ) -> int:
     """Write a report: verdict, evidence, tables and figures. SWEEP is a name or run id.
 
-    With several SWEEPs: what holds on all of their data sets, and what does not.
+    With several SWEEPs, compare them: what holds on all of their data sets.
     """
     from lrlab import track
 

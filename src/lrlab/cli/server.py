@@ -27,7 +27,7 @@ def env_file_option(function: F) -> F:
         type=click.Path(dir_okay=False, path_type=Path),
         default=".env",
         show_default=True,
-        help="Settings, one VARIABLE=value a line; the environment's own variables win.",
+        help="Settings, one VARIABLE=value per line; environment variables take precedence.",
     )(function)
 
 
@@ -40,11 +40,11 @@ Examples:
   lrlab server up --local            the same services as plain processes
   lrlab server user add alice
   lrlab server check http://localhost:5000
-docs/team-server.md has the whole story.
+docs/team-server.md explains all of it.
 """
 )
 def server() -> None:
-    """The team server: one MLflow for all, and sweeps that outlive the laptop."""
+    """The team server: one MLflow for all, which also runs submitted sweeps."""
 
 
 @server.command()
@@ -121,7 +121,9 @@ def settings_from(env_file: Path, secrets: Sequence[str] | None = None) -> Setti
 
 
 @server.command()
-@click.option("--local", is_flag=True, help="Plain processes on this machine, no containers.")
+@click.option(
+    "--local", is_flag=True, help="Plain processes on this machine instead of containers."
+)
 @click.option(
     "--data",
     type=click.Path(file_okay=False, path_type=Path),

@@ -22,13 +22,13 @@ Examples:
 @click.option(
     "--target",
     metavar="COLUMN",
-    help="The column of --data to predict; left out, the columns that could be are listed.",
+    help="The column of --data to predict; without it, the possible columns are listed.",
 )
 @click.option("--force", is_flag=True, help="Overwrite an existing file.")
 def init(file: Path, data: str | None, target: str | None, force: bool) -> int:
     """Write a commented starter spec to FILE.
 
-    With --data it looks at the table first, and writes the keys with which the sweep runs: how
+    With --data, it reads the table first and writes the keys that the sweep needs: how
     the file is written, missing values, classes, columns that cannot be used.
     """
     from lrlab.errors import LrlabError
@@ -59,14 +59,17 @@ Examples:
     "--fix",
     "mend",
     is_flag=True,
-    help="Mend what can be mended first: make the database of a folder that was moved or copied "
-    "name the artifacts where they are now.",
+    help="First repair what can be repaired: in a folder that was moved or copied, point the "
+    "database to the artifacts.",
 )
 @tracking_option
 @json_option
 @verbose_option
 def doctor(mend: bool, tracking_uri: str | None, as_json: bool, verbose: bool) -> int:
-    """Check versions, the tracking store, its schema and the disk. Exit code 1 if one fails."""
+    """Check versions, the tracking store, its schema and the disk.
+
+    Exit code 1 if a check fails.
+    """
     from lrlab.doctor import examine, fix
     from lrlab.track import quiet
 

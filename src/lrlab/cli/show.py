@@ -48,7 +48,7 @@ def show(
     as_json: bool,
     verbose: bool,
 ) -> int:
-    """Show one sweep: its state, and its best trials. SWEEP is a name or run id."""
+    """Show a sweep: its state, best trials and verdict. SWEEP is a name or run id."""
     from lrlab import track
     from lrlab.report.best import ranked_trials
 

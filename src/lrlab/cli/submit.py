@@ -31,7 +31,7 @@ LOOK_EVERY = 1.0  # seconds
 Examples:
   lrlab submit sweeps/quickstart.yaml --server https://lrlab.example.org
   lrlab submit my.yaml --set search.trials=500 --follow
-The server is that of --server, else MLFLOW_TRACKING_URI. Sign in with
+The server is given by --server, else by MLFLOW_TRACKING_URI. Sign in with
 MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD.
 """
 )
@@ -51,10 +51,10 @@ def submit(
     as_json: bool,
     verbose: bool,
 ) -> int:
-    """Hand the sweep of SPEC over to a team server, which runs it on its workers.
+    """Submit the sweep of SPEC to a team server, which runs it on its workers.
 
-    A CSV or Parquet table is uploaded with it. The command returns at once; the sweep survives
-    this machine, and restarts of the server.
+    A CSV or Parquet table is uploaded with it. The command returns at once;
+    the sweep does not need this machine, and survives restarts of the server.
     """
     from lrlab import track
     from lrlab.server import client

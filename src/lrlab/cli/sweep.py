@@ -35,11 +35,11 @@ Examples:
   lrlab sweep my.yaml --set search.space.lr=0.1 --set train.steps=200
   lrlab sweep my.yaml --dry-run
   lrlab sweep my.yaml --executor dask://scheduler:8786        train on a Dask cluster
-Stopped by Ctrl-C or a crash, the same command continues where it was.
+After Ctrl-C or a crash, the same command continues the sweep.
 """
 )
 @spec_arguments
-@click.option("--new", is_flag=True, help="Begin another sweep, even if this spec has one.")
+@click.option("--new", is_flag=True, help="Start another sweep, even if this spec has one.")
 @click.option(
     "--dry-run", is_flag=True, help="Show the resolved spec, the space and the cost; run nothing."
 )
@@ -52,8 +52,8 @@ Stopped by Ctrl-C or a crash, the same command continues where it was.
 @click.option(
     "--executor",
     metavar="ADDRESS",
-    help="Train on a Dask cluster instead: dask://host:8786, or tls://host:8786. The numbers do "
-    "not depend on it.",
+    help="Train on a Dask cluster instead: dask://host:8786 or tls://host:8786. The numbers "
+    "are the same.",
 )
 @click.option("-q", "--quiet", is_flag=True, help="No progress.")
 @tracking_option
@@ -74,7 +74,7 @@ def sweep(
 ) -> int:
     """Run the sweep that SPEC (a YAML file) describes, or continue it.
 
-    A SPEC with several `problems` is a sweep for each, one after another.
+    If SPEC has several `problems`, each is a sweep; they run one after another.
     """
     if executor is not None and workers is not None:
         raise click.UsageError(

@@ -69,7 +69,10 @@ Examples:
 @_config_options
 @click.option("--steps", type=click.IntRange(1, 1_000_000), help="Default: 1000, or the spec's.")
 @click.option(
-    "--history", type=click.Path(dir_okay=False), metavar="FILE.csv", help="Write every step."
+    "--history",
+    type=click.Path(dir_okay=False),
+    metavar="FILE.csv",
+    help="Write every step to a CSV file.",
 )
 @json_option
 def train(
@@ -202,7 +205,10 @@ Examples:
 )
 @_config_options
 @click.option(
-    "--svg", type=click.Path(dir_okay=False), metavar="FILE.svg", help="Also draw it as a picture."
+    "--svg",
+    type=click.Path(dir_okay=False),
+    metavar="FILE.svg",
+    help="Also write it as an SVG picture.",
 )
 def graph(
     optimizer: str,
@@ -215,7 +221,7 @@ def graph(
     seed: int | None,
     svg: str | None,
 ) -> int:
-    """Draw the autograd graph of model and loss, and show what backward does to gradients."""
+    """Draw the autograd graph of model and loss, and show what backward does."""
     from lrlab.autograd_graph import gradient_lessons, lessons_text, to_svg, to_text, trace
     from lrlab.data import load_problem
     from lrlab.errors import LrlabError

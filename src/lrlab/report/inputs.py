@@ -182,8 +182,7 @@ def note_on(info: SweepInfo, runs: pd.DataFrame, spec: SweepSpec, words: Words) 
     lines = [spec.description] if spec.description else []
     lines += map(escape, words.paragraphs)
     best = best_of(runs, spec)
-    diverged = int((runs["outcome"] == "diverged").sum())
-    lines.append(f"**{len(runs)} runs**, {diverged} diverged.")
+    lines.append(escape(words.counts))
     if best is not None:
         lines.append(f"Best trial: {describe_best(best, spec)} (run `{best['run_id']}`).")
         lines += filter(None, [escape(base_rate(info.baseline, spec.objective))])
