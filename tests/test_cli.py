@@ -434,4 +434,4 @@ def test_what_the_system_refuses_is_no_bug(monkeypatch, cli) -> None:
 def test_an_address_that_is_no_models_is_no_bug(workdir: Path, cli) -> None:
     done = cli("predict", "http://127.0.0.1:9/x", "t.csv")
     assert done.code == 1
-    assert done.err.startswith("Error: the model 'http://127.0.0.1:9/x' cannot be had: ")
+    assert done.err.startswith("Error: the model 'http://127.0.0.1:9/x' cannot be loaded: ")
