@@ -11,6 +11,7 @@ from lrlab.data import Problem, TableReading, load_divided, why_other_folds
 from lrlab.optimum.background import OptimumFinder
 from lrlab.optimum.objectives import Objective
 from lrlab.report.recorded import read_verdict
+from lrlab.report.render import bundle
 from lrlab.spec import SweepSpec
 from lrlab.sweep.background import Background
 from lrlab.sweep.batches import best_after, propose, tell
@@ -79,6 +80,7 @@ def run_sweep(
         if finished:
             return _from_record(recorder, on_answer)
         recorder.resume()
+        bundle.prepare()  # beside the training: the page needs it at the end
         if resumed and resumed == spec.n_runs:
             on_note(
                 "every run is recorded; the verdict, the model and the report are being written"
