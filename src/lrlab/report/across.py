@@ -41,6 +41,7 @@ def across_report(inputs: Mapping[str, Input]) -> Report:
         data="; ".join(c.data for c in contexts),
         spec_yaml="\n".join(f"# {n}\n{c.spec_yaml}" for n, c in zip(names, contexts, strict=True)),
         facts={name: f"{len(f.runs):,} runs" for name, f in found.findings.items()},
+        run_links={run: link for c in contexts for run, link in (c.run_links or {}).items()},
     )
     tables: dict[str, pd.DataFrame] = {"across_optimizers": found.optimizers}
     tables["across_losses"] = found.losses

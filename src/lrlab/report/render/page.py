@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
@@ -69,7 +70,7 @@ def render_page(
     template = environment.from_string(_asset("template.html"))
     runs = tables.get("runs", pd.DataFrame())
     sections = _sections(context, tables)
-    choices = _choices(runs, tables.get("summary", pd.DataFrame()))
+    choices = _choices(runs, tables)
     data = page_data(
         runs,
         figures,
@@ -93,6 +94,8 @@ def render_page(
         top_title=top_title(len(top)),
         figures=figures,
         choices=choices,
+        brushed=", ".join(figure.title for figure in figures if _has_brush(figure)),
+        names=shlex.join(choices.get("sweep", [context.title])),
         n_runs=len(runs),
         policy=policy([theme, *scripts], style),
         theme=Markup(theme),
@@ -132,18 +135,24 @@ def _sections(context: ReportContext, tables: Mapping[str, pd.DataFrame]) -> dic
     return found
 
 
-def _choices(runs: pd.DataFrame, summary: pd.DataFrame) -> dict[str, list[str]]:
+def _choices(runs: pd.DataFrame, tables: Mapping[str, pd.DataFrame]) -> dict[str, list[str]]:
     """What the runs can be chosen by: each column that has several values, and they are few.
 
-    Optimizers and losses are in the order of the summary, which is that of the figures.
+    Optimizers and losses are in the order of the tables, which is that of the figures.
     """
+    names = ("summary", "across_optimizers", "across_losses")
+    ordered = [*(tables[name] for name in names if name in tables), runs]
     found = {}
     for name in ("sweep", "optimizer", "loss", "outcome"):
-        ordered = summary if name in summary else runs
-        values = list(dict.fromkeys(map(str, ordered[name]))) if name in runs else []
+        table = next((table for table in ordered if name in table), None)
+        values = [] if table is None else list(dict.fromkeys(map(str, table[name])))
         if 1 < len(values) <= MOST_CHOICES:
             found[name] = values
     return found
+
+
+def _has_brush(figure: Figure) -> bool:
+    return any(param.get("name") == "brush" for param in figure.spec.get("params", ()))
 
 
 def _joined(names: Iterable[str]) -> str:

@@ -11,8 +11,8 @@ LABELS = {
     "theme_light": "Light",
     "theme_dark": "Dark",
     "filters": "Choose runs",
-    "filters_hint": "Every figure and the table of runs follow. In the figures of the learning "
-    "rate and of the parallel coordinates you can also drag over runs.",
+    "filters_hint": "The figures and the table of runs follow.",
+    "brush_hint": "You can also drag over runs in these figures: {names}.",
     "optimizer": "Optimizer",
     "loss": "Loss",
     "outcome": "Outcome",
@@ -34,7 +34,7 @@ LABELS = {
     "log": "Logarithmic",
     "scale": "Axis",
     "no_scripts": "Figures need scripts, which are switched off here. As PNG files: ",
-    "png_command": "lrlab report {name} --format png",
+    "png_command": "lrlab report {names} --format png",
     "blocked": "This frame may not open other pages. The run is at {link}",
     "failed": "This figure cannot be drawn: {reason}",
 }
