@@ -29,13 +29,13 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import pandas as pd
 import sqlalchemy
 from mlflow import MlflowClient
 from mlflow.entities import RunTag
 
 from lrlab import LrlabError, make_spec
 from lrlab.report.analysis.answer import JudgedOn, Verdict
+from lrlab.report.analysis.conclusions import Conclusions
 from lrlab.report.text.verdict import in_words
 from lrlab.sweep import finalize as end
 from lrlab.sweep import run_sweep
@@ -60,16 +60,18 @@ WRITING = os.O_WRONLY | os.O_RDWR
 BUSY = 3  # exit code of a process that another one kept out
 
 
-def a_report(runs: pd.DataFrame, *_: object) -> Any:
+def a_report(known: Conclusions, *_: object) -> Any:
     """A report that costs nothing."""
     verdict = Verdict(None, JudgedOn(0, "none", 0), 0.01)
-    return SimpleNamespace(runs=runs, verdict=verdict, words=in_words(verdict))
+    return SimpleNamespace(runs=known.runs, verdict=verdict, words=in_words(verdict))
 
 
-def two_files(report: Any, folder: Path) -> None:
+def two_files(report: Any, folder: Path) -> list[Path]:
     """The files of such a report."""
-    for name in ("report.html", "runs.csv"):
-        (folder / name).write_text(in_words(report.verdict).text)
+    paths = [folder / name for name in ("report.html", "runs.csv")]
+    for path in paths:
+        path.write_text(report.words.text)
+    return paths
 
 
 def forked(work: Callable[[], int]) -> int:
@@ -261,7 +263,8 @@ def main() -> None:
     random.seed(options.seed)
     quiet()
     warnings.simplefilter("ignore")
-    end.build_report, end.write_report = a_report, two_files  # type: ignore[assignment]
+    end.add_evidence = lambda known, context: known  # type: ignore[assignment,return-value]
+    end.report_on, end.write_report = a_report, two_files  # type: ignore[assignment]
     root = Path(tempfile.mkdtemp(prefix="kills-"))
     (root / "empty").mkdir()
     store = root / "empty" / "mlflow.db"
@@ -288,7 +291,8 @@ def main() -> None:
     if options.kills // 2 >= points:
         wanted = [*range(1, points + 1), *wanted[points:]]
     else:  # spread, so that begin and end are among them
-        wanted = [round(1 + i * (points - 1) / (len(wanted) - 1)) for i in range(len(wanted))]
+        gap = (points - 1) / max(1, len(wanted) - 1)
+        wanted = [round(1 + i * gap) for i in range(len(wanted))]
     wanted += [None] * (options.kills - len(wanted))
     if options.points:
         wanted = [*range(options.points[0], options.points[1] + 1)]
