@@ -73,11 +73,18 @@ class Figure:
         import altair
 
         kind = altair.ConcatChart if "concat" in self.spec else altair.LayerChart
-        return kind.from_dict(self.complete())
+        spec = self.complete()
+        data = spec.pop("datasets")
+        chart = kind.from_dict(spec)
+        chart.datasets = data  # as it is: Altair would look at every number
+        return chart
 
     def _repr_mimebundle_(self, *args: Any, **kwargs: Any) -> Any:
-        """What a notebook shows."""
-        return self.chart._repr_mimebundle_(*args, **kwargs)
+        """What a notebook shows, by the renderer that the user has chosen for Altair."""
+        import altair
+
+        show = altair.renderers.get()
+        return None if show is None else show(self.complete())
 
     def _linked(self, name: str, frame: pd.DataFrame) -> list[dict[str, Any]]:
         rows = records(frame)
