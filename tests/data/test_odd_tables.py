@@ -315,7 +315,7 @@ CASES: dict[str, Case] = {
         b"Marks of the year\n\n" + plain, {"skiprows": 2}, numbers={"hours": HOURS}
     ),
     "semicolons": Case(
-        text(BASE, ";"), error=r"is a single column with the separator ','; .*\";\""
+        text(BASE, ";"), error=r"has a single column with the separator ','; .*\";\""
     ),
     "tabs": Case(text(BASE, "\t"), error=r"data.separator: \"\\t\""),
     "tabs, found": Case(

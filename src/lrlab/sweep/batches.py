@@ -55,7 +55,7 @@ def _check_same(trial: int, recorded: TrialConfig, proposed: TrialConfig) -> Non
     if not _alike(recorded, proposed):
         raise LrlabError(
             f"trial {trial} is recorded as {recorded.params()}, but the sampler now proposes "
-            f"{proposed.params()}: the sweep cannot be continued as it began. Was it begun with "
+            f"{proposed.params()}: the sweep cannot be continued as it began. Was it started with "
             "other versions of lrlab or Optuna? Start another with --new"
         )
 

@@ -78,8 +78,8 @@ def _refuse_silent(uri: str) -> None:
         )
     if answer.history and _host(answer.url) != _host(uri):
         raise LrlabError(
-            f"{shown} sends its visitors to {answer.url.partition('?')[0][:200]}, so it is no "
-            "MLflow server, or a login page comes first; name the server's own address"
+            f"{shown} sends its visitors to {answer.url.partition('?')[0][:200]}, so it is not "
+            "an MLflow server, or a login page comes first; name the server's own address"
         )
 
 

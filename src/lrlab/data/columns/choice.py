@@ -123,8 +123,8 @@ def choose_columns(
     for name in categorical:
         if _no_feature(frame[name]) in CLASSES.values():
             raise UserError(
-                f"{where}: column {quoted(name)} holds {_no_feature(frame[name])}, which are no "
-                "categories; list it under data.drop"
+                f"{where}: column {quoted(name)} holds {_no_feature(frame[name])}, which cannot "
+                "be categories; list it under data.drop"
             )
     if not numeric and not categorical:
         raise UserError(f"{where}: no column is left to learn from{_reasons(left_out)}")

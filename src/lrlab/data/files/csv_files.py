@@ -191,7 +191,7 @@ def _refuse_single_column(data: CsvData, options: dict[str, Any]) -> None:
     advice = other_reading(data)
     if advice:
         name = SEPARATOR_NAMES.get(options["sep"], repr(options["sep"]))
-        raise UserError(f"{data.path}: is a single column with the separator {name}{advice}")
+        raise UserError(f"{data.path}: has a single column with the separator {name}{advice}")
 
 
 def other_reading(data: CsvData) -> str:
