@@ -17,6 +17,8 @@ COMMANDS = (
     (["show", "tiny"], NOT_TO_READ),
     (["show", "tiny", "--json"], NOT_TO_READ),
     (["rm", "tiny", "--keep-best", "1", "--dry-run"], NOT_TO_READ - {"requests"}),
+    (["predict", "tiny", "rows.csv"], NOT_TO_READ),
+    (["show", "tiny", "--coefficients"], NOT_TO_READ),
     (["sweep", "spec.yaml", "--dry-run"], NOT_TO_READ - {"torch", "optuna", "requests"}),
     (["sweep", "spec.yaml", "-q"], NOT_TO_READ - {"torch", "optuna", "requests"}),
 )
@@ -34,6 +36,7 @@ print("All commands ran.")
 def test_a_command_imports_no_library_that_it_does_not_need(finished: Finished) -> None:
     spec = tiny(search={"replicates": 2})
     (finished.folder / "spec.yaml").write_text(yaml.safe_dump(spec))
+    (finished.folder / "rows.csv").write_text("x1,x2\n1.5,2\n")
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM.format(commands=COMMANDS)],
         cwd=finished.folder,

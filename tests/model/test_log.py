@@ -257,7 +257,7 @@ def test_predict_says_what_is_wrong_and_leaves_no_half_file(
         "'color'. Read as the sweep's table (separator ',', encoding utf-8) it has 'income', "
         "'label'\n"
     )
-    assert refusal(logged.table, "nobody").startswith("no sweep 'nobody' here")
+    assert refusal(logged.table, "nobody").startswith("no sweep 'nobody' in sqlite:")
 
 
 def test_a_table_with_another_hand_s_text_in_a_later_part_is_read_as_a_whole(

@@ -12,7 +12,7 @@ from lrlab.track import mlflow_schema as schema
 from lrlab.track.entities import Tag
 from lrlab.track.pages import all_experiments, all_runs
 from lrlab.track.store import Store, explained
-from lrlab.track.sweeps import SweepInfo, list_sweeps, sweep_info
+from lrlab.track.sweeps import SweepInfo, list_sweeps, meant, sweep_info
 
 TRASHED = "in the trash"
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
@@ -69,8 +69,7 @@ def choose(
 def _named(
     everything: Sequence[SweepInfo], name: str, store: Store, narrowed: bool
 ) -> list[SweepInfo]:
-    found = [info for info in everything if name in (info.name, info.run_id)]
-    found = found or [i for i in everything if len(name) >= 4 and i.run_id.startswith(name)]
+    found = meant(everything, name)
     if not found:
         raise UserError(f"no sweep {name!r} in {store.shown}; `lrlab ls` lists them")
     if len(found) > 1 and not narrowed:

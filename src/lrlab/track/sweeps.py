@@ -174,12 +174,17 @@ def find_sweeps(store: Store, wanted: str | None = None) -> list[SweepInfo]:
         found.sort(key=lambda sweep: sweep.owner != store.user)
     if wanted is None:
         return found
-    named = [s for s in found if wanted in (s.name, s.run_id)]
-    named = named or [s for s in found if len(wanted) >= 4 and s.run_id.startswith(wanted)]
+    named = meant(found, wanted)
     if not named:
         names = tuple(dict.fromkeys(s.name for s in found))
         raise UserError(f"no sweep {wanted!r} in {store.shown}{did_you_mean(wanted, names)}")
     return named
+
+
+def meant(sweeps: Sequence[SweepInfo], wanted: str) -> list[SweepInfo]:
+    """Those of that name or run id, else those whose run id begins with it (4 characters)."""
+    named = [s for s in sweeps if wanted in (s.name, s.run_id)]
+    return named or [s for s in sweeps if len(wanted) >= 4 and s.run_id.startswith(wanted)]
 
 
 def load_sweep(store: Store, run_id: str) -> SweepInfo:
