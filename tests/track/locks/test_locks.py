@@ -153,10 +153,10 @@ class Tags:
         self.fails = False
         self.written = 0
 
-    def log_batch(self, run_id: str, tags: Any) -> None:
+    def log(self, run_id: str, tags: dict[str, str]) -> None:
         if self.fails:
             raise OSError("gone for a while")
-        self.tags |= {tag.key: tag.value for tag in tags}
+        self.tags |= tags
         self.written += 1
 
     def get_run(self, run_id: str) -> Any:
@@ -164,7 +164,7 @@ class Tags:
 
 
 def a_lease(client: Tags, server: bool = False, holds: bool = True) -> Lease:
-    store: Any = SimpleNamespace(client=client, uri=SERVER, is_server=server)
+    store: Any = SimpleNamespace(client=client, log=client.log, uri=SERVER, is_server=server)
     return Lease(store, "run", lambda: holds)
 
 
@@ -254,7 +254,7 @@ def test_of_two_that_take_a_lease_at_once_the_later_one_has_it(
 ) -> None:
     client = Tags()
     first, second = a_lease(client, server=True), a_lease(client, server=True)
-    monkeypatch.setattr(lease.time, "sleep", lambda seconds: client.log_batch("run", []))
+    monkeypatch.setattr(lease.time, "sleep", lambda seconds: client.log("run", {}))
     first._write()
     second.take()
     monkeypatch.setattr(lease.time, "sleep", lambda seconds: second._write())
