@@ -311,7 +311,7 @@ def test_where_the_artifacts_are_gone_altogether_nothing_is_trained_again(
     edited: Edited, tmp_path: Path
 ) -> None:
     (tmp_path / "mlruns").rename(tmp_path / "elsewhere")  # or on another machine
-    with pytest.warns(RecordWarning, match="whether they are whole is not looked at"):
+    with pytest.warns(RecordWarning, match="lrlab does not check that they are complete"):
         assert edited.sweep().already_finished
     assert len(lrlab.load_runs(None, edited.uri)) == 16
 

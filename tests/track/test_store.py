@@ -55,7 +55,7 @@ def test_a_database_that_is_not_mlflows_is_left_alone(tmp_path: Path) -> None:
 def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "mlflow.db"
     path.write_text("just text, and enough of it to be no SQLite header" * 10)
-    with pytest.raises(LrlabError, match="damaged or no SQLite database"):
+    with pytest.raises(LrlabError, match="damaged or is not an SQLite"):
         connect(f"sqlite:///{path}")
 
 
@@ -165,7 +165,7 @@ def test_a_host_that_does_not_exist_is_told_from_one_that_is_silent() -> None:
 
 
 def test_a_uri_of_no_known_kind_is_the_users_mistake() -> None:
-    with pytest.raises(UserError, match="no tracking URI that MLflow knows"):
+    with pytest.raises(UserError, match="not a tracking URI that MLflow knows"):
         connect("foo://bar")
 
 
@@ -180,7 +180,7 @@ UNUSABLE = {
     "a file as a folder": ("sqlite:////etc/passwd/x.db", LrlabError, "cannot be used at"),
     "in memory": ("sqlite:///:memory:", UserError, "which ends with the command"),
     "no file": ("sqlite://", UserError, "which ends with the command"),
-    "one slash": ("sqlite:/x.db", UserError, "no address of an SQLite file"),
+    "one slash": ("sqlite:/x.db", UserError, "not the address of an SQLite file"),
     "a NUL": ("sqlite:///a\0b.db", UserError, "holds a NUL character"),
     "a long name": (f"sqlite:///{'a' * 300}.db", LrlabError, "File name too long"),
     "a folder of runs": ("./mlruns", UserError, "keeps no stores in folders"),
