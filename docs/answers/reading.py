@@ -11,7 +11,6 @@ import pandas as pd
 
 from lrlab import track
 from lrlab.metrics import METRICS
-from lrlab.model.log import load_weights
 from lrlab.optimizers import OPTIMIZERS
 from lrlab.optimum import Optimum
 from lrlab.optimum.optima import Solver
@@ -20,6 +19,7 @@ from lrlab.report.analysis.findings import Findings, find
 from lrlab.report.analysis.judgement import Judgement
 from lrlab.report.context import ReportContext
 from lrlab.report.inputs import report_input
+from lrlab.track.read import load_weights
 
 from .studies import store_in
 
@@ -108,9 +108,7 @@ class Sweep:
         """Weights and bias of runs, by run_id."""
         known = dict(self.context.weights)
         for run_id in set(run_ids) - set(known):
-            state = load_weights(self.store, run_id)
-            weight, bias = state["features.weight"][0].numpy(), state["features.bias"][0]
-            known[run_id] = (weight, float(bias))
+            known[run_id] = load_weights(self.store, run_id)
         return known
 
     def _weights(self, metric: str) -> Mapping[str, Weights]:

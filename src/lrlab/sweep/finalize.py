@@ -8,6 +8,7 @@ from lrlab.data import Problem
 from lrlab.model.log import log_best_model
 from lrlab.report.analysis.conclusions import Conclusions
 from lrlab.report.analysis.findings import add_evidence
+from lrlab.report.analysis.importance import Compute
 from lrlab.report.build import report_on, write_report
 from lrlab.report.context import ReportContext
 from lrlab.report.inputs import note_on
@@ -27,15 +28,17 @@ def finalize(
     best: RecordedRun | None,
     known: Conclusions,
     context: ReportContext,
+    compute: Compute,
 ) -> None:
     """Graph, best model and report; then the sweep is finished.
 
-    A sweep that is killed before is not finished, and the same command does this again.
+    A sweep that is killed before is not finished, and the same command does this again. `compute`
+    is for `importances`.
     """
     recorder.log_text(draw_graph(recorder.spec, problem, best), "graph.svg")
     if best is not None:
         log_best_model(recorder, problem.of(best.replicate), best)
-    report = report_on(add_evidence(known, context), context)
+    report = report_on(add_evidence(known, context, compute), context)
     with scratch_folder() as folder:
         paths = write_report(report, folder)
         made = describe_made(recorder.store, recorder.info, recorder.in_order, paths)

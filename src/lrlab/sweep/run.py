@@ -15,6 +15,7 @@ from lrlab.report.render import bundle
 from lrlab.spec import SweepSpec
 from lrlab.sweep.background import Background
 from lrlab.sweep.batches import best_after, propose, tell
+from lrlab.sweep.forests import Forests
 from lrlab.sweep.progress import Progress
 from lrlab.sweep.result import SweepResult
 from lrlab.sweep.worker_pool import WorkerPool
@@ -75,6 +76,7 @@ def run_sweep(
         closing(WorkerPool(workers, executor, data, spec, on_note)) as pool,
         open_sweep(store, spec, problem, new=new, run_id=run_id, on_note=on_note) as recorder,
         closing(_optimum_finder(recorder, problem)) as finder,
+        closing(Forests(spec)) as forests,
     ):
         resumed, finished = len(recorder.runs), recorder.is_finished
         if finished:
@@ -90,8 +92,8 @@ def run_sweep(
             closing(pool),
             _mirror(mirror, recorder, on_note) as copy,
         ):
-            _run_batches(spec, data, pool, background, copy, finder)
-        return _end(recorder, problem, finder, resumed, on_note, on_answer)
+            _run_batches(spec, data, pool, background, copy, finder, forests)
+        return _end(recorder, problem, finder, forests, resumed, on_note, on_answer)
 
 
 def _from_record(recorder: Recorder, on_answer: Callable[[SweepResult], None]) -> SweepResult:
@@ -106,6 +108,7 @@ def _end(
     recorder: Recorder,
     problem: Problem,
     finder: OptimumFinder,
+    forests: Forests,
     resumed: int,
     on_note: Callable[[str], None],
     on_answer: Callable[[SweepResult], None],
@@ -121,7 +124,7 @@ def _end(
     on_answer(found)
     from lrlab.sweep.finalize import finalize  # what it needs: after the answer
 
-    finalize(recorder, problem, found.best, known, context)
+    finalize(recorder, problem, found.best, known, context, forests.shares)
     return found
 
 
@@ -147,12 +150,14 @@ def _run_batches(
     background: Background,
     copy: search.Mirror,
     finder: OptimumFinder,
+    forests: Forests,
 ) -> None:
     """Ask, train, record and tell, batch by batch."""
     study, engine = search.new_study(spec), ENGINES[spec.train.engine]
     best = None
     for batch in search.batches(spec):
         pool.consider(batch)
+        forests.consider(batch)
         trials = propose(study, spec, batch, background.results)
         runs = [run for trial in trials for run in trial.runs]
         finder.want(Objective.of(run.config) for run in runs)

@@ -11,7 +11,7 @@ from lrlab.report.analysis import evidence
 from lrlab.report.analysis.beaten import beaten_table
 from lrlab.report.analysis.conclusions import Conclusions, draw_conclusions
 from lrlab.report.analysis.converged import endings
-from lrlab.report.analysis.importance import Importance, importances
+from lrlab.report.analysis.importance import Compute, Importance, importances
 from lrlab.report.context import ReportContext
 
 
@@ -67,8 +67,10 @@ def find(runs: pd.DataFrame, curves: pd.DataFrame, context: ReportContext) -> Fi
     return add_evidence(draw_conclusions(runs, curves, context), context)
 
 
-def add_evidence(known: Conclusions, context: ReportContext) -> Findings:
-    """What is told beside a verdict, which does not wait for it."""
+def add_evidence(
+    known: Conclusions, context: ReportContext, compute: Compute | None = None
+) -> Findings:
+    """What is told beside a verdict, and not waited for; `compute` as for `importances`."""
     runs, converged, aim = known.runs, known.converged, context.aim
     nothing = runs.empty
     blank = pd.DataFrame()
@@ -79,7 +81,7 @@ def add_evidence(known: Conclusions, context: ReportContext) -> Findings:
         limits=blank if nothing else evidence.stable_limits(runs, converged, context.optima),
         importance=Importance.none()
         if nothing
-        else importances(runs, random=context.random_trials, **aim),
+        else importances(runs, random=context.random_trials, compute=compute, **aim),
     )
 
 

@@ -1,9 +1,16 @@
-"""How much each setting of a sweep matters for its objective, by Optuna's evaluators."""
+"""How much each setting of a sweep matters for its objective, by Optuna's evaluators.
+
+`python -m` this answers one request for shares, as JSON: see `lrlab.sweep.forests`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
 
 import numpy as np
 import optuna
@@ -13,7 +20,9 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 from lrlab.report.analysis.methods import drawn_at_random, trial_frame
 
 FOREST = 1000  # trials times optimizers and losses, up to which fANOVA's forest is quick
-LEAST_TRIALS = 20
+LEAST_TRIALS = 20  # below which importance cannot be told
+Rows = Sequence[Mapping[str, str | float]]
+Compute = Callable[[Rows, Sequence[str], str], dict[str, float]]
 SETTINGS = ("optimizer", "loss", "lr", "l2")
 
 
@@ -39,7 +48,12 @@ class Importance:
 
 
 def importances(
-    runs: pd.DataFrame, *, objective: str, direction: str, random: int | None = None
+    runs: pd.DataFrame,
+    *,
+    objective: str,
+    direction: str,
+    random: int | None = None,
+    compute: Compute | None = None,
 ) -> Importance:
     """Importance of optimizer, loss, lr and l2, of those that vary.
 
@@ -53,6 +67,7 @@ def importances(
         direction: `minimize` or `maximize`.
         random: The first trials that were drawn at random; None: all. They alone count, where
             there are 20 with a value; else all.
+        compute: What computes the shares; `shares_of` if None.
 
     Returns:
         No shares if there are fewer than 20 trials with a value, or fewer than two settings vary.
@@ -69,13 +84,22 @@ def importances(
     ]
     if len(trials) < LEAST_TRIALS or len(names) < 2 or trials["value"].nunique() < 2:
         return Importance.none()
-    shares = _shares(trials, names, direction)
+    needed = dict.fromkeys(("value", "optimizer", "loss", *names))
+    rows: Rows = trials[[*needed]].to_dict("records")  # type: ignore[assignment]
+    found = (compute or shares_of)(rows, names, direction)
+    shares = pd.Series({name: found[name] for name in names}, name="importance")
     return Importance(shares.sort_values(ascending=False), len(trials), drawn)
 
 
-def _shares(trials: pd.DataFrame, names: Sequence[str], direction: str) -> pd.Series:
-    from optuna import importance  # with scikit-learn's forests: most of a second
+def shares_of(rows: Rows, names: Sequence[str], direction: str) -> dict[str, float]:
+    """Share of each setting.
 
+    Args:
+        rows: Of each trial its `value`, optimizer, loss and the named settings.
+        names: Those that vary.
+        direction: `minimize` or `maximize`.
+    """
+    importance, trials = forests(), pd.DataFrame(list(rows))
     distributions = {name: _distribution(trials[name]) for name in names}
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     study = optuna.create_study(direction=direction)
@@ -86,14 +110,19 @@ def _shares(trials: pd.DataFrame, names: Sequence[str], direction: str) -> pd.Se
                 params={name: row[name] for name in names},
                 distributions=distributions,
             )
-            for row in trials.to_dict("records")
+            for row in rows
         ]
     )
-    evaluator: importance.BaseImportanceEvaluator = importance.PedAnovaImportanceEvaluator()
+    evaluator = importance.PedAnovaImportanceEvaluator()
     if len(trials) * (trials["optimizer"].nunique() + trials["loss"].nunique()) <= FOREST:
         evaluator = importance.FanovaImportanceEvaluator(seed=0)
     found = importance.get_param_importances(study, evaluator=evaluator)
-    return pd.Series({name: float(found[name]) for name in names}, name="importance")
+    return {name: float(found[name]) for name in names}
+
+
+def forests() -> Any:
+    """`optuna.importance`, with scikit-learn's forests: most of a second to import."""
+    return import_module("optuna.importance")
 
 
 def _distribution(values: pd.Series) -> BaseDistribution:
@@ -101,3 +130,15 @@ def _distribution(values: pd.Series) -> BaseDistribution:
         low, high = float(values.min()), float(values.max())
         return FloatDistribution(low, high, log=low > 0 and bool(np.log10(high / low) > 1))
     return CategoricalDistribution(tuple(sorted(values.unique())))
+
+
+def main() -> None:
+    """Import what it takes, then answer the request; without one, end."""
+    forests()
+    request = sys.stdin.read()
+    if request:
+        print(json.dumps(shares_of(*json.loads(request))))
+
+
+if __name__ == "__main__":
+    main()
