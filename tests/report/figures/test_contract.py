@@ -84,3 +84,9 @@ def test_nothing_of_altair_is_imported_before_a_chart_is_asked_for():
         "sys.exit(bool({'altair', 'vl_convert', 'matplotlib'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_small_multiples_have_the_same_order_of_losses_in_every_figure(figures, scene):
+    for figure in figures.values():
+        titles = [view["title"] for view in figure.spec.get("concat", [])]
+        assert titles == [loss for loss in scene.losses if loss in titles]

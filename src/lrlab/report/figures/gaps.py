@@ -39,14 +39,14 @@ def gaps(scene: Scene) -> Iterator[Figure]:
     y_axis = Axis.of(drawn["median"], log=True)
     x, y = channel(x_axis, "step", "step"), channel(y_axis, "median", "relative gap")
     views = {}
-    for number, loss in enumerate(dict.fromkeys(drawn["loss"])):
+    for number, loss in enumerate(scene.losses_of(drawn)):
         where = [scene.is_loss(loss), flatten(*ALONG)]
         tips = (("lr", "lr"), ("step", "step"), ("median", "gap"))
         name = f"gaps_{number}"
         line = method_lines(scene.methods, "gaps", x, y, tips=tips, where=where, name=name)
         low = channel(y_axis, "low", "relative gap")
         band = [method_bands(scene.methods, "gaps", x, low, "high", where)] if seeds > 1 else []
-        views[str(loss)] = [*band, *line]
+        views[loss] = [*band, *line]
     spec = small_multiples(
         views,
         scene.methods.params([f"gaps_{i}" for i in range(len(views))]),

@@ -20,6 +20,7 @@ from lrlab.report.text import captions
 from lrlab.report.text.formats import number, shorten
 
 LOG_RATIO = 30.0  # of a setting's values, above which its axis is logarithmic
+ROOM = 90  # pixels an axis, below which its name stands aslant
 NONE = -0.12  # the place of runs without the setting, beside its axis
 MOST_AXES = 10
 MOST_NAMES = 14  # that an axis tells
@@ -133,11 +134,13 @@ def _spec(
 
 
 def _across(names: list[str]) -> Layer:
+    narrow = f"width < {ROOM * len(names)}"
     shown = json.dumps([shorten(name, 18) for name in names])
     axis: Layer = {
         "values": list(range(len(names))),
         "labelExpr": f"{shown}[datum.value]",
-        "labelAngle": -25 if len(names) > 5 else 0,
+        "labelAngle": {"expr": f"{narrow} ? -25 : 0"},
+        "labelAlign": {"expr": f"{narrow} ? 'right' : 'center'"},
         "labelOverlap": False,
         "orient": "bottom",
         "title": None,
