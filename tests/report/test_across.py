@@ -64,6 +64,29 @@ def test_advice_over_sweeps_points_the_right_way(
     assert (table["ratio"] >= 1).all()
 
 
+@pytest.mark.parametrize(
+    ("sampler", "random", "one", "width"),
+    [("grid", None, True, True), ("random", None, False, False), ("tpe", 3, False, False)],
+)
+def test_one_trial_and_ranges_of_learning_rates_are_compared_only_where_the_sample_bears_it(
+    runs_of: Callable[..., pd.DataFrame],
+    context_of: Callable[..., ReportContext],
+    sampler: str,
+    random: int | None,
+    one: bool,
+    width: bool,
+) -> None:
+    inputs = {
+        name: (runs, curves, replace(context, sampler=sampler, random_trials=random))
+        for name, (runs, curves, context) in sweeps(
+            runs_of, context_of, "val_log_loss", "minimize"
+        ).items()
+    }
+    said = " ".join(across_report(inputs).words.remarks)
+    assert ("With a single random trial" in said) == one  # 3 trials of each are too few
+    assert ("widest range of good learning rates" in said) == width
+
+
 def test_the_ratio_to_the_best_is_more_than_one_for_what_is_worse() -> None:
     values = pd.Series([0.5, 0.8])
     assert ratio_to_best(values, "minimize").tolist() == [1, 1.6]

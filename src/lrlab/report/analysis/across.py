@@ -12,6 +12,7 @@ from lrlab.report.analysis import evidence
 from lrlab.report.analysis.answer import Verdict
 from lrlab.report.analysis.evidence import RATIOS
 from lrlab.report.analysis.findings import Findings, find
+from lrlab.report.analysis.limits import too_few_random_trials
 from lrlab.report.analysis.statistics import performance_profile
 from lrlab.report.analysis.tables import minimizes
 from lrlab.report.context import ReportContext
@@ -34,6 +35,9 @@ class Across:
             direction), verdict (`best`, `tied`, `worse` or `untested`), lr_width,
             expected_best_1 and _10.
         losses: The same for losses.
+        one_trial: Whether every sweep has random trials enough to say what a single one gives.
+        drawn_alike: Whether the learning rates of every sweep were drawn alike for all
+            optimizers, so that their ranges compare: not by a sampler that learns.
     """
 
     findings: Mapping[str, Findings]
@@ -41,6 +45,8 @@ class Across:
     profile: pd.DataFrame
     optimizers: pd.DataFrame
     losses: pd.DataFrame
+    one_trial: bool = True
+    drawn_alike: bool = True
 
 
 def compare_sweeps(inputs: Mapping[str, Input]) -> Across:
@@ -65,6 +71,11 @@ def compare_sweeps(inputs: Mapping[str, Input]) -> Across:
         profile=profile,
         optimizers=_stack(findings, "optimizer", directions),
         losses=_stack(findings, "loss", directions),
+        one_trial=not any(
+            too_few_random_trials(findings[name].optimizers, context.sampler)
+            for name, (_, _, context) in inputs.items()
+        ),
+        drawn_alike=all(context.random_trials is None for _, _, context in inputs.values()),
     )
 
 
@@ -138,10 +149,11 @@ def one_trial(found: Across, direction: str) -> tuple[pd.Series, pd.Series]:
     table = found.optimizers.groupby("optimizer").filter(lambda own: len(own) == sweeps)
     given = table.groupby("sweep")["expected_best_1"]
     one = given.transform(lambda own: ratio_to_best(own, direction))
-    if one.isna().any() or table["optimizer"].nunique() < 2:
+    if one.isna().any() or table["optimizer"].nunique() < 2 or not found.one_trial:
         return pd.Series(dtype=float), pd.Series(dtype=float)
     width = table.groupby("optimizer")["lr_width"].mean()
-    known = width.iloc[:0] if table["lr_width"].isna().any() else width
+    unknown = table["lr_width"].isna().any() or not found.drawn_alike
+    known = width.iloc[:0] if unknown else width
     return one.groupby(table["optimizer"]).mean(), known
 
 
