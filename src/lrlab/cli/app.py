@@ -11,6 +11,7 @@ import click
 
 from lrlab.cli.common import shortened
 from lrlab.cli.interrupt import interrupted
+from lrlab.cli.lists import losses, optimizers
 from lrlab.cli.ls import ls
 from lrlab.cli.predict import predict
 from lrlab.cli.remove import rm
@@ -20,7 +21,7 @@ from lrlab.cli.setup import doctor, init
 from lrlab.cli.show import show
 from lrlab.cli.submit import cancel, submit
 from lrlab.cli.sweep import sweep
-from lrlab.cli.train import graph, losses, optimizers, train
+from lrlab.cli.train import graph, train
 from lrlab.cli.ui import ui
 from lrlab.errors import LrlabError
 from lrlab.notes import notes_to

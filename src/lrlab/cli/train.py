@@ -1,8 +1,7 @@
-"""`lrlab train`, `graph`, `losses`, `optimizers`: one training, and what it can be made of."""
+"""`lrlab train` and `graph`: one training, and the graph of one step."""
 
 from __future__ import annotations
 
-import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,12 +11,9 @@ from lrlab.cli.common import json_option, print_json
 from lrlab.report.render.terminal import cell, table
 
 if TYPE_CHECKING:
-    from lrlab.registry import Registry
     from lrlab.spec import SweepSpec
     from lrlab.train import Trajectory
     from lrlab.trial import TrialConfig
-
-MAX_WIDTH = 100
 
 
 def _config_options(function: Any) -> Any:
@@ -243,62 +239,3 @@ def graph(
             raise LrlabError(f"{svg}: cannot write: {error.strerror or error}") from error
         click.echo(f"\nPicture: {svg}")
     return 0
-
-
-@click.command()
-@click.argument("name", required=False)
-@json_option
-def losses(name: str | None, as_json: bool) -> int:
-    """List the losses: formula, when to choose each, hyperparameters, source."""
-    from lrlab.losses import LOSSES
-
-    _show_registry(LOSSES, name, as_json)
-    if not as_json and not name:
-        click.echo("y in {0, 1}, s = 2y - 1, z the logit, p = sigmoid(z).")
-    return 0
-
-
-@click.command()
-@click.argument("name", required=False)
-@json_option
-def optimizers(name: str | None, as_json: bool) -> int:
-    """List the optimizers: update, when to choose each, hyperparameters, source."""
-    from lrlab.optimizers import OPTIMIZERS
-
-    _show_registry(OPTIMIZERS, name, as_json)
-    if not as_json and not name:
-        click.echo("w the weights, g the gradient, m and v averages of g and g^2, ^ unbiased.")
-    return 0
-
-
-def _show_registry(registry: Registry[Any], name: str | None, as_json: bool) -> None:
-    entries = [registry[name]] if name else list(registry)
-    if as_json:
-        print_json([_entry_dict(entry) for entry in entries])
-        return
-    for entry in entries:
-        click.echo(f"{entry.name}")
-        lines = [("", entry.formula), ("when", entry.when)]
-        for h in entry.hyperparameters:
-            text = f"default {h.default:g}, in {h.interval}: {h.meaning}"
-            lines.append((f"{entry.name}.{h.name}", text))
-        lines.append(("source", entry.source))
-        for label, text in lines:
-            start = f"  {label}: " if label else "  "
-            click.echo(
-                textwrap.fill(text, MAX_WIDTH, initial_indent=start, subsequent_indent="      ")
-            )
-        click.echo()
-
-
-def _entry_dict(entry: Any) -> dict[str, Any]:
-    return {
-        "name": entry.name,
-        "formula": entry.formula,
-        "when": entry.when,
-        "source": entry.source,
-        "hyperparameters": [
-            {"name": h.name, "default": h.default, "range": h.interval, "meaning": h.meaning}
-            for h in entry.hyperparameters
-        ],
-    }
