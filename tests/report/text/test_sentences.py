@@ -75,3 +75,15 @@ def test_a_function_without_a_sample_is_found(
     assert made.gaps() == ["thunder: no sample"]
     monkeypatch.setitem(made.SAMPLES, "thunder", [{"count": 1}, {"count": 12}])
     assert made.gaps() == ["thunder: count is not 1, 2 and many, but [1, 12]"]
+
+
+@pytest.fixture(scope="module")
+def messages(made: ModuleType) -> list[str]:
+    """Errors, notes, lines of the terminal and options, as they stand in the source."""
+    return [line[2:] for line in made.messages().splitlines() if line.startswith("- ")]
+
+
+def test_messages_of_the_program_are_in_the_words_of_the_field(messages: list[str]) -> None:
+    assert len(messages) > 300
+    strange = r"\b(yardstick|stands twice|taken up|takes it up|learnt|anew|mend|meanwhile)\b| [,;]"
+    assert [text for text in messages if re.search(strange, text)] == []
