@@ -127,6 +127,10 @@ CAPTIONS: dict[str, list[dict[str, Any]]] = {
     ],
     "beyond_caption": [
         {"below": below, "above": above} for below, above in ((1, 0), (0, 1), (2, 2), (40, 1200))
+    ]
+    + [
+        {"below": 0, "above": above, "linear": linear, "what": "curve"}
+        for above, linear in ((0, 0), (0, 1), (0, 3), (1, 2), (4, 0), (2, 2))
     ],
     "sample_caption": [
         {"drawn": drawn, "total": total} for drawn, total in ((1, 1), (1, 2), (2, 2), (400, 1240))

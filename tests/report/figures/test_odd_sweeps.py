@@ -141,3 +141,17 @@ def test_runs_without_a_setting_stand_beside_its_axis(sweep, context_of):
     assert sum(round(line[beta]["y"]) == none for line in lines) == without.sum()
     assert none == max(heights)
     assert none - max(heights - {none}) > 20
+
+
+def test_a_curve_that_peaks_far_away_is_cut_at_the_edge_with_a_sign(runs_of, curves_of, drawn):
+    runs = runs_of([(f"o{i}", "bce", 0.1, 0.2 + i / 100) for i in range(9)])
+    steps = [1, 2, 4, 8, 16, 32]
+    falling = [(step, 0.7 / step + 0.1) for step in steps]
+    points = dict.fromkeys(runs["run_id"], falling)
+    points["run3"] = [(1, 0.7), (2, 1e12), *falling[2:]]
+    figure = drawn(runs, curves_of(points, "val_log_loss"))["convergence_val_log_loss"]
+    assert " 1 curve lies beyond the axis (arrows at its edge)." in figure.caption
+    (arrow,) = (
+        v for v in figure.spec["layer"] if v["mark"].get("shape", "").startswith("M-1,0.5")
+    )
+    assert arrow["data"]["values"] == [{"loss": "bce", "optimizer": "o3", "step": 2, "up": True}]

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+import numpy as np
 import pandas as pd
 
 from lrlab.report.analysis import figure_data
@@ -21,9 +22,9 @@ from lrlab.report.figures.layers import (
     method_lines,
     small_multiples,
 )
-from lrlab.report.figures.records import flatten, lines, thinned, tip
+from lrlab.report.figures.records import flatten, lines, records, thinned, tip
 from lrlab.report.figures.scene import Scene
-from lrlab.report.figures.style import MUTED
+from lrlab.report.figures.style import BEYOND_BOTTOM, BEYOND_TOP, MUTED
 from lrlab.report.text import captions
 
 # What is minimized differs from loss to loss: values of different losses do not compare.
@@ -67,29 +68,77 @@ def _figure(scene: Scene, curves: Curves) -> Figure:
         curves.best, scene.found.summary, curves.rest, metric, curves.limit
     )
     thin = replace(curves, best=thinned(curves.best, LINE), rest=thinned(curves.rest, ["loss"]))
-    spec = _spec(scene, thin, log=curves.falls)
-    straight = _spec(scene, thin, log=False)
+    axes, straight = (_axes(thin, log=log) for log in (curves.falls, False))
+    variants, linear = {}, None
+    if axes != straight:
+        variants["linear"], linear = _spec(scene, thin, straight), _beyond(thin, straight)
+    caption += captions.beyond_caption(0, _beyond(thin, axes), linear, what="curve")
     made = scene.figure(
         "convergence",
         caption,
         curves.best,
-        spec,
+        _spec(scene, thin, axes),
         follows="method",
-        variants={} if straight == spec else {"linear": straight},
+        variants=variants,
         metric=metric,
     )
     return replace(made, name="convergence_" + re.sub(r"\W", "_", metric))
 
 
-def _spec(scene: Scene, curves: Curves, *, log: bool) -> Layer:
+def _axes(curves: Curves, *, log: bool) -> dict[str, Axis]:
+    """The axis of each loss; one for all where their values compare.
+
+    Poor runs may be far away: the curves themselves and the medians of the rest set the view.
+    """
+    everything = _axis(curves.best, curves.rest, log=log)
+    found = {}
+    for loss in dict.fromkeys(curves.best["loss"]):
+        own = (frame[frame["loss"] == loss] for frame in (curves.best, curves.rest))
+        found[str(loss)] = _axis(*own, log=log) if curves.metric in OWN_SCALE else everything
+    return found
+
+
+def _axis(best: pd.DataFrame, rest: pd.DataFrame, *, log: bool) -> Axis:
+    return Axis.of(pd.concat([best["value"], rest["median"]]), log=log)
+
+
+def _cut(curves: Curves, axes: dict[str, Axis]) -> pd.DataFrame:
+    """The curves that go beyond their axis: loss, optimizer, step (of the point farthest from it,
+    the lower one first) and up.
+    """
+    best = curves.best
+    low, high = (best["loss"].map({k: getattr(a, end) for k, a in axes.items()})
+                 for end in ("low", "high"))  # fmt: skip
+    far = np.maximum(low - best["value"], best["value"] - high)
+    points = best.assign(far=far, up=best["value"] > high)[far > 0]
+    worst = points.sort_values("far", ascending=False).drop_duplicates(LINE)
+    return worst[["loss", "optimizer", "step", "up"]]
+
+
+def _beyond(curves: Curves, axes: dict[str, Axis]) -> int:
+    return len(_cut(curves, axes))
+
+
+def _arrows(scene: Scene, cut: pd.DataFrame, x: Layer, height: int) -> list[Layer]:
+    """A sign at the edge for every curve that goes beyond it."""
+    found: list[Layer] = []
+    for up, shape, y in ((True, BEYOND_TOP, 6), (False, BEYOND_BOTTOM, height - 6)):
+        own = cut[cut["up"] == up]
+        if len(own):
+            encoding = {"x": x, "y": {"value": y}, "color": scene.methods.color()}
+            encoding["opacity"] = scene.methods.shown(1)
+            mark = {"type": "point", "shape": shape, "filled": False, "strokeWidth": 1.6}
+            data = {"values": records(own)}
+            found.append({"data": data, "mark": mark | {"size": 40}, "encoding": encoding})
+    return found
+
+
+def _spec(scene: Scene, curves: Curves, axes: dict[str, Axis]) -> Layer:
     best, rest = curves.best, curves.rest
     x = channel(Axis.of(best["step"], log=True, whole=True), "step", "step")
-    height, views = height_of(best), {}
-    # Poor runs may be far away: the curves themselves and the medians of the rest set the view.
-    everything = _axis(best, rest, log=log)
+    height, views, cut = height_of(best), {}, _cut(curves, axes)
     for number, loss in enumerate(scene.losses_of(best)):
-        own = best[best["loss"] == loss], rest[rest["loss"] == loss]
-        y_axis = _axis(*own, log=log) if curves.metric in OWN_SCALE else everything
+        y_axis = axes[loss]
         y = channel(y_axis, "value", curves.metric)
         full = {"calculate": "datum.value", "as": "full"}
         where = [scene.is_loss(loss), flatten(*ALONG), full]
@@ -103,15 +152,12 @@ def _spec(scene: Scene, curves: Curves, *, log: bool) -> Layer:
             name=f"curve_{number}",
             dots=has_lone_points(best, LINE),
         )
-        layers = [*_rest(scene.is_loss(loss), x, y, y_axis), *line]
+        arrows = _arrows(scene, cut[cut["loss"] == loss], x, height)
+        layers = [*_rest(scene.is_loss(loss), x, y, y_axis), *line, *arrows]
         views[loss] = [*layers, *_threshold(curves.limit, y, y_axis)]
     data = {"curves": lines(best, LINE, ALONG), "rest": lines(rest, ["loss"], BAND)}
     params = scene.methods.params([f"curve_{i}" for i in range(len(views))])
     return small_multiples(views, params, data, height)
-
-
-def _axis(best: pd.DataFrame, rest: pd.DataFrame, *, log: bool) -> Axis:
-    return Axis.of(pd.concat([best["value"], rest["median"]]), log=log)
 
 
 def _rest(where: Layer, x: Layer, y: Layer, axis: Axis) -> list[Layer]:

@@ -36,7 +36,7 @@ def gaps(scene: Scene) -> Iterator[Figure]:
     thin = thinned(bands, LINE)
     drawn = thin.assign(**{name: thin[name].clip(lower=SMALLEST) for name in ALONG[1:]})
     x_axis = Axis.of(drawn["step"], log=True, whole=True)
-    y_axis = Axis.of(drawn["median"], log=True)
+    y_axis = Axis.of(drawn["median"], log=True, whole=True)
     x, y = channel(x_axis, "step", "step"), channel(y_axis, "median", "relative gap")
     views = {}
     for number, loss in enumerate(scene.losses_of(drawn)):

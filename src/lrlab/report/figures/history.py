@@ -30,14 +30,15 @@ def history(scene: Scene) -> Iterator[Figure]:
     if len(table) < 2 or table["value"].isna().all():
         return
     axis = objective_axis(scene, table["value"], ALONE, log=scene.worse_is_up)
-    variants = {}
+    variants, linear = {}, None
     if axis.kind != "linear":
         straight = objective_axis(scene, table["value"], ALONE, log=False)
         variants["linear"] = _spec(scene, table, straight)
+        linear = sum(straight.beyond(table["value"]))
     caption = captions.history_caption(table, context.objective)
     yield scene.figure(
         "history",
-        caption + captions.beyond_caption(*axis.beyond(table["value"])),
+        caption + captions.beyond_caption(*axis.beyond(table["value"]), linear),
         table,
         _spec(scene, table, axis),
         follows="run",

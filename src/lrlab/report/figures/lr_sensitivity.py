@@ -42,13 +42,14 @@ def lr_sensitivity(scene: Scene) -> Iterator[Figure]:
     log = scene.worse_is_up
     axis = objective_axis(scene, points["value"], height_of(points), log=log)
     spec = _spec(scene, points, medians, axis)
-    variants = {}
+    variants, linear = {}, None
     if axis.kind != "linear":
         straight = objective_axis(scene, points["value"], height_of(points), log=False)
         variants["linear"] = _spec(scene, points, medians, straight)
+        linear = sum(straight.beyond(points["value"]))
     yield scene.figure(
         "lr_sensitivity",
-        caption + captions.beyond_caption(*axis.beyond(points["value"])),
+        caption + captions.beyond_caption(*axis.beyond(points["value"]), linear),
         points,
         spec,
         follows="run",

@@ -187,12 +187,26 @@ def history_caption(table: pd.DataFrame, objective: str) -> str:
     return f"{text} {quarter} improved it by {number(gain, 2)}."
 
 
-def beyond_caption(below: int, above: int) -> str:
-    """How many runs are so far off that they are drawn at an edge; nothing if none is."""
-    if not below + above:
-        return ""
-    lies = "run lies" if below + above == 1 else "runs lie"
-    return f" {below + above:,} {lies} beyond the axis (arrows at its edge)."
+def beyond_caption(below: int, above: int, linear: int | None = None, *, what: str = "run") -> str:
+    """How many marks are so far off that they are drawn at an edge; nothing if none is.
+
+    Args:
+        below: How many are below the axis.
+        above: How many are above it.
+        linear: How many are beyond the figure's linear axis, if it has one.
+        what: What a mark is.
+    """
+    count = below + above
+    other = linear is not None and linear != count
+    if not count:
+        told = f" On the linear axis, {_lie(linear or 0, what)} beyond it (arrows at its edge)."
+        return told if other else ""
+    also = f", and {linear:,} beyond the linear axis" if other else ""
+    return f" {_lie(count, what)} beyond the axis (arrows at its edge){also}."
+
+
+def _lie(count: int, what: str) -> str:
+    return f"{plural(count, what)} {'lies' if count == 1 else 'lie'}"
 
 
 def sample_caption(drawn: int, total: int) -> str:
