@@ -37,8 +37,8 @@ SAMPLES: dict[str, list[dict[str, Any]]] = {
 HELPERS = {
     "alternative", "between", "against_leader", "best_setting", "compared", "importance_basis",
     "in_brief", "in_words", "judging_rows", "listing", "metric_name", "new_rows", "number",
-    "paces", "parts_of", "percent", "plural", "reference", "say", "sentence", "separable",
-    "setting", "share", "shorten", "speed", "tied_names", "title",
+    "paces", "parts_of", "percent", "plural", "reference", "say", "scores_in_brief", "sentence",
+    "separable", "setting", "share", "shorten", "speed", "tied_names", "title",
     "spoken", "verdict_document", "verdict_json", "verdict_of",
 }  # fmt: skip
 SENTENCES_HEAD = """# Every sentence of a report

@@ -56,7 +56,7 @@ def _compared(verdict: Verdict, about: str, scores: str) -> str:
         each = [f"{claim.worse} (by {number(claim.difference, 2)})" for claim in worse]
         verb = "is" if len(each) == 1 else "are"
         told.append(f"{listing(each, compared.MOST_NAMES)} {verb} worse")
-    kind = compared.KINDS[about] + (", recalibrated" if scores == "recalibrated" else "")
+    kind = compared.KINDS[about] + compared.scores_in_brief(verdict, about, scores)
     return f"{kind}: {'; '.join(filter(None, told))}."
 
 

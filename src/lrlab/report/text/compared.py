@@ -39,8 +39,18 @@ def against_leader(claims: list[Claim], leading: tuple[str, ...]) -> list[Claim]
 def _scores(verdict: Verdict, about: str, scores: str) -> str:
     if scores == "recalibrated":
         return " and recalibrated by Platt scaling"
-    both = any(tie.scores == "recalibrated" for tie in verdict.ties if tie.about == about)
-    return ", by raw scores" if both else ""
+    return ", by raw scores" if _both(verdict, about) else ""
+
+
+def scores_in_brief(verdict: Verdict, about: str, scores: str) -> str:
+    """`, recalibrated` or `, raw scores`; nothing where there are only raw ones."""
+    if scores == "recalibrated":
+        return ", recalibrated"
+    return ", raw scores" if _both(verdict, about) else ""
+
+
+def _both(verdict: Verdict, about: str) -> bool:
+    return any(tie.scores == "recalibrated" for tie in verdict.ties if tie.about == about)
 
 
 def tied_names(tie: Tie) -> str:
