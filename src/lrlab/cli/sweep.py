@@ -194,7 +194,7 @@ def as_document(result: SweepResult) -> dict[str, Any]:
 
 def show_answer(result: SweepResult, seconds: float) -> None:
     """Print the table, the best trial and the verdict."""
-    from lrlab.report.analysis.tables import summary_table
+    from lrlab.report.analysis.summary import summary_table
     from lrlab.report.best import best_of
     from lrlab.report.text.verdict import in_words
     from lrlab.track import curves_frame, runs_frame

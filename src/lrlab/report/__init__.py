@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from lrlab.report.analysis.figure_data import lr_sensitivity as lr_sensitivity
     from lrlab.report.analysis.findings import Findings as Findings
     from lrlab.report.analysis.findings import find as find
+    from lrlab.report.analysis.summary import summary_table as summary_table
+    from lrlab.report.analysis.summary import threshold as threshold
     from lrlab.report.analysis.tables import best_run as best_run
     from lrlab.report.analysis.tables import rank_trials as rank_trials
-    from lrlab.report.analysis.tables import summary_table as summary_table
-    from lrlab.report.analysis.tables import threshold as threshold
     from lrlab.report.build import FORMATS as FORMATS
     from lrlab.report.build import build_report as build_report
     from lrlab.report.build import write_report as write_report
@@ -43,7 +43,8 @@ __getattr__, __dir__ = exports(
             *("history", "lr_medians", "lr_sensitivity"),
         ],
         "lrlab.report.analysis.findings": ["Findings", "find"],
-        "lrlab.report.analysis.tables": ["best_run", "rank_trials", "summary_table", "threshold"],
+        "lrlab.report.analysis.summary": ["summary_table", "threshold"],
+        "lrlab.report.analysis.tables": ["best_run", "rank_trials"],
         "lrlab.report.build": ["FORMATS", "build_report", "write_report"],
         "lrlab.report.context": ["Report", "ReportContext"],
     },

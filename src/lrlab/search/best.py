@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from lrlab.metrics import Direction
-from lrlab.search.results import TrialResult, combine
+from lrlab.search.results import mean
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -67,8 +67,8 @@ def best_trials(scores: Iterable[Score], replicates: int, direction: Direction) 
     whole = {trial: runs for trial, runs in by_trial.items() if len(runs) >= replicates}
     found = []
     for trial, runs in whole.items():
-        value = combine([TrialResult(value) for value, _ in runs]).value
-        if value is not None and math.isfinite(value):
+        values = [value for value, _ in runs if value is not None]
+        if len(values) == len(runs) and math.isfinite(value := mean(values)):
             found.append(Best(trial, value, _representative(runs)))
     return sorted(found, key=lambda best: (sign * best.value, best.trial))
 

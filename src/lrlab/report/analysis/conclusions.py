@@ -19,7 +19,7 @@ from lrlab.report.analysis.limits import limits
 from lrlab.report.analysis.methods import Comparison, compare
 from lrlab.report.analysis.references import reference_models
 from lrlab.report.analysis.speed import Speed, compare_speed
-from lrlab.report.analysis.tables import summary_table
+from lrlab.report.analysis.summary import summary_table
 from lrlab.report.analysis.verdict import conclude, loss_to_take, metric_of, with_speed
 from lrlab.report.context import ReportContext
 

@@ -20,20 +20,23 @@ START = "start_objective"  # before the first update, of runs recorded by lrlab 
 
 def objectives(runs: pd.DataFrame) -> list[Objective]:
     """The objective of each run, in order."""
-    params = {
-        loss: sorted(c for c in runs.columns if c.startswith(f"{loss}."))
-        for loss in runs["loss"].unique()
+    losses = runs["loss"].tolist()
+    weights = runs["l2"].tolist() if "l2" in runs else [0.0] * len(runs)
+    own = {
+        loss: sorted(c for c in map(str, runs) if c.startswith(f"{loss}.")) for loss in set(losses)
     }
-    records = runs.to_dict("records")
-    l2 = runs["l2"] if "l2" in runs else pd.Series(0.0, index=runs.index)
-    return [
-        Objective(
-            row["loss"],
-            tuple((c.partition(".")[2], float(row[c])) for c in params[row["loss"]]),
-            float(weight),
-        )
-        for row, weight in zip(records, l2, strict=True)
-    ]
+    values = {name: runs[name].tolist() for each in own.values() for name in each}
+    known: dict[tuple[object, ...], Objective] = {}  # many runs share one
+
+    def of_row(row: int) -> Objective:
+        loss, weight = losses[row], float(weights[row])
+        params = tuple((c.partition(".")[2], float(values[c][row])) for c in own[loss])
+        key = (loss, params, weight)
+        if key not in known:
+            known[key] = Objective(loss, params, weight)
+        return known[key]
+
+    return [of_row(row) for row in range(len(runs))]
 
 
 @dataclass(frozen=True)

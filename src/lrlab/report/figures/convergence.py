@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 
 from lrlab.report.analysis import figure_data
-from lrlab.report.analysis.tables import FALLBACK_CURVE, minimizes, stepped_curve, threshold
+from lrlab.report.analysis.summary import FALLBACK_CURVE, stepped_curve, threshold
+from lrlab.report.analysis.tables import minimizes
 from lrlab.report.figures.axes import Axis
 from lrlab.report.figures.figure import Figure
 from lrlab.report.figures.layers import (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lrlab.report.analysis.tables import TOLERANCE
+from lrlab.report.analysis.summary import TOLERANCE
 from lrlab.report.text.formats import percent, plural
 
 SUMMARY = "Optimizer by loss"

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from lrlab.report.analysis.figure_data import BINS_PER_DECADE, is_grid
-from lrlab.report.analysis.tables import TOLERANCE
+from lrlab.report.analysis.summary import TOLERANCE
 from lrlab.report.text.formats import number, percent, plural
 
 LEAST_LR = 5  # learning rates of an optimizer, below which nothing is said of its range
