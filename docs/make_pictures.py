@@ -43,7 +43,9 @@ def main() -> None:
         browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
         terminal(browser, "$ lrlab sweep sweeps/quickstart.yaml\n" + shown, "terminal.png")
         subprocess.run([*LRLAB, "report", "-o", str(folder / "report")], cwd=folder, check=True)
-        page(browser, (folder / "report" / "report.html").as_uri(), "report.png", (1200, 1750))
+        report = (folder / "report" / "report.html").as_uri()
+        page(browser, report, "report.png", (1440, 1500), wait=1000)
+        selection(browser, report, "report-selection.png")
         with ui(folder) as address:
             page(browser, address, "mlflow.png", (1600, 1100), wait=8000)
         browser.close()
@@ -104,6 +106,24 @@ def page(browser: Browser, url: str, name: str, size: tuple[int, int], wait: int
     if close.count():
         close.first.click()
         view.wait_for_timeout(1500)
+    view.screenshot(path=PICTURES / name)
+
+
+def selection(browser: Browser, url: str, name: str) -> None:
+    """The figures in the dark with runs selected by dragging over them."""
+    view = browser.new_page(viewport={"width": 1440, "height": 1180}, color_scheme="dark")
+    view.goto(url)
+    figure = view.locator("#figure-lr_sensitivity")
+    figure.scroll_into_view_if_needed()
+    figure.locator(".chart[data-drawn=true]").wait_for()
+    view.locator("#figure-gaps").evaluate("part => part.scrollIntoView({behavior: 'instant'})")
+    panel = figure.locator(".mark-group.role-scope path.background").first.bounding_box()
+    assert panel is not None
+    view.mouse.move(panel["x"] + panel["width"] * 0.45, panel["y"] + panel["height"] * 0.55)
+    view.mouse.down()
+    view.mouse.move(panel["x"] + panel["width"] * 0.75, panel["y"] + panel["height"] - 3, steps=5)
+    view.mouse.up()
+    view.wait_for_timeout(1500)
     view.screenshot(path=PICTURES / name)
 
 

@@ -58,7 +58,7 @@ function offerAxes(figure) {
       });
       chosen.brushes.delete(figure.name);
       draw(figure);
-      changed(null);
+      changed();
     });
   });
 }

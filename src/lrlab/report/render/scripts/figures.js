@@ -150,7 +150,7 @@ function listen(figure, view) {
   if (figure.names.has("methods")) {
     view.addSignalListener("methods", (name, value) => {
       chosen.methods = new Set((value && value.optimizer) || []);
-      changed(figure.name);
+      changed();
     });
   }
   view.addEventListener("click", (event, item) => {
@@ -194,7 +194,7 @@ function testsOf(figure, value) {
 function brushed(figure, value) {
   const tests = testsOf(figure, value || {});
   if (!tests.length) {
-    if (chosen.brushes.delete(figure.name)) { changed(figure.name); }
+    if (chosen.brushes.delete(figure.name)) { changed(); }
     return;
   }
   const found = new Set();
@@ -202,7 +202,7 @@ function brushed(figure, value) {
     if (tests.every((test) => test(run))) { found.add(run); }
   }
   chosen.brushes.set(figure.name, found);
-  changed(figure.name);
+  changed();
 }
 
 function plain(name) {
@@ -227,19 +227,23 @@ function refresh(figure, runs) {
   figure.box.dataset.drawn = String(figure.near);
   if (!figure.near) { return; }
   const rows = runsWithout(figure.name);
-  if (figure.names.has("selected")) { figure.view.signal("selected", methodsLeft(runs)); }
-  if (figure.follows === "run" && !same(figure.rows, rows)) {
-    figure.view.data("runs", runsData(rows));
+  const methods = methodsLeft(runs);
+  const other = figure.follows === "run" && !same(figure.rows, rows);
+  if (figure.names.has("selected") && !same(figure.view.signal("selected"), methods)) {
+    figure.view.signal("selected", methods);
+  } else if (!other) {
+    return;
   }
+  if (other) { figure.view.data("runs", runsData(rows)); }
   figure.rows = rows;
   figure.view.run();
 }
 
-function update(runs, source) {
+function update(runs, all) {
   figures.forEach((figure) => {
     const own = figure.names && (figure.names.has("brush") || figure.names.has("methods"));
     // What was brushed or clicked in a legend is let go by drawing anew.
-    if (source === "clear" && own && figure.view) { draw(figure); } else { refresh(figure, runs); }
+    if (all && own && figure.view) { draw(figure); } else { refresh(figure, runs); }
   });
 }
 

@@ -62,20 +62,27 @@ function methodsLeft(runs) {
   return found.length ? found : ["\u0000"];
 }
 
+// Many runs take a while to draw: what comes meanwhile is told together.
+const PAUSE = total > 1500 ? 150 : 16;
+const bar = document.getElementById("selected");
 let announced = false;
-function changed(source) {
+let cleared = false;
+function changed(everything) {
+  cleared = cleared || everything === true;
   if (announced) { return; }
   announced = true;
-  requestAnimationFrame(() => {
-    announced = false;
-    const runs = runsWithout(null);
-    listeners.forEach((listen) => listen(runs, source));
-  });
+  bar.ariaBusy = "true";
+  setTimeout(() => {
+    const [runs, all] = [runsWithout(null), cleared];
+    announced = cleared = false;
+    listeners.forEach((listen) => listen(runs, all));
+    bar.ariaBusy = "false";
+  }, PAUSE);
 }
 
 function toggleMethod(name) {
   if (!chosen.methods.delete(name)) { chosen.methods.add(name); }
-  changed(null);
+  changed();
 }
 
 function clearSelection() {
@@ -84,7 +91,7 @@ function clearSelection() {
   chosen.form = {};
   const form = document.getElementById("filters");
   if (form) { form.reset(); }
-  changed("clear");
+  changed(true);
 }
 
 function limit(text) {
@@ -98,12 +105,11 @@ function readForm(form) {
     sweep: value("sweep"), loss: value("loss"), outcome: value("outcome"),
     low: limit(value("low")), high: limit(value("high")),
   };
-  changed(null);
+  changed();
 }
 
 function offerFilters() {
   const form = document.getElementById("filters");
-  const bar = document.getElementById("selected");
   if (!form || !total) { return; }
   form.hidden = false;
   form.addEventListener("input", () => readForm(form));
