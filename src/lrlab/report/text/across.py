@@ -59,13 +59,11 @@ def fastest(profile: pd.DataFrame, problems: int, tried: int) -> str:
     text = f"{first} is fastest to a gap of 1e-3 on {of} (data set, loss and seed). "
     if problems > 1:
         who = "It" if near == first else near
-        text += f"{who} is within a factor of 4 of the fastest on {nearly}, more than any other. "
+        text += f"{who} is within a factor of 4 of the fastest on {nearly}. "
     left = tried - problems
     if left > 0:
-        more = "1 more problem" if left == 1 else f"{left:,} more problems"
-        text += (
-            f"{more[0].upper()}{more[1:]} {'is' if left == 1 else 'are'} solved by no optimizer."
-        )
+        rest = "problem" if left == 1 else f"{left:,} problems"
+        text += f"No optimizer solves the remaining {rest}."
     return text.rstrip()
 
 

@@ -56,7 +56,9 @@ def without_optimum(left_out: int, objectives: int, seconds: float) -> str:
     whose = "its runs have" if left_out == 1 else "their runs have"
     of = f"{left_out:,} of {plural(objectives, 'objective')}"
     if left_out == objectives:
-        of = "the only objective" if objectives == 1 else f"any of the {objectives:,} objectives"
+        of = {1: "the only objective", 2: "both objectives"}.get(
+            objectives, f"all {objectives:,} objectives"
+        )
     return f"The exact optimum of {of} is not known, because {why}; {whose} no gap."
 
 

@@ -94,10 +94,11 @@ def stability_caption(limits: pd.DataFrame) -> str:
 def _agreement(agree: int, cases: int) -> str:
     if cases == 1:
         return "Runs and theory agree." if agree else "Runs and theory disagree."
+    every = "both" if cases == 2 else f"all {cases:,}"
     if agree == cases:
-        return f"Runs and theory agree in all {cases:,} cases."
+        return f"Runs and theory agree in {every} cases."
     if not agree:
-        return f"Runs and theory disagree in all {cases:,} cases."
+        return f"Runs and theory disagree in {every} cases."
     return f"Runs and theory agree in {agree:,} of {cases:,} cases."
 
 
