@@ -16,11 +16,11 @@ COMMANDS = (
     (["ls", "--json"], {"pandas"} | NOT_TO_READ),
     (["show", "tiny"], NOT_TO_READ),
     (["show", "tiny", "--json"], NOT_TO_READ),
-    (["rm", "tiny", "--keep-best", "1", "--dry-run"], NOT_TO_READ - {"requests"}),
+    (["rm", "tiny", "--keep-best", "1", "--dry-run"], NOT_TO_READ),
     (["predict", "tiny", "rows.csv"], NOT_TO_READ),
     (["show", "tiny", "--coefficients"], NOT_TO_READ),
-    (["sweep", "spec.yaml", "--dry-run"], NOT_TO_READ - {"torch", "optuna", "requests"}),
-    (["sweep", "spec.yaml", "-q"], NOT_TO_READ - {"torch", "optuna", "requests"}),
+    (["sweep", "spec.yaml", "--dry-run"], NOT_TO_READ - {"torch"}),
+    (["sweep", "spec.yaml", "-q"], NOT_TO_READ - {"torch"}),
 )
 PROGRAM = """
 import sys

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TYPE_CHECKING
 
-import optuna
-import sqlalchemy.exc
-from optuna.exceptions import OptunaError
+if TYPE_CHECKING:
+    import optuna
 
 Note = Callable[[str], None]
 
@@ -48,6 +48,9 @@ class Mirror:
             self._copying = self._pool.submit(self._copy, study)
 
     def _copy(self, study: optuna.Study) -> None:
+        import optuna
+        import sqlalchemy.exc
+
         try:
             copy = optuna.create_study(
                 storage=self.url,
@@ -57,5 +60,10 @@ class Mirror:
             )
             there = len(copy.get_trials(deepcopy=False))
             copy.add_trials(study.get_trials(deepcopy=False)[there:])
-        except (OptunaError, sqlalchemy.exc.SQLAlchemyError, ImportError, ValueError) as error:
+        except (
+            optuna.exceptions.OptunaError,
+            sqlalchemy.exc.SQLAlchemyError,
+            ImportError,
+            ValueError,
+        ) as error:
             self.note(f"the study could not be mirrored ({type(error).__name__})")

@@ -14,25 +14,28 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import optuna
-from optuna.distributions import CategoricalDistribution, FloatDistribution
-from optuna.samplers import BaseSampler
 
 from lrlab.errors import LrlabError
+from lrlab.lazy import on_use
 from lrlab.optimizers import OPTIMIZERS
 from lrlab.search.cube import axes, configs_at
 from lrlab.search.results import TrialBatch
 from lrlab.search.study import Proposal, distribution
-from lrlab.search.tpe import propose_tpe
 from lrlab.seeds import derived_seed
 from lrlab.spec import Domain, SweepSpec
 from lrlab.spec.space import active_keys, exact, names, values
 from lrlab.trial import TrialConfig
 
-Propose = Callable[[optuna.Study, SweepSpec, TrialBatch], list[Proposal]]
+if TYPE_CHECKING:
+    import optuna
+    from optuna.samplers import BaseSampler
+else:
+    optuna = on_use("optuna")
+
+Propose = Callable[["optuna.Study", SweepSpec, TrialBatch], list[Proposal]]
 
 
 @dataclass(frozen=True)
@@ -90,13 +93,20 @@ def cautions(spec: SweepSpec) -> list[str]:
 def _tpe(study: optuna.Study, spec: SweepSpec, batch: TrialBatch) -> list[Proposal]:
     if len(study.get_trials(deepcopy=False)) == 0:
         return _random(study, spec, batch)
+    from lrlab.search.tpe import propose_tpe
+
     return [Proposal(config) for config in propose_tpe(study, spec, batch)]
 
 
 def _random(study: optuna.Study, spec: SweepSpec, batch: TrialBatch) -> list[Proposal]:
+    return [Proposal(config) for config in drawn(spec, batch)]
+
+
+def drawn(spec: SweepSpec, batch: TrialBatch) -> list[TrialConfig]:
+    """What the sampler `random` proposes for a batch; it asks no study."""
     rng = np.random.default_rng([spec.seed, batch.index])
     points = rng.random((batch.stop - batch.start, len(axes(spec.search.space))))
-    return [Proposal(config) for config in configs_at(spec, points)]
+    return configs_at(spec, points)
 
 
 def _qmc(study: optuna.Study, spec: SweepSpec, batch: TrialBatch) -> list[Proposal]:
@@ -157,7 +167,7 @@ def _suggest(trial: optuna.Trial, spec: SweepSpec) -> TrialConfig:
 
     def choose(key: str, domain: Domain) -> Any:
         searched = distribution(domain)
-        if isinstance(searched, FloatDistribution):
+        if isinstance(searched, optuna.distributions.FloatDistribution):
             value = trial.suggest_float(
                 key, searched.low, searched.high, log=searched.log, step=searched.step
             )
@@ -165,7 +175,7 @@ def _suggest(trial: optuna.Trial, spec: SweepSpec) -> TrialConfig:
             if at != value:  # the study holds what is recorded, so that a resumed one is equal
                 trial.storage.set_trial_param(trial._trial_id, key, at, searched)
             return at
-        if isinstance(searched, CategoricalDistribution):
+        if isinstance(searched, optuna.distributions.CategoricalDistribution):
             return trial.suggest_categorical(key, searched.choices)
         return values(domain)[0]
 

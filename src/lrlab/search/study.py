@@ -5,16 +5,19 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import optuna
-from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
-from optuna.trial import TrialState
-
+from lrlab.lazy import on_use
 from lrlab.search.results import TrialResult
 from lrlab.spec import Domain, Range, SweepSpec
 from lrlab.spec.space import active_keys, exact
 from lrlab.trial import TrialConfig
+
+if TYPE_CHECKING:
+    import optuna
+    from optuna.distributions import BaseDistribution
+else:
+    optuna = on_use("optuna")
 
 
 def new_study(spec: SweepSpec) -> optuna.Study:
@@ -37,16 +40,22 @@ def tell(study: optuna.Study, spec: SweepSpec, proposal: Proposal, result: Trial
         study.add_trial(_frozen(spec, proposal.config, result))
         return
     state, trial = _state(result), proposal.trial
-    if state is TrialState.PRUNED and result.last_value is not None:
+    if state is optuna.trial.TrialState.PRUNED and result.last_value is not None:
         trial.report(result.last_value, result.last_step)
-    study.tell(trial, result.value if state is TrialState.COMPLETE else None, state=state)
+    study.tell(
+        trial, result.value if state is optuna.trial.TrialState.COMPLETE else None, state=state
+    )
 
 
-def _state(result: TrialResult) -> TrialState:
+def _state(result: TrialResult) -> optuna.trial.TrialState:
     """Divergence is pruning; an objective that is not a number teaches the sampler nothing."""
     if result.value is None:
-        return TrialState.PRUNED
-    return TrialState.COMPLETE if math.isfinite(result.value) else TrialState.FAIL
+        return optuna.trial.TrialState.PRUNED
+    return (
+        optuna.trial.TrialState.COMPLETE
+        if math.isfinite(result.value)
+        else optuna.trial.TrialState.FAIL
+    )
 
 
 def restore(
@@ -64,8 +73,11 @@ def _frozen(spec: SweepSpec, config: TrialConfig, result: TrialResult) -> optuna
     distributions = distributions_of(spec, config.optimizer, config.loss)
     params = params_of(on_steps(spec, config), distributions)
     state = _state(result)
-    reported = state is TrialState.PRUNED and result.last_value is not None
-    value = {TrialState.COMPLETE: result.value, TrialState.PRUNED: result.last_value}
+    reported = state is optuna.trial.TrialState.PRUNED and result.last_value is not None
+    value = {
+        optuna.trial.TrialState.COMPLETE: result.value,
+        optuna.trial.TrialState.PRUNED: result.last_value,
+    }
     return optuna.trial.create_trial(
         state=state,
         value=value.get(state),
@@ -78,9 +90,11 @@ def _frozen(spec: SweepSpec, config: TrialConfig, result: TrialResult) -> optuna
 def distribution(domain: Domain) -> BaseDistribution | None:
     """Optuna's distribution of a domain; None where there is nothing to choose."""
     if isinstance(domain, Range):
-        return FloatDistribution(domain.low, domain.top, log=domain.log, step=domain.step)
+        return optuna.distributions.FloatDistribution(
+            domain.low, domain.top, log=domain.log, step=domain.step
+        )
     if isinstance(domain, tuple) and len(domain) > 1:
-        return CategoricalDistribution(domain)
+        return optuna.distributions.CategoricalDistribution(domain)
     return None
 
 

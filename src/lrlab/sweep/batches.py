@@ -5,14 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-
-import optuna
+from typing import TYPE_CHECKING
 
 from lrlab import search
 from lrlab.errors import LrlabError
 from lrlab.spec import SweepSpec
 from lrlab.track import RecordedRun, trial_result
 from lrlab.trial import Run, TrialConfig
+
+if TYPE_CHECKING:
+    import optuna
 
 Key = tuple[int, int]
 Results = Mapping[Key, RecordedRun]

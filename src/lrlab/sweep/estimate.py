@@ -6,6 +6,7 @@ import time
 
 from lrlab import search
 from lrlab.data import Problem
+from lrlab.search.samplers import drawn
 from lrlab.spec import SweepSpec
 from lrlab.sweep.batches import runs_of
 from lrlab.train import ENGINES, device_of
@@ -23,8 +24,8 @@ def estimate_seconds(spec: SweepSpec, problem: Problem) -> float:
     """
     problem = problem.to(device_of(spec.train))
     first = next(search.batches(spec))
-    proposals = search.ask(search.new_study(spec), spec, first)
-    runs = [run for i, each in enumerate(proposals) for run in runs_of(spec, i, each.config)]
+    configs = drawn(spec, first)
+    runs = [run for i, config in enumerate(configs) for run in runs_of(spec, i, config)]
     together = [run for run in runs if problem.of(run.replicate) is problem.of(0)]
     sample = together[: 1 if spec.train.engine == "loop" else PROBE_RUNS]
 
