@@ -152,13 +152,7 @@ def run(
             on_answer=tell,
         )
     except KeyboardInterrupt:
-        shown.close()
-        click.echo(
-            f"Interrupted: {shown.done} of {shown.total} runs are recorded. "
-            "The same command continues.",
-            err=True,
-        )
-        return 130
+        return _interrupted(shown)
     finally:
         shown.close()
     if documents is not None:
@@ -168,6 +162,16 @@ def run(
     click.echo(f"Report:   lrlab report {quote(spec.name)}{store}")
     click.echo(f"MLflow:   lrlab ui{store}")
     return 0
+
+
+def _interrupted(shown: Shown) -> int:
+    shown.close()
+    click.echo(
+        f"Interrupted: {shown.done} of {shown.total} runs are recorded. "
+        "The same command continues.",
+        err=True,
+    )
+    return 130
 
 
 def as_document(result: SweepResult) -> dict[str, Any]:

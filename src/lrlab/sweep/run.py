@@ -67,9 +67,7 @@ def run_sweep(
     given = spec
     spec, problem = load_divided(given)
     data = problem.to(device_of(spec.train))
-    _note_reading(spec, problem, on_note)
-    if why := why_other_folds(given, spec):
-        on_note(why)
+    _note_reading(given, spec, problem, on_note)
     store = track.connect(tracking_uri)
     with (
         _uncounted(),
@@ -81,12 +79,7 @@ def run_sweep(
         resumed, finished = len(recorder.runs), recorder.is_finished
         if finished:
             return _from_record(recorder, on_answer)
-        recorder.resume()
-        bundle.prepare()  # beside the training: the page needs it at the end
-        if resumed and resumed == spec.n_runs:
-            on_note(
-                "every run is recorded; the verdict, the model and the report are being written"
-            )
+        _resume(recorder, on_note)
         with (
             Background(recorder, resumed, on_progress) as background,
             closing(pool),
@@ -94,6 +87,13 @@ def run_sweep(
         ):
             _run_batches(spec, data, pool, background, copy, finder, forests)
         return _end(recorder, problem, finder, forests, resumed, on_note, on_answer)
+
+
+def _resume(recorder: Recorder, on_note: Callable[[str], None]) -> None:
+    recorder.resume()
+    bundle.prepare()  # beside the training: the page needs it at the end
+    if len(recorder.runs) == recorder.spec.n_runs:
+        on_note("every run is recorded; the verdict, the model and the report are being written")
 
 
 def _from_record(recorder: Recorder, on_answer: Callable[[SweepResult], None]) -> SweepResult:
@@ -128,12 +128,17 @@ def _end(
     return found
 
 
-def _note_reading(spec: SweepSpec, problem: Problem, on_note: Callable[[str], None]) -> None:
+def _note_reading(
+    given: SweepSpec, spec: SweepSpec, problem: Problem, on_note: Callable[[str], None]
+) -> None:
+    """Tell what became of the table, and why its rows are divided as they are."""
     reading = TableReading.of(problem)
     left_out = reading.left_out(getattr(spec.data, "drop", ()))
     for text in (reading.lost_rows(), left_out, reading.in_disguise(), reading.in_groups()):
         if text:
             on_note(text)
+    if why := why_other_folds(given, spec):
+        on_note(why)
 
 
 def _optimum_finder(recorder: Recorder, problem: Problem) -> OptimumFinder:
