@@ -46,6 +46,7 @@ def by_sweep(found: Across, context: ReportContext, by: str) -> Figure:
         alt=captions.alternative("by_sweep", caption, by=by),
         frame=table.rename(columns={"best": "ratio"}).drop(columns="n_runs"),
         spec=spec,
+        follows="method" if by == "optimizer" else "",
     )
 
 

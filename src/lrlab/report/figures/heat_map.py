@@ -31,7 +31,7 @@ def heat_map(scene: Scene) -> Iterator[Figure]:
     objective = scene.context.objective
     caption = captions.heat_map_caption(table, objective)
     spec = cells(table, "optimizer", "loss", objective, scene.context.direction)
-    yield scene.figure("heat_map", caption, table, spec, objective=objective)
+    yield scene.figure("heat_map", caption, table, spec, follows="method", objective=objective)
 
 
 def cells(table: pd.DataFrame, row: str, column: str, title: str, direction: str) -> Layer:
@@ -46,41 +46,57 @@ def cells(table: pd.DataFrame, row: str, column: str, title: str, direction: str
         direction: `minimize` or `maximize`.
     """
     rows, columns = (list(dict.fromkeys(table[name])) for name in (row, column))
+    tips = [tip(row, form=None), tip(column, form=None), tip("best", title, ".5~g")]
+    tips.append(tip("n_runs", "runs", ","))
+    common = {"tooltip": tips, **_fading(row)}
+    return {
+        "params": [{"name": "selected", "value": []}],
+        "datasets": {"cells": records(_told(table, len(columns), direction))},
+        "data": {"name": "cells"},
+        "width": "container",
+        "height": {"step": CELL},
+        "encoding": _places(row, column, rows, columns) | common,
+        "layer": _layers(),
+    }
+
+
+def _told(table: pd.DataFrame, columns: int, direction: str) -> pd.DataFrame:
+    """The cells with their text, and how deep their color is, from 0 to 1."""
     worst, best = color_range(table["best"].to_numpy(dtype=float), direction)
-    digits = 4 if len(columns) <= MANY else 3
-    place = (table["best"] - worst) / (best - worst) if best != worst else table["best"] * 0 + 1
-    told = [
+    digits = 4 if columns <= MANY else 3
+    deep = (table["best"] - worst) / (best - worst) if best != worst else table["best"] * 0 + 1
+    text = [
         number(value, digits) if np.isfinite(value) else "none" if count else ""
         for value, count in zip(table["best"], table["n_runs"], strict=True)
     ]
-    drawn = table.assign(text=told, deep=place.clip(0, 1))
+    return table.assign(text=text, deep=deep.clip(0, 1))
+
+
+def _layers() -> list[Layer]:
     scale = {"domain": [0, 1], "range": [PALE, BETWEEN, DEEP], "interpolate": "lab"}
     fill = {"field": "deep", "type": "quantitative", "scale": scale, "legend": None}
     light = {"test": "isValid(datum.deep) && datum.deep > 0.45", "value": "#ffffff"}
     dark = {"test": "isValid(datum.deep)", "value": "#10243a"}
     ink = {"condition": [light, dark], "value": MUTED}
-    tips = [tip(row, form=None), tip(column, form=None), tip("best", title, ".5~g")]
-    tips.append(tip("n_runs", "runs", ","))
-    seen = {"filter": "isValid(datum.deep)"}
-    rounded = {"type": "rect", "cornerRadius": 3, "xOffset": 1, "x2Offset": -1, "yOffset": 1}
-    return {
-        "datasets": {"cells": records(drawn)},
-        "data": {"name": "cells"},
-        "width": "container",
-        "height": {"step": CELL},
-        "encoding": _places(row, column, rows, columns) | {"tooltip": tips},
-        "layer": [
-            {
-                "mark": rounded | {"y2Offset": -1},
-                "transform": [seen],
-                "encoding": {"color": fill},
-            },
-            {
-                "mark": {"type": "text", "fontSize": 11},
-                "encoding": {"text": {"field": "text", "type": "nominal"}, "color": ink},
-            },
-        ],
-    }
+    return [
+        {
+            "mark": {"type": "rect", "cornerRadius": 3},
+            "transform": [{"filter": "isValid(datum.deep)"}],
+            "encoding": {"color": fill},
+        },
+        {
+            "mark": {"type": "text", "fontSize": 11},
+            "encoding": {"text": {"field": "text", "type": "nominal"}, "color": ink},
+        },
+    ]
+
+
+def _fading(row: str) -> Layer:
+    """The channel `opacity` where rows are optimizers, which may be chosen elsewhere."""
+    if row != "optimizer":
+        return {}
+    test = "length(selected) == 0 || indexof(selected, datum.optimizer) >= 0"
+    return {"opacity": {"condition": {"test": test, "value": 1}, "value": 0.2}}
 
 
 def _places(row: str, column: str, rows: list[str], columns: list[str]) -> Layer:
@@ -90,15 +106,15 @@ def _places(row: str, column: str, rows: list[str], columns: list[str]) -> Layer
         "x": {
             "field": column,
             "type": "nominal",
-            "title": column,
-            "scale": {"domain": columns},
+            "title": "data set" if column == "sweep" else column,
+            "scale": {"domain": columns, "paddingInner": 0.01},
             "axis": plain | tilt | {"labelOverlap": False},
         },
         "y": {
             "field": row,
             "type": "nominal",
             "title": None,
-            "scale": {"domain": rows},
+            "scale": {"domain": rows, "paddingInner": 0.06},
             "axis": plain,
         },
     }

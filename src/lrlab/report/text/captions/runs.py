@@ -202,7 +202,7 @@ def beyond_caption(below: int, above: int, linear: int | None = None, *, what: s
     if not count:
         told = f" On the linear axis, {_lie(linear or 0, what)} beyond it (arrows at its edge)."
         return told if other else ""
-    also = f", and {linear:,} beyond the linear axis" if other else ""
+    also = f", and {f'{linear:,}' if linear else 'none'} beyond the linear axis" if other else ""
     return f" {_lie(count, what)} beyond the axis (arrows at its edge){also}."
 
 
