@@ -151,6 +151,7 @@ def test_a_click_on_a_mark_opens_the_page_of_its_run(opened, sweep):
             mark.click(force=True)
         assert found.value.url.endswith(f"/#/runs/{run['run_id']}")
         assert found.value.evaluate("window.opener") is None
+        found.value.close()
 
 
 def test_a_brush_selects_the_runs_below_it_in_every_figure_and_in_the_table(opened, sweep):
@@ -189,6 +190,7 @@ def test_a_brush_over_an_axis_of_the_parallel_coordinates_selects_by_it(opened, 
         mouse.down()
         mouse.move(place["x"] + 8, place["y"] + place["height"] + 8, steps=4)
         mouse.up()
+        assert len(view.page.context.pages) == 1
         expected = runs.query("loss == 'hinge'")
         assert view.selected == f"{len(expected)} of {len(runs)} runs selected"
         view.draw()

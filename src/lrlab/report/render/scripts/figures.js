@@ -155,7 +155,9 @@ function listen(figure, view) {
   }
   view.addEventListener("click", (event, item) => {
     const run = item && item.datum ? item.datum.run : undefined;
-    if (Number.isInteger(run)) { openRun(run); }
+    // The end of a drag is a click, too, but not one that asks for a page.
+    const moved = Math.hypot(event.clientX - figure.from[0], event.clientY - figure.from[1]);
+    if (Number.isInteger(run) && moved < 5) { openRun(run); }
   });
 }
 
@@ -278,7 +280,13 @@ function watchFigures() {
       drawIfNear(figure);
     });
   }, { rootMargin: "500px" });
-  figures.forEach((figure) => watcher.observe(figure.box));
+  figures.forEach((figure) => {
+    watcher.observe(figure.box);
+    figure.from = [0, 0];
+    figure.box.addEventListener("pointerdown", (event) => {
+      figure.from = [event.clientX, event.clientY];
+    }, true);
+  });
   let waiting = 0;
   window.addEventListener("resize", () => {
     clearTimeout(waiting);
