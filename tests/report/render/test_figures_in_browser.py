@@ -350,7 +350,7 @@ def test_without_scripts_verdict_and_tables_are_there_and_it_is_said_what_figure
         assert "Best setting" in page.locator("#answer").inner_text()
         assert page.locator("#summary tbody tr").count() > 1
         assert page.locator("figcaption").first.is_visible()
-        assert "Figures need scripts" in page.locator("#figures noscript").inner_text()
+        assert "The figures need scripts" in page.locator("#figures noscript").inner_text()
         assert "lrlab report 'a sweep' --format png" in page.locator("#figures").inner_text()
         for control in ("#filters", "#theme", "#all-runs", "details.numbers"):
             assert not page.locator(control).first.is_visible()
