@@ -64,8 +64,7 @@ def run_sweep(
             answer.
         KeyboardInterrupt: Passed on; the sweep can be resumed.
     """
-    given = spec
-    spec, problem = load_divided(given)
+    given, (spec, problem) = spec, load_divided(spec)
     data = problem.to(device_of(spec.train))
     _note_reading(given, spec, problem, on_note)
     store = track.connect(tracking_uri)
