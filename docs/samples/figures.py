@@ -166,7 +166,8 @@ CAPTIONS: dict[str, list[dict[str, Any]]] = {
     "boundary_caption": [
         {"wrong": wrong, "rows": rows}
         for wrong, rows in ((0, 1), (1, 1), (1, 2), (2, 2), (0, 40), (12, 40))
-    ],
+    ]
+    + [{"wrong": 310, "rows": 9000, "drawn": 2000}],
     "calibration_caption": [
         _bins(0.5),
         _bins(0.1, 0.5),

@@ -28,9 +28,10 @@ def boundary(scene: Scene) -> Iterator[Figure]:
     if problem is None or weights is None or problem.n_features != 2:
         return
     rows, line = evidence.boundary(problem, *weights)
-    caption = captions.boundary_caption(int((~rows["right"]).sum()), len(rows))
+    drawn = _some(rows)
+    caption = captions.boundary_caption(int((~rows["right"]).sum()), len(rows), len(drawn))
     names = (problem.feature_names[0], problem.feature_names[1])
-    spec = _spec(_some(rows), line, names, problem.classes)
+    spec = _spec(drawn, line, names, problem.classes)
     yield scene.figure("boundary", caption, rows, spec)
 
 

@@ -38,11 +38,18 @@ def importance_basis(importance: Importance, sampler: str, learns: bool) -> str:
     return f"{text}; {sampler} drew good settings more often, which biases the shares."
 
 
-def boundary_caption(wrong: int, rows: int) -> str:
-    """What to see in the figure of the decision boundary: how many rows it gets wrong."""
+def boundary_caption(wrong: int, rows: int, drawn: int | None = None) -> str:
+    """What to see in the figure of the decision boundary: how many rows it gets wrong.
+
+    Args:
+        wrong: Rows on the wrong side.
+        rows: All held-out rows.
+        drawn: How many of them are drawn, if not all.
+    """
+    some = "" if drawn is None or drawn == rows else f" Only {drawn:,} of the rows are drawn."
     return (
         "Each mark is a held-out row, by its two columns; the line is the best run's decision "
-        f"boundary. {_part(wrong, rows, 'row', 'is', 'are')} on the wrong side of it."
+        f"boundary. {_part(wrong, rows, 'row', 'is', 'are')} on the wrong side of it.{some}"
     )
 
 
