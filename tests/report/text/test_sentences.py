@@ -1,4 +1,4 @@
-"""docs/sentences.md is every sentence of a report, and none of them reads badly."""
+"""docs/sentences.md is every sentence of a report, docs/messages.md every message; none is odd."""
 
 from __future__ import annotations
 
@@ -46,7 +46,12 @@ def test_every_function_has_samples_and_every_count_those_of_1_2_and_many(
 
 def test_the_file_is_what_the_program_says(made: ModuleType) -> None:
     written = (DOCS / "sentences.md").read_text(encoding="utf-8")
-    assert written == made.sentences(), "make it anew: python docs/make_sentences.py"
+    assert written == made.sentences(), "make it again: python docs/make_sentences.py"
+
+
+def test_the_file_of_messages_is_what_stands_in_the_source(made: ModuleType) -> None:
+    written = (DOCS / "messages.md").read_text(encoding="utf-8")
+    assert written == made.messages(), "make it again: python docs/make_sentences.py"
 
 
 @pytest.mark.parametrize("fault", BAD)
