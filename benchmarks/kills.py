@@ -263,7 +263,7 @@ def main() -> None:
     random.seed(options.seed)
     quiet()
     warnings.simplefilter("ignore")
-    end.add_evidence = lambda known, context: known  # type: ignore[assignment,return-value]
+    end.add_evidence = lambda known, *more: known  # type: ignore[assignment,return-value]
     end.report_on, end.write_report = a_report, two_files  # type: ignore[assignment]
     root = Path(tempfile.mkdtemp(prefix="kills-"))
     (root / "empty").mkdir()
