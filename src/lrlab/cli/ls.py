@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import click
 
 from lrlab.cli.common import json_option, print_json, tracking_option, verbose_option
 from lrlab.report.render.terminal import cell, table
-
-if TYPE_CHECKING:
-    pass
 
 
 @click.command()

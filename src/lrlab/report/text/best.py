@@ -16,10 +16,13 @@ def metric_name(metric: str) -> str:
 
 
 def best_setting(best: Best, verdict: Verdict) -> str:
-    """The first paragraph."""
+    """The first paragraph: what to use, and what to expect of it."""
+    return f"Best setting: {setting(best)}. {_expected(best, verdict)}"
+
+
+def about_best(best: Best, verdict: Verdict) -> str:
+    """The second paragraph: what limits the first, and what to compare it with."""
     parts = [
-        f"Best setting: {setting(best)}.",
-        _expected(best, verdict),
         _in_time(verdict),
         _optimism(best),
         _scores(best),
@@ -84,7 +87,9 @@ def _in_time(verdict: Verdict) -> str:
 def _optimism(best: Best) -> str:
     if best.optimism is None or best.value is None:
         return ""
-    looks = f"On the rows that chose it, it is {number(best.chosen_by)}"
+    looks = (
+        f"On the rows that chose it, its {metric_name(best.metric)} is {number(best.chosen_by)}"
+    )
     if best.optimism <= 0 or best.value == 0:
         return f"{looks}."
     return f"{looks}, which is {share(best.optimism / abs(best.value))} too optimistic."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lrlab.report.analysis.answer import Verdict
-from lrlab.report.text.best import best_setting
+from lrlab.report.text.best import about_best, best_setting
 from lrlab.report.text.brief import in_brief
 from lrlab.report.text.compared import compared
 from lrlab.report.text.facts import say
@@ -18,6 +18,8 @@ SUBJECTS = {"best": "the best setting", "optimizer": "optimizers", "loss": "loss
 def in_words(verdict: Verdict) -> Words:
     """The verdict as paragraphs, counts, remarks and a few lines for a terminal."""
     found = [_first(verdict)]
+    if verdict.best is not None:
+        found.append(about_best(verdict.best, verdict))
     found.append(compared(verdict, "optimizer", "raw"))
     found += [compared(verdict, "loss", scores) for scores in ("raw", "recalibrated")]
     found += [speed(verdict), *_refusals(verdict)]
