@@ -35,7 +35,8 @@ SAMPLES: dict[str, list[dict[str, Any]]] = {
 }
 # Parts of sentences, or functions that the verdicts below call.
 HELPERS = {
-    "alternative", "between", "against_leader", "best_setting", "compared", "importance_basis",
+    "about_best", "alternative", "between", "against_leader", "best_setting", "compared",
+    "importance_basis",
     "in_brief", "in_words", "judging_rows", "listing", "metric_name", "new_rows", "number",
     "paces", "parts_of", "percent", "plural", "reference", "say", "scores_in_brief", "sentence",
     "separable", "setting", "share", "shorten", "speed", "tied_names", "title",
