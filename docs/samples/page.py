@@ -7,8 +7,11 @@ from typing import Any
 import pandas as pd
 
 from lrlab.data import Baseline
+from lrlab.report.analysis.fact import Fact
 
 KNOWN = Baseline(0.033, {"val_log_loss": 0.146, "val_accuracy": 0.967, "val_auc": 0.5})
+
+SEARCHED = Fact("objectives_differ", {"searched": ("l2",)})
 
 
 def _verdicts(sweeps: int, *, untested: int = 0, **said: str) -> dict[str, Any]:
@@ -47,6 +50,16 @@ ACROSS: dict[str, list[dict[str, Any]]] = {
         {"profile": _profile(0.8, 0.9), "problems": 2, "tried": 3},
         {"profile": _profile(0.9, 0.8), "problems": 40, "tried": 42},
         {"profile": _profile(0.9, 0.8), "problems": 1, "tried": 2},
+    ],
+    "left_out": [
+        {"parts": tuple((f"data{i}", "bce", SEARCHED) for i in range(n))}
+        | {"losses": dict.fromkeys((f"data{i}" for i in range(n)), 1)}
+        for n in (1, 2, 20)
+    ]
+    + [
+        {"parts": (("one", "mse", why), ("two", "mse", Fact("no_optimum")))}
+        | {"losses": {"one": 2, "two": 1}}
+        for why in (Fact("one_optimizer", {"loss": "mse"}), Fact("no_optimum"))
     ],
     "robust": [
         {"loss": pd.Series({"sgd": 1.0, "adam": 1.31}), "width": pd.Series(dtype=float)},

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,7 +16,7 @@ from lrlab.report.across import across_report
 from lrlab.report.analysis import across
 from lrlab.report.analysis.across import compare_sweeps, ratio_to_best
 from lrlab.report.analysis.answer import Claim, Tie
-from lrlab.report.text.across import never_worse
+from lrlab.report.text.across import left_out, never_worse
 from lrlab.report.text.captions import tunability_caption
 
 # sgd is best, and with a wide range of lr; adam is worse everywhere but at its best lr
@@ -111,6 +113,36 @@ def test_what_the_judging_rows_say_is_told_over_all_sweeps(
     assert never_worse(said, "optimizer") == (
         "Optimizers, on 2 data sets, each at its best setting there: adam and sgd are never shown "
         "to be worse than the best; adagrad is worse everywhere."
+    )
+
+
+def test_only_problems_tried_on_one_objective_count_and_the_others_are_named(
+    runs_of: Callable[..., pd.DataFrame],
+) -> None:
+    pairs = [(optimizer, loss) for loss in ("bce", "mse") for optimizer in ("sgd", "adam")]
+    runs = pd.concat(
+        runs_of([(*pair, 1.0, 0.3) for pair in pairs], replicate=r, trial=range(4))
+        for r in range(3)
+    )
+    fixed = runs.assign(l2=0.0)
+    searched = runs.assign(l2=runs["trial"] * 0.1)
+    fastest = pd.DataFrame({"loss": ["bce", "mse"], "shared": [True, True]})
+    apart = fastest.assign(shared=False)
+    found: dict[str, Any] = {
+        "fixed": SimpleNamespace(runs=fixed, fastest=fastest),
+        "mixed": SimpleNamespace(runs=fixed.assign(l2=searched["l2"]), fastest=apart),
+        "half": SimpleNamespace(runs=fixed, fastest=fastest.iloc[:1]),
+    }
+    assert {name: across._problems(each) for name, each in found.items()} == {
+        "fixed": 6,
+        "mixed": 0,
+        "half": 3,
+    }
+    parts = tuple((name, *why) for name, each in found.items() for why in across._left_out(each))
+    assert left_out(parts, dict.fromkeys(found, 2)) == (
+        "Left out: mixed, because l2 was searched, so the runs minimize different objectives. "
+        "Left out: mse of half, because the exact optimum is not known, so no gap to it can be "
+        "computed."
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import pandas as pd
@@ -11,8 +11,10 @@ import pandas as pd
 from lrlab.report.analysis import evidence
 from lrlab.report.analysis.answer import Verdict
 from lrlab.report.analysis.evidence import RATIOS
+from lrlab.report.analysis.fact import Fact
 from lrlab.report.analysis.findings import Findings, find
 from lrlab.report.analysis.limits import too_few_random_trials
+from lrlab.report.analysis.speed import different_objectives
 from lrlab.report.analysis.statistics import performance_profile
 from lrlab.report.analysis.tables import minimizes
 from lrlab.report.context import ReportContext
@@ -28,6 +30,9 @@ class Across:
         findings: By name of the sweep.
         costs: Steps to a relative gap of 1e-3: rows are (sweep, loss, replicate), those that any
             optimizer solves, columns the optimizers that every sweep tried.
+        problems: How many there are, solved or not, of losses whose optimizers minimized one
+            objective.
+        left_out: The other losses: sweep, loss and the reason.
         profile: Share of these problems that each optimizer solves within a factor.
         optimizers: One row an optimizer x sweep: value (the objective of its best trial, on the
             rows that chose it), expected (on new rows; NaN where nothing judged), ratio (the
@@ -45,6 +50,8 @@ class Across:
     profile: pd.DataFrame
     optimizers: pd.DataFrame
     losses: pd.DataFrame
+    problems: int = 0
+    left_out: tuple[tuple[str, str, Fact], ...] = ()
     one_trial: bool = True
     drawn_alike: bool = True
 
@@ -71,12 +78,38 @@ def compare_sweeps(inputs: Mapping[str, Input]) -> Across:
         profile=profile,
         optimizers=_stack(findings, "optimizer", directions),
         losses=_stack(findings, "loss", directions),
+        problems=sum(_problems(found) for found in findings.values()),
+        left_out=tuple(
+            (name, *why) for name, found in findings.items() for why in _left_out(found)
+        ),
         one_trial=not any(
             too_few_random_trials(findings[name].optimizers, context.sampler)
             for name, (_, _, context) in inputs.items()
         ),
         drawn_alike=all(context.random_trials is None for _, _, context in inputs.values()),
     )
+
+
+def _compared(found: Findings) -> set[str]:
+    """Losses whose optimizers minimized one objective, so that their steps compare."""
+    if found.fastest.empty:
+        return set()
+    return set(found.fastest.loc[found.fastest["shared"].astype(bool), "loss"])
+
+
+def _problems(found: Findings) -> int:
+    own = found.runs[found.runs["loss"].isin(_compared(found))]
+    return int(own.groupby(["loss", "replicate"]).ngroups)
+
+
+def _left_out(found: Findings) -> Iterator[tuple[str, Fact]]:
+    """Losses whose steps do not compare, and why."""
+    known = set() if found.fastest.empty else set(found.fastest["loss"])
+    for loss in found.runs["loss"].unique():
+        if loss not in known:
+            yield str(loss), Fact("no_optimum")
+        elif loss not in _compared(found):
+            yield str(loss), different_objectives(found.runs, str(loss))
 
 
 def _stack(

@@ -91,7 +91,7 @@ def compare_speed(
     """
     own, shared = same_objective(runs, loss, objective=objective, direction=direction)
     if own.empty:
-        return Speed(loss, refused=_different(runs, loss))
+        return Speed(loss, refused=different_objectives(runs, loss))
     if SPEED not in converged or converged.set_index("run_id")["gap"][own["run_id"]].isna().all():
         return Speed(loss, shared, refused=Fact("no_optimum"))
     counted = _counted(own, converged)
@@ -147,7 +147,8 @@ def same_objective(
     return own[same], {str(name): float(value) for name, value in shared.items()}
 
 
-def _different(runs: pd.DataFrame, loss: str) -> Fact:
+def different_objectives(runs: pd.DataFrame, loss: str) -> Fact:
+    """Why no two optimizers minimized one objective with a loss."""
     own = runs[runs["loss"] == loss]
     if own["optimizer"].nunique() < 2:
         return Fact("one_optimizer", {"loss": loss})

@@ -54,8 +54,9 @@ def speed_sentence(found: Across) -> str:
     """Who reaches the optimum soonest, most often; nothing where no optimizer solves any."""
     if found.profile.empty:
         return ""
-    tried = sum(f.runs.groupby(["loss", "replicate"]).ngroups for f in found.findings.values())
-    return text.fastest(found.profile, len(found.costs), tried)
+    solved = text.fastest(found.profile, len(found.costs), found.problems)
+    losses = {name: each.runs["loss"].nunique() for name, each in found.findings.items()}
+    return f"{solved} {text.left_out(found.left_out, losses)}".rstrip()
 
 
 def _profile(found: Across) -> Iterator[Figure]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
+from lrlab.report.analysis.fact import Fact
+from lrlab.report.text.facts import say
 from lrlab.report.text.formats import listing, number, percent, plural, share
 
 MOST_NAMES = 12
@@ -50,7 +52,7 @@ def fastest(profile: pd.DataFrame, problems: int, tried: int) -> str:
     Args:
         profile: What `performance_profile` returns, not empty.
         problems: How many any optimizer solves.
-        tried: How many there are.
+        tried: How many there are, of losses whose optimizers minimized one objective.
     """
     at_once, within = profile.iloc[0], profile.loc[profile.index <= 4].iloc[-1]
     first, near = at_once.idxmax(), within.idxmax()
@@ -65,6 +67,37 @@ def fastest(profile: pd.DataFrame, problems: int, tried: int) -> str:
         rest = "problem" if left == 1 else f"{left:,} problems"
         text += f"No optimizer solves the remaining {rest}."
     return text.rstrip()
+
+
+def left_out(parts: Sequence[tuple[str, str, Fact]], losses: Mapping[str, int]) -> str:
+    """Which losses of which sweeps are no such problems, and why: a sentence a reason.
+
+    Args:
+        parts: Sweep, loss and reason.
+        losses: How many losses a sweep tried, by its name.
+    """
+    reasons: dict[str, dict[str, list[str]]] = {}
+    for sweep, loss, why in parts:
+        reasons.setdefault(_why_left_out(why), {}).setdefault(sweep, []).append(loss)
+    told = []
+    for reason, sweeps in reasons.items():
+        names = [
+            name if len(own) == losses[name] else f"{listing(own)} of {name}"
+            for name, own in sweeps.items()
+        ]
+        told.append(f"Left out: {listing(names, MOST_NAMES)}, because {reason}.")
+    return " ".join(told)
+
+
+def _why_left_out(why: Fact) -> str:
+    """The reason without the loss that it is about, so that losses share a sentence."""
+    if why.kind == "one_optimizer":
+        return "only one optimizer was tried"
+    if why.kind == "none_finite_of_loss":
+        return "no trial has a finite objective"
+    if why.kind == "objectives_differ":
+        return say(why).split(";")[0]  # without the advice, which the sweep's own report gives
+    return say(why)
 
 
 def robust(loss: pd.Series, width: pd.Series) -> str:
