@@ -115,7 +115,7 @@ CAPTIONS: dict[str, list[dict[str, Any]]] = {
         _convergence(BOTH, NAN, limit=None),
         _convergence(BOTH, 20.0, NAN, limit=0.234),
         _convergence(BOTH, 20.0, NAN, NAN, limit=0.234),
-        _convergence(BOTH, NAN, limit=0.234),
+        _convergence(BOTH, NAN, limit=0.234) | {"means": True},
     ],
     "heat_map_caption": [_heat(0.2), _heat(0.2, NAN), _heat(0.2, 0.25, 0.3, NAN), _heat(NAN)],
     "history_caption": [

@@ -75,7 +75,8 @@ def test_with_replicates_the_best_is_the_best_mean_of_a_trial_everywhere(runs_of
     expected = [NAN, NAN, 1.4 / 3, 1.4 / 3, 1.4 / 3, 0.4, 0.4, 0.4, 0.4]
     assert so_far.tolist() == pytest.approx(expected, nan_ok=True)
     curves = curves_of({name: [(1, 0.7)] for name in runs["run_id"]}, "val_log_loss")
-    assert best_curves(runs, curves, "val_log_loss", **LOW)["run_id"].tolist() == ["run5"]
+    trial = int(runs.loc[runs["run_id"] == "run5", "trial"].iloc[0])
+    assert best_curves(runs, curves, "val_log_loss", **LOW)["trial"].tolist() == [trial]
 
 
 def test_an_unknown_objective_is_an_error_that_names_the_nearest_column(runs_of):
@@ -231,14 +232,42 @@ def test_a_run_that_leaves_the_threshold_again_reaches_it_where_it_stays(runs_of
     assert (row["steps_to_threshold"], row["reached"]) == (20, 1)
 
 
-def test_steps_to_the_threshold_are_those_of_a_trial_all_of_whose_runs_get_there(
-    runs_of, curves_of
-):
+def test_steps_to_the_threshold_are_those_of_a_trial_whose_mean_gets_there(runs_of, curves_of):
     rows = [("sgd", "bce", 0.1, v) for v in (0.2, 0.2, 0.2, 0.4)]
     runs = runs_of(rows, trial=[0, 0, 1, 1], replicate=[0, 1, 0, 1])
     lines = {f"run{i}": [(step, 0.2)] for i, step in enumerate((10, 30, 1))}
     (row,) = summary_table(runs, curves_of(lines, "val_log_loss"), **LOW).to_dict("records")
-    assert (row["best"], row["steps_to_threshold"], row["reached"]) == (0.2, 20, 3)
+    assert (row["best"], row["steps_to_threshold"], row["reached"]) == (0.2, 30, 1)
+
+
+def test_a_pair_reaches_the_threshold_if_its_best_mean_does_however_unequal_its_folds_are(
+    runs_of, curves_of
+):
+    # five folds, of which some are always worse than the threshold, which is a mean's
+    rng = np.random.default_rng(4)
+    names = [(o, b) for o in ("sgd", "adam", "rmsprop") for b in ("bce", "mse", "hinge")]
+    folds = np.array([-0.1, -0.05, 0.0, 0.05, 0.1])
+    final = 0.4 + 0.05 * rng.random((len(names), 1)) + folds
+    rows = [(*name, 0.1, v) for name, own in zip(names, final, strict=True) for v in own]
+    runs = runs_of(rows, trial=np.repeat(range(9), 5), replicate=list(range(5)) * 9)
+    steps = (1, 2, 4, 8, 16, 32)
+    lines = {
+        run: [(step, v + 0.3 / step - 0.3 / 32) for step in steps[int(v * 1000) % 2 :]]
+        for run, v in zip(runs["run_id"], runs["val_log_loss"], strict=True)
+    }
+    table = summary_table(runs, curves_of(lines, "val_log_loss"), **LOW)
+    limit = 1.05 * table["best"].min()
+    reached = table["steps_to_threshold"].notna()
+    assert reached.tolist() == (table["best"] <= limit).tolist()
+    assert 0 < reached.sum() < 9
+    wide = pd.DataFrame({run: dict(line) for run, line in lines.items()}).ffill()
+    means = wide.T.groupby(runs.set_index("run_id")["trial"]).mean().T
+    means = means[wide.T.groupby(runs.set_index("run_id")["trial"]).count().T.eq(5)]
+    for row in table[reached].itertuples():
+        assert row.steps_to_threshold in steps
+        own = means[names.index((row.optimizer, row.loss))]
+        assert row.steps_to_threshold == own[own <= limit].index.min()
+        assert row.reached == 1
 
 
 def test_no_runs_give_an_empty_summary_with_all_columns():

@@ -60,12 +60,13 @@ def test_a_run_is_drawn_at_its_learning_rate_and_objective(made):
     assert [item["y"] for item in drawn] == pytest.approx(y.tolist(), abs=0.01)
 
 
-def test_curves_are_those_of_the_best_run_of_each_pair(made, sweep):
+def test_curves_are_those_of_the_best_trial_of_each_pair(made, sweep):
     runs, figures = made
     drawn = points(figures["convergence_val_log_loss"], "curves", ["step", "value"])
     best = runs.loc[runs.groupby(["loss", "optimizer"])["val_log_loss"].idxmin(), "run_id"]
     curves = sweep[1][(sweep[1]["metric"] == "val_log_loss") & sweep[1]["run_id"].isin(best)]
-    columns = ["run_id", "step"]
+    curves = curves.assign(trial=curves["run_id"].map(runs.set_index("run_id")["trial"]))
+    columns = ["trial", "step"]
     expected = curves.sort_values(columns)["value"].to_numpy()
     found = drawn.astype({"value": float, "step": int}).sort_values(columns)["value"].to_numpy()
     assert found == pytest.approx(expected, rel=1e-5)

@@ -63,18 +63,30 @@ def test_off_a_grid_the_lr_medians_are_over_half_decades(runs_of):
     assert medians["value"].tolist() == pytest.approx([0.3, 0.5])
 
 
-def test_convergence_shows_the_best_run_of_each_pair(runs_of, curves_of):
+def test_convergence_shows_the_best_trial_of_each_pair(runs_of, curves_of):
     runs = runs_of([("sgd", "bce", 0.1, 0.3), ("sgd", "bce", 0.2, 0.2), ("adam", "bce", 0.1, 0.4)])
     curves = curves_of({f"run{i}": [(10, 0.5), (1, 0.7)] for i in range(3)}, "val_log_loss")
     lines = best_curves(runs, curves, "val_log_loss", **LOW)
-    assert set(lines["run_id"]) == {"run1", "run2"}
+    assert set(lines["trial"]) == {1, 2}
     assert lines["step"].tolist() == [1, 10, 1, 10]
+
+
+def test_the_line_of_a_trial_is_the_mean_of_its_runs_where_all_have_begun(runs_of, curves_of):
+    rows = [("sgd", "bce", 0.1, v) for v in (0.1, 0.3, 0.5, 0.7)]
+    runs = runs_of(rows, trial=[0, 0, 1, 1], replicate=[0, 1, 0, 1])
+    points = {"run0": [(1, 0.9), (4, 0.1)], "run1": [(2, 0.5), (8, 0.3)], "run2": [(1, 0.6)]}
+    curves = curves_of(points | {"run3": [(1, 0.8)]}, "val_log_loss")
+    lines = best_curves(runs, curves, "val_log_loss", **LOW)
+    assert lines["step"].tolist() == [2, 4, 8]
+    assert lines["value"].tolist() == pytest.approx([0.7, 0.3, 0.2])
+    (rest,) = convergence_band(runs, curves, "val_log_loss", **LOW).to_dict("records")
+    assert (rest["n_runs"], rest["median"]) == (2, pytest.approx(0.7))
 
 
 def test_a_best_run_that_is_missing_from_the_curves_has_no_line(runs_of, curves_of):
     runs = runs_of([("sgd", "bce", 0.1, 0.2), ("adam", "bce", 0.1, 0.4)])
     curves = curves_of({"run1": [(1, 0.7)], "unknown": [(1, 0.1)]}, "val_log_loss")
-    assert set(best_curves(runs, curves, "val_log_loss", **LOW)["run_id"]) == {"run1"}
+    assert set(best_curves(runs, curves, "val_log_loss", **LOW)["trial"]) == {1}
     assert best_curves(runs, NO_CURVES, "val_log_loss", **LOW).empty
     assert convergence_band(runs, NO_CURVES, "val_log_loss", **LOW).empty
 

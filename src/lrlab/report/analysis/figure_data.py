@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from lrlab.report.analysis.tables import PAIR, minimizes, order_of_trials, prepare
+from lrlab.report.analysis.trial_curves import trial_curves
 from lrlab.search import Best
 
 MOST_GRID_VALUES = 24  # with more learning rates than this a line through each is no help
@@ -71,7 +72,7 @@ def best_curves(
     direction: str,
     order: Sequence[Best] | None = None,
 ) -> pd.DataFrame:
-    """Curves of the run that stands for the best trial of each optimizer x loss.
+    """Curves of the best trial of each optimizer x loss, the mean over its runs.
 
     Args:
         runs: The runs frame.
@@ -82,15 +83,14 @@ def best_curves(
         order: The trials, best first, if they are at hand.
 
     Returns:
-        loss, optimizer, run_id, step, value, in the order of the steps. A best run without
-        that curve is absent.
+        loss, optimizer, trial, step, value, in the order of the steps. A best trial of which a
+        run lacks that curve is absent. See `trial_curves`.
     """
     chosen = _best_of_pairs(prepare(runs, objective, direction), direction, order)
-    lines = _curve(curves, metric, chosen["run_id"])
-    own = chosen.iloc[lines["place"]]
-    lines = lines.assign(**{name: own[name].to_numpy() for name in ("run_id", *PAIR)})
-    columns = ["loss", "optimizer", "run_id", "step", "value"]
-    return lines.sort_values(columns[:4], kind="stable", ignore_index=True)[columns]
+    lines = trial_curves(runs, curves, metric, chosen["trial"])
+    columns = ["loss", "optimizer", "trial", "step", "value"]
+    lines = lines.merge(chosen, on="trial")[columns]
+    return lines.sort_values(columns[:4], kind="stable", ignore_index=True)
 
 
 def convergence_band(
@@ -102,7 +102,7 @@ def convergence_band(
     direction: str,
     order: Sequence[Best] | None = None,
 ) -> pd.DataFrame:
-    """Median and quartiles, over step, of the runs that `best_curves` does not show.
+    """Median and quartiles, over step, of the runs of trials that `best_curves` does not show.
 
     Those are the other competing runs of each loss. Between
     recorded steps and after its last one a run keeps its value, so that a run that stopped
@@ -121,8 +121,8 @@ def convergence_band(
     """
     frame = prepare(runs, objective, direction)
     competing = frame[frame["value"].notna()]
-    shown = _best_of_pairs(frame, direction, order)["run_id"]
-    rest = competing.loc[~competing["run_id"].isin(shown), ["run_id", "loss"]]
+    shown = _best_of_pairs(frame, direction, order)["trial"]
+    rest = competing.loc[~competing["trial"].isin(shown), ["run_id", "loss"]]
     points = _curve(curves, metric, rest["run_id"])
     points["loss"] = rest["loss"].to_numpy()[points["place"]]
     bands = [_band(part).assign(loss=loss) for loss, part in points.groupby("loss", sort=True)]
@@ -178,11 +178,11 @@ def history(
 def _best_of_pairs(
     frame: pd.DataFrame, direction: str, order: Sequence[Best] | None
 ) -> pd.DataFrame:
-    """The run that stands for the best trial of each pair, of a prepared frame."""
+    """trial, optimizer and loss of the best trial of each pair, of a prepared frame."""
     order = order_of_trials(frame, direction) if order is None else order
     columns = {"trial": [b.trial for b in order], "replicate": [b.replicate for b in order]}
     chosen = pd.DataFrame(columns, dtype="int64").merge(frame, on=list(columns), how="left")
-    return chosen.drop_duplicates(PAIR)[["run_id", *PAIR]]
+    return chosen.drop_duplicates(PAIR)[["trial", *PAIR]]
 
 
 def _curve(curves: pd.DataFrame, metric: str, run_ids: pd.Series) -> pd.DataFrame:

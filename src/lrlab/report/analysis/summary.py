@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from lrlab.report.analysis.tables import PAIR, minimizes, order_of_trials, prepare
+from lrlab.report.analysis.trial_curves import steps_to_stay, trial_curves
 from lrlab.search import Best
 
 SUMMARY_COLUMNS = (
@@ -77,44 +78,35 @@ def stepped_curve(
 def steps_to_reach(
     runs: pd.DataFrame,
     curves: pd.DataFrame,
+    order: Sequence[Best],
     *,
     objective: str,
     direction: str,
-    limit: float | None = None,
 ) -> pd.Series:
-    """Step from which on each run is as good as the threshold, to its end.
+    """Step from which on each trial is as good as the threshold, to the end of its curve.
 
     The threshold and the curve are those of the objective where it has a curve, else those of
-    the validation log loss. Curves are stepped, so the step is the first recorded one. A run that
-    gets worse again, or diverged later, has not reached anything.
+    the validation log loss. The curve is the mean over the trial's runs, as the threshold is made
+    from such a mean: folds are not equally hard. The step is one at which it was evaluated.
 
     Args:
         runs: The runs frame.
         curves: The curves frame.
+        order: The trials that have an objective, best first.
         objective: Name of a final metric.
         direction: `minimize` or `maximize`.
-        limit: The objective's threshold, if it is known.
 
     Returns:
-        Steps by run_id, of those runs that reach it and stay.
+        Steps by trial, of those that reach it and stay.
     """
-    nothing = pd.Series(dtype=float, name="step", index=pd.Index([], name="run_id", dtype=str))
     stepped = stepped_curve(runs, curves, objective, direction)
     if stepped is None:
-        return nothing
+        return pd.Series(dtype=float)
     metric, metric_direction = stepped
-    if limit is None or metric != objective:
-        limit = threshold(runs, objective=metric, direction=metric_direction)
-    curve = curves[curves["metric"] == metric]
-    good = curve["value"] <= limit if minimizes(metric_direction) else curve["value"] >= limit
-    finished = runs.loc[runs["outcome"] != "diverged", "run_id"]
-    own = curve.assign(good=good)[curve["run_id"].isin(finished)]
-    last_bad = own[~own["good"]].groupby("run_id", observed=True)["step"].max()
-    before = own["run_id"].astype(str).map(last_bad).fillna(-math.inf)
-    stays = own[own["step"] > before]
-    if stays.empty:
-        return nothing
-    return stays.groupby("run_id", observed=True)["step"].min().astype(float)
+    limit = threshold(runs, objective=metric, direction=metric_direction)
+    lines = trial_curves(runs, curves, metric, (best.trial for best in order))
+    good = lines["value"] <= limit if minimizes(metric_direction) else lines["value"] >= limit
+    return steps_to_stay(lines, good)
 
 
 def summary_table(
@@ -133,27 +125,20 @@ def summary_table(
         mean over replicates), and best_lr, the learning rate of that; median and
         spread (interquartile range, NaN for fewer than two) of such means over the trials of the
         pair, that is over what the sweep varied within it, above all lr; steps_to_threshold, the
-        fewest steps from which on the runs of one of its trials are as good as the threshold (mean
-        over replicates, all of which must get there: see `steps_to_reach`); reached, how many of
-        its runs are; diverged, the share of its runs that diverged. best, best_lr,
-        median and spread are over the trials of which no run diverged, so read them together with
-        diverged; what cannot be had is NaN.
+        fewest steps from which on one of its trials is as good as the threshold (see
+        `steps_to_reach`); reached, how many of its trials are; diverged, the share of its runs
+        that diverged. All but n_runs and diverged are over the trials of which no run diverged, so
+        read them together with diverged; what cannot be had is NaN.
     """
     frame = prepare(runs, objective, direction)
     if frame.empty:
         return pd.DataFrame({name: _empty_column(name) for name in SUMMARY_COLUMNS})
     order = order_of_trials(frame, direction)
-    limit = _threshold(frame, order, direction)
-    steps = steps_to_reach(runs, curves, objective=objective, direction=direction, limit=limit)
-    frame["steps"] = frame["run_id"].map(steps).astype(float)
-    of_trial = frame.groupby("trial")["steps"]
-    frame["trial_steps"] = of_trial.transform("mean").where(
-        of_trial.transform("count") == of_trial.transform("size")
-    )
-    groups = frame.groupby(PAIR, sort=True)
-    table = groups.agg(
+    steps = steps_to_reach(runs, curves, order, objective=objective, direction=direction)
+    frame["steps"] = frame["trial"].map(steps).astype(float).mask(frame.duplicated("trial"))
+    table = frame.groupby(PAIR, sort=True).agg(
         n_runs=("run_id", "size"),
-        steps_to_threshold=("trial_steps", "min"),
+        steps_to_threshold=("steps", "min"),
         reached=("steps", "count"),
         diverged=("diverged", "mean"),
     )

@@ -1,4 +1,4 @@
-"""The figures `convergence_...`: curves of the best runs over those of the rest."""
+"""The figures `convergence_...`: curves of the best trials over those of the rest."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ from lrlab.report.text import captions
 
 # What is minimized differs from loss to loss: values of different losses do not compare.
 OWN_SCALE = ("train_objective", "train_loss")
-LINE, ALONG = ["loss", "optimizer", "run_id"], ["step", "value"]
+LINE, ALONG = ["loss", "optimizer", "trial"], ["step", "value"]
 BAND = ["step", "low", "median", "high"]
 
 
 @dataclass(frozen=True)
 class Curves:
-    """What one figure draws: curves of the best runs, the band of the rest, and a threshold."""
+    """What one figure draws: curves of the best trials, the band of the rest, and a threshold."""
 
     metric: str
     best: pd.DataFrame
@@ -66,7 +66,12 @@ def convergence(scene: Scene) -> Iterator[Figure]:
 def _figure(scene: Scene, curves: Curves) -> Figure:
     metric = curves.metric
     caption = captions.convergence_caption(
-        curves.best, scene.found.summary, curves.rest, metric, curves.limit
+        curves.best,
+        scene.found.summary,
+        curves.rest,
+        metric,
+        curves.limit,
+        means=bool(scene.runs["trial"].duplicated().any()),
     )
     thin = replace(curves, best=thinned(curves.best, LINE), rest=thinned(curves.rest, ["loss"]))
     axes, straight = (_axes(thin, log=log) for log in (curves.falls, False))

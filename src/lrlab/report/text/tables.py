@@ -99,8 +99,8 @@ def summary_note(objective: str, base_rate: str) -> str:
         f"{objective} of each pair, best first. best, median and spread (interquartile range) are "
         "over the pair's trials without a diverged run, each the mean of its runs; they vary with "
         "the learning rate and whatever else was searched. steps to threshold: fewest steps after "
-        f"which a trial stays within {percent(TOLERANCE)} of the sweep's best; reached: runs that "
-        "do; diverged: share of the runs."
+        f"which a trial, the mean of its runs, stays within {percent(TOLERANCE)} of the sweep's "
+        "best; reached: trials that do; diverged: share of the runs."
     )
     return f"{text} {base_rate}".rstrip()
 

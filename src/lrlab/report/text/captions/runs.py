@@ -108,11 +108,24 @@ def convergence_caption(
     band: pd.DataFrame,
     metric: str,
     limit: float | None,
+    *,
+    means: bool = False,
 ) -> str:
-    """What to see in a figure of curves; with a threshold, who reaches it first."""
-    text = f"{metric} against step: one line for the best trial of each optimizer."
+    """What to see in a figure of curves; with a threshold, who reaches it first.
+
+    Args:
+        lines: What `best_curves` returns.
+        summary: What `summary_table` returns.
+        band: What `convergence_band` returns.
+        metric: Of the curves.
+        limit: The threshold, if it is of this metric.
+        means: Whether a trial is several runs.
+    """
+    text = f"{metric} against step: one line for the best trial of each optimizer"
+    text += ", the mean of its runs." if means else "."
     if not band.empty:
-        text += " Gray: median and quartiles of the other runs that did not diverge."
+        others = "runs of other trials" if means else "other runs"
+        text += f" Gray: median and quartiles of the {others} that did not diverge."
     if limit is None:
         if lines["loss"].nunique() > 1:
             text += " Each loss has a scale of its own: values of different losses do not compare."
@@ -120,7 +133,7 @@ def convergence_caption(
     steps = summary["steps_to_threshold"]
     if steps.isna().all():
         line = f"{percent(TOLERANCE)} of the best ({number(limit)}, the horizontal line)"
-        text += f" No run stays within {line} with all its seeds."
+        text += f" No trial stays within {line}."
     else:
         first = summary.iloc[int(steps.argmin())]
         never = int(steps.isna().sum())
