@@ -14,12 +14,15 @@ KNOWN = Baseline(0.033, {"val_log_loss": 0.146, "val_accuracy": 0.967, "val_auc"
 SEARCHED = Fact("objectives_differ", {"searched": ("l2",)})
 
 
-def _verdicts(sweeps: int, *, untested: int = 0, **said: str) -> dict[str, Any]:
+def _verdicts(
+    sweeps: int, *, untested: int = 0, elsewhere: tuple[str, ...] = (), **said: str
+) -> dict[str, Any]:
     rows = [
         (method, f"data{i}", "untested" if i < untested else verdict)
         for method, verdict in said.items()
         for i in range(sweeps)
     ]
+    rows += [(method, "data0", "tied") for method in elsewhere]
     return {"table": pd.DataFrame(rows, columns=["optimizer", "sweep", "verdict"])}
 
 
@@ -44,6 +47,11 @@ ACROSS: dict[str, list[dict[str, Any]]] = {
         _verdicts(12, sgd="best", adam="worse", lion="worse") | {"by": "optimizer"},
         _verdicts(3, untested=1, sgd="worse", adam="worse") | {"by": "optimizer"},
         _verdicts(2, untested=1, sgd="best", adam="tied") | {"by": "optimizer"},
+        _verdicts(2, elsewhere=("lion", "yogi"), sgd="best", adam="tied") | {"by": "optimizer"},
+        *(
+            _verdicts(2, sgd="best", adam="worse") | {"by": "optimizer", "scores": scores}
+            for scores in ("raw", "recalibrated")
+        ),
     ],
     "fastest": [
         {"profile": _profile(0.9, 0.8), "problems": 1, "tried": 1},
@@ -73,5 +81,8 @@ ACROSS: dict[str, list[dict[str, Any]]] = {
         {"outcomes": {"converged": 1, "diverged": 1}, "sweeps": 2},
         {"outcomes": {"converged": 1200, "slow": 12}, "sweeps": 10},
     ],
-    "ratio_caption": [{"by": "optimizer", "objective": "val_log_loss"}],
+    "ratio_caption": [
+        {"by": "loss", "objective": "val_log_loss", "scores": scores}
+        for scores in ("", "raw", "recalibrated")
+    ],
 }

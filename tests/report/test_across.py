@@ -15,7 +15,7 @@ from lrlab.report import ReportContext
 from lrlab.report.across import across_report
 from lrlab.report.analysis import across
 from lrlab.report.analysis.across import compare_sweeps, ratio_to_best
-from lrlab.report.analysis.answer import Claim, Tie
+from lrlab.report.analysis.answer import Claim, JudgedOn, Tie, Verdict
 from lrlab.report.text.across import left_out, never_worse
 from lrlab.report.text.captions import tunability_caption
 
@@ -109,11 +109,47 @@ def test_what_the_judging_rows_say_is_told_over_all_sweeps(
     }
     said = across._stack(judged, "optimizer", dict.fromkeys(judged, "minimize"))
     told = said.groupby("optimizer")["verdict"].agg(set)
-    assert told.to_dict() == {"sgd": {"best"}, "adam": {"tied"}, "adagrad": {"worse"}}
+    assert told.to_dict() == {"sgd": {"tied"}, "adam": {"tied"}, "adagrad": {"worse"}}
     assert never_worse(said, "optimizer") == (
         "Optimizers, on 2 data sets, each at its best setting there: adam and sgd are never shown "
         "to be worse than the best; adagrad is worse everywhere."
     )
+
+
+def test_losses_are_compared_by_one_kind_of_scores_in_table_text_and_figure() -> None:
+    raw = Tie("loss", ("bce",), "log_loss")
+    again = Tie("loss", ("mse", "bce"), "log_loss", scores="recalibrated")
+    claims = (Claim("loss", "bce", "mse", "log_loss", 0.1, (0.05, 0.2), 0.95),)
+    verdict = Verdict(None, JudgedOn(9, "test", 1), 0.01, claims, (raw, again))
+    estimates = pd.DataFrame(
+        [
+            ("loss", "bce", "raw", 0.3),
+            ("loss", "mse", "raw", 0.4),
+            ("loss", "bce", "recalibrated", 0.31),
+            ("loss", "mse", "recalibrated", 0.30),
+        ],
+        columns=["about", "method", "scores", "value"],
+    )
+    judgement = SimpleNamespace(estimates_frame=lambda: estimates)
+    found: Any = SimpleNamespace(verdict=verdict, judgement=judgement)
+    names = pd.Series(["bce", "mse"])
+    assert across._said(verdict, "loss", "raw") == {"bce": "best", "mse": "worse"}
+    assert across._said(verdict, "loss", "recalibrated") == {"bce": "tied", "mse": "tied"}
+    assert across._expected(found, "loss", names, "raw").tolist() == [0.3, 0.4]
+    assert across._expected(found, "loss", names, "recalibrated").tolist() == [0.31, 0.30]
+    proper: Any = SimpleNamespace(verdict=replace(verdict, ties=(raw,)))
+    assert across._scores({"one": found, "two": found}) == "recalibrated"
+    assert across._scores({"one": found, "two": proper}) == "raw"
+    assert across._scores({"one": proper}) == ""
+
+
+def test_bce_and_bce_logits_are_one_loss() -> None:
+    table = pd.DataFrame(
+        {"loss": ["bce_logits", "mse", "bce", "mse"], "sweep": ["one", "one", "two", "two"]}
+    )
+    assert across._one_name(table)["loss"].tolist() == ["bce/bce_logits", "mse"] * 2
+    alone = table[table["sweep"] == "one"]
+    assert across._one_name(alone)["loss"].tolist() == ["bce_logits", "mse"]
 
 
 def test_only_problems_tried_on_one_objective_count_and_the_others_are_named(

@@ -44,7 +44,7 @@ def across_report(inputs: Mapping[str, Input]) -> Report:
         run_links={run: link for c in contexts for run, link in (c.run_links or {}).items()},
     )
     tables: dict[str, pd.DataFrame] = {"across_optimizers": found.optimizers}
-    tables["across_losses"] = found.losses
+    tables["across_losses"] = found.losses.assign(scores=found.scores or "raw")
     if not found.profile.empty:
         tables["profile"] = found.profile.reset_index()
     runs = [f.runs.assign(sweep=name) for name, f in found.findings.items()]
@@ -60,7 +60,7 @@ def _words(found: Across, direction: str) -> Words:
     sentences = [
         text.never_worse(found.optimizers, "optimizer"),
         speed_sentence(found),
-        text.never_worse(found.losses, "loss"),
+        text.never_worse(found.losses, "loss", found.scores),
     ]
     loss, width = one_trial(found, direction)
     remarks = [] if loss.empty else [text.robust(loss, width)]

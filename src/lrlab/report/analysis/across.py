@@ -19,6 +19,8 @@ from lrlab.report.analysis.statistics import performance_profile
 from lrlab.report.analysis.tables import minimizes
 from lrlab.report.context import ReportContext
 
+ONE_LOSS = ("bce", "bce_logits")  # one function, computed in two ways
+
 Input = tuple[pd.DataFrame, pd.DataFrame, ReportContext]
 
 
@@ -37,9 +39,12 @@ class Across:
         optimizers: One row an optimizer x sweep: value (the objective of its best trial, on the
             rows that chose it), expected (on new rows; NaN where nothing judged), ratio (the
             latter's, or else the former's, to the sweep's best: 1 is best, more is worse in either
-            direction), verdict (`best`, `tied`, `worse` or `untested`), lr_width,
-            expected_best_1 and _10.
-        losses: The same for losses.
+            direction), verdict (`best` of one that all others are worse than, `tied`, `worse` or
+            `untested`), lr_width, expected_best_1 and _10.
+        losses: The same for losses, bce and bce_logits as one where both were tried; expected,
+            ratio and verdict are of `scores`, the same on every sweep.
+        scores: By which losses are compared: `recalibrated` where every sweep has those, else
+            `raw`; empty where no sweep recalibrates any.
         one_trial: Whether every sweep has random trials enough to say what a single one gives.
         drawn_alike: Whether the learning rates of every sweep were drawn alike for all
             optimizers, so that their ranges compare: not by a sampler that learns.
@@ -50,6 +55,7 @@ class Across:
     profile: pd.DataFrame
     optimizers: pd.DataFrame
     losses: pd.DataFrame
+    scores: str = ""
     problems: int = 0
     left_out: tuple[tuple[str, str, Fact], ...] = ()
     one_trial: bool = True
@@ -63,6 +69,7 @@ def compare_sweeps(inputs: Mapping[str, Input]) -> Across:
         inputs: What `report_input` returns, by name of the sweep.
     """
     findings = {name: find(*given) for name, given in inputs.items()}
+    scores = _scores(findings)
     directions = {name: context.direction for name, (_, _, context) in inputs.items()}
     parts = {
         name: evidence.costs(found.runs, found.converged, found.fastest)
@@ -77,7 +84,8 @@ def compare_sweeps(inputs: Mapping[str, Input]) -> Across:
         costs=costs,
         profile=profile,
         optimizers=_stack(findings, "optimizer", directions),
-        losses=_stack(findings, "loss", directions),
+        losses=_one_name(_stack(findings, "loss", directions, scores or "raw")),
+        scores=scores,
         problems=sum(_problems(found) for found in findings.values()),
         left_out=tuple(
             (name, *why) for name, found in findings.items() for why in _left_out(found)
@@ -113,7 +121,7 @@ def _left_out(found: Findings) -> Iterator[tuple[str, Fact]]:
 
 
 def _stack(
-    findings: Mapping[str, Findings], by: str, directions: Mapping[str, str]
+    findings: Mapping[str, Findings], by: str, directions: Mapping[str, str], scores: str = "raw"
 ) -> pd.DataFrame:
     parts = []
     for name, found in findings.items():
@@ -127,10 +135,10 @@ def _stack(
             "expected_best_1",
             "expected_best_10",
         ]
-        said = _said(found.verdict, by)
+        said = _said(found.verdict, by, scores)
         verdicts = [said.get(str(method), "untested") for method in table[by]]
         part = table[columns].assign(sweep=name, verdict=verdicts)
-        part["expected"] = _expected(found, by, table[by])
+        part["expected"] = _expected(found, by, table[by], scores)
         judged = part["expected"] if part["expected"].notna().all() else part["value"]
         part.insert(1, "ratio", ratio_to_best(judged, directions[name]))
         first = [by, "sweep", "verdict"]
@@ -138,25 +146,44 @@ def _stack(
     return pd.concat(parts, ignore_index=True)
 
 
-def _said(verdict: Verdict, by: str) -> dict[str, str]:
-    """What the verdict says of each method, by its name."""
-    tie = next((tie.methods for tie in verdict.ties if tie.about == by), ())
-    said = {
-        claim.worse: "worse"
-        for claim in verdict.claims
-        if claim.about == by and claim.better in tie[:1]
-    }
-    return said | dict.fromkeys(tie[1:], "tied") | dict.fromkeys(tie[:1], "best")
+def _scores(findings: Mapping[str, Findings]) -> str:
+    """The scores by which losses are compared on all sweeps."""
+    recalibrates = [
+        any(tie.about == "loss" and tie.scores == "recalibrated" for tie in found.verdict.ties)
+        for found in findings.values()
+    ]
+    if not any(recalibrates):
+        return ""
+    return "recalibrated" if all(recalibrates) else "raw"
 
 
-def _expected(found: Findings, by: str, names: pd.Series) -> pd.Series:
-    """What new rows are expected to give each method; of losses recalibrated, where that is."""
+def _one_name(losses: pd.DataFrame) -> pd.DataFrame:
+    """Losses that are one function, computed in two ways, as one: the better on each sweep."""
+    if not set(ONE_LOSS) <= set(losses["loss"]):
+        return losses
+    named = losses.assign(
+        loss=losses["loss"].where(~losses["loss"].isin(ONE_LOSS), "/".join(ONE_LOSS))
+    )
+    return named.drop_duplicates(["sweep", "loss"], ignore_index=True)
+
+
+def _said(verdict: Verdict, by: str, scores: str = "raw") -> dict[str, str]:
+    """What the verdict says of each method by such scores, by its name."""
+    ties = (tie for tie in verdict.ties if (tie.about, tie.scores) == (by, scores))
+    tie = next((tie.methods for tie in ties), ())
+    claims = (claim for claim in verdict.claims if (claim.about, claim.scores) == (by, scores))
+    said = {claim.worse: "worse" for claim in claims}
+    return said | dict.fromkeys(tie, "tied" if len(tie) > 1 else "best")
+
+
+def _expected(found: Findings, by: str, names: pd.Series, scores: str) -> pd.Series:
+    """What new rows are expected to give each method by such scores."""
     if found.judgement is None:
         return pd.Series(math.nan, names.index)
     estimates = found.judgement.estimates_frame()
     if estimates.empty:
         return pd.Series(math.nan, names.index)
-    own = estimates[estimates["about"] == by].drop_duplicates("method", keep="last")
+    own = estimates[(estimates["about"] == by) & (estimates["scores"] == scores)]
     return names.map(own.set_index("method")["value"])
 
 

@@ -37,7 +37,7 @@ def by_sweep(found: Across, context: ReportContext, by: str) -> Figure:
         by: `optimizer` or `loss`.
     """
     table = grid(found.optimizers if by == "optimizer" else found.losses, by)
-    caption = text.ratio_caption(by, context.objective)
+    caption = text.ratio_caption(by, context.objective, found.scores if by == "loss" else "")
     spec = cells(table, by, "sweep", "ratio to the best", "minimize")
     return Figure(
         name=f"{by}_by_sweep",

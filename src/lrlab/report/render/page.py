@@ -146,6 +146,9 @@ def _choices(runs: pd.DataFrame, tables: Mapping[str, pd.DataFrame]) -> dict[str
     for name in ("sweep", "optimizer", "loss", "outcome"):
         table = next((table for table in ordered if name in table), None)
         values = [] if table is None else list(dict.fromkeys(map(str, table[name])))
+        if name in runs:  # the tables of several sweeps have names that no run has
+            own = list(dict.fromkeys(map(str, runs[name])))
+            values = list(dict.fromkeys([*(v for v in values if v in own), *own]))
         if 1 < len(values) <= MOST_CHOICES:
             found[name] = values
     return found

@@ -11,15 +11,17 @@ from lrlab.report.text.facts import say
 from lrlab.report.text.formats import listing, number, percent, plural, share
 
 MOST_NAMES = 12
+SCORES = {"": "", "raw": ", by raw scores", "recalibrated": ", recalibrated by Platt scaling"}
 KINDS = {"optimizer": "Optimizers", "loss": "Losses"}
 
 
-def never_worse(table: pd.DataFrame, by: str) -> str:
+def never_worse(table: pd.DataFrame, by: str, scores: str = "") -> str:
     """Which methods are never shown to be worse than the best, and which always are.
 
     Args:
         table: One row a method and sweep, with its verdict.
         by: `optimizer` or `loss`.
+        scores: By which losses are compared, where that makes a difference.
     """
     untested = [
         str(name)
@@ -29,6 +31,7 @@ def never_worse(table: pd.DataFrame, by: str) -> str:
     tested = table[~table["sweep"].isin(untested)]
     sweeps = tested["sweep"].nunique()
     counts = tested.pivot_table(index=by, columns="verdict", aggfunc="size", fill_value=0)
+    elsewhere = [str(n) for n in counts.index[counts.sum(axis=1) < sweeps]]
     counts = counts[counts.sum(axis=1) == sweeps]
     if not sweeps or len(counts) < 2:
         return ""
@@ -36,14 +39,19 @@ def never_worse(table: pd.DataFrame, by: str) -> str:
     worse, unsaid = counts.get("worse", blank), counts.get("untested", blank)
     never = [str(n) for n in counts.index[(worse == 0) & (unsaid == 0)]]
     always = [str(n) for n in counts.index[worse == sweeps]]
-    text = f"{KINDS[by]}, on {plural(sweeps, 'data set')}, each at its best setting there: "
+    text = f"{KINDS[by]}{SCORES[scores]}, on {plural(sweeps, 'data set')}, "
+    text += "each at its best setting there: "
     if never:
         text += f"{listing(never, MOST_NAMES)} {_is(never)} never shown to be worse than the best"
     else:
         text += "none is best, or tied with the best, on all of them"
     if always:
         text += f"; {listing(always, MOST_NAMES)} {_is(always)} worse everywhere"
-    return f"{text}; {listing(untested)} {_is(untested)} not tested." if untested else f"{text}."
+    if untested:
+        text += f"; {listing(untested)} {_is(untested)} not tested"
+    if elsewhere:
+        text += f". Left out, as not tried on all of them: {listing(elsewhere, MOST_NAMES)}"
+    return f"{text}."
 
 
 def fastest(profile: pd.DataFrame, problems: int, tried: int) -> str:
@@ -130,11 +138,12 @@ def counts(outcomes: Mapping[str, int], sweeps: int) -> str:
     return f"{plural(total, 'run')} in {plural(sweeps, 'sweep')}: {ends}."
 
 
-def ratio_caption(by: str, objective: str) -> str:
+def ratio_caption(by: str, objective: str, scores: str = "") -> str:
     """What to see in the heat map of methods by data set."""
     return (
-        f"{objective} of each {by} at its best setting, as a multiple of the best on the same "
-        "data set; 1 is best, and darker is better."
+        f"{objective} of each {by} at its best setting{SCORES[scores]}, as a multiple of the best "
+        "on the same data set; 1 is best, and darker is better. It is the value expected on new "
+        "rows, where that is known."
     )
 
 

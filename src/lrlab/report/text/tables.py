@@ -31,14 +31,16 @@ TITLES = {
     ),
     "across_optimizers": (
         "Optimizers on every data set",
-        "Each optimizer at its best trial. ratio: its value as a multiple of the best on that "
-        "data set (above 1 is worse); expected: its value on new rows; verdict: best, tied or "
-        "worse on these; lr_width: decades of learning rate within 10% of its best; "
-        "expected_best_k: expected best of k random trials.",
+        "Each optimizer at its best trial. value: on the rows that chose it; expected: on new "
+        "rows; ratio: expected (or value, where that is unknown) as a multiple of the best on "
+        "that data set, above 1 is worse; verdict: best, tied or worse on new rows; lr_width: "
+        "decades of learning rate within 10% of its best; expected_best_k: expected best of k "
+        "random trials.",
     ),
     "across_losses": (
         "Losses on every data set",
-        "The same for each loss at its best trial.",
+        "The same for each loss at its best trial. value: by the loss's own scores; expected, "
+        "ratio and verdict: by raw scores or by recalibrated ones, as column scores says.",
     ),
     "speed": (
         "Steps to a relative gap of 1e-3",
