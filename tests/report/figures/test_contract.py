@@ -41,7 +41,7 @@ def test_every_figure_has_numbers_and_words(figures):
             assert "  " not in text
             assert "nan" not in text.split()
         assert not figure.title.endswith(".")
-        assert figure.follows in ("", "run", "method")
+        assert figure.follows in ("", "run", "method", "optimizer")
 
 
 def test_a_method_has_one_color_and_one_place_in_all_figures(figures, scene):

@@ -234,6 +234,36 @@ def test_the_same_selection_can_be_made_with_the_keyboard(opened, sweep):
         assert sorted(ids) == sorted(expected["run_id"].str[-8:])
 
 
+def opacities(view: Opened, marks: str) -> list[str]:
+    script = "all => all.map(e => getComputedStyle(e).opacity)"
+    return list(view.page.locator(marks).evaluate_all(script))
+
+
+def test_figures_of_methods_fade_the_losses_not_chosen_and_others_say_that_they_stay(opened):
+    with opened() as view:
+        page, cells = view.page, "#figure-heat_map .mark-rect.role-mark path"
+        view.draw("#figure-convergence_train_objective")
+        view.draw("#figure-heat_map")
+        page.locator("select[name=loss]").select_option("hinge")
+        assert view.selected
+        view.draw("#figure-heat_map")
+        shown = opacities(view, cells)
+        assert 0 < shown.count("1") == shown.count("0.2")
+        curves = "#figure-convergence_train_objective .mark-line[class*=curve_{}_] path"
+        view.draw("#figure-convergence_train_objective")
+        first, second = (set(opacities(view, curves.format(i))) for i in (0, 1))
+        assert {*first, *second} == {"0.95", "0.08"}
+        assert len(first) == len(second) == 1
+        said = {
+            part.get_attribute("id"): part.locator(".stays").inner_text()
+            for part in page.locator("figure:has(.stays.shown)").all()
+        }
+        assert said == {
+            "figure-tunability": "Of the selection, this figure follows the optimizers only.",
+            "figure-importance": "This figure does not follow the selection.",
+        }
+
+
 def test_the_legend_of_a_figure_chooses_methods_everywhere(opened, sweep):
     runs = sweep[0]
     with opened() as view:

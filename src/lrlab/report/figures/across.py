@@ -46,7 +46,7 @@ def by_sweep(found: Across, context: ReportContext, by: str) -> Figure:
         alt=captions.alternative("by_sweep", caption, by=by),
         frame=table.rename(columns={"best": "ratio"}).drop(columns="n_runs"),
         spec=spec,
-        follows="method" if by == "optimizer" else "",
+        follows="optimizer" if by == "optimizer" else "method",
     )
 
 
@@ -72,5 +72,5 @@ def _profile(found: Across) -> Iterator[Figure]:
         alt=captions.alternative("profile", caption),
         frame=frame,
         spec=profile_spec(Methods.of(order), frame),
-        follows="method",
+        follows="optimizer",
     )

@@ -25,7 +25,7 @@ from lrlab.report.figures.layers import (
 )
 from lrlab.report.figures.records import flatten, lines, records, thinned, tip
 from lrlab.report.figures.scene import Scene
-from lrlab.report.figures.style import BEYOND_BOTTOM, BEYOND_TOP, MUTED
+from lrlab.report.figures.style import BEYOND_BOTTOM, BEYOND_TOP, FADED, MUTED, SELECTED
 from lrlab.report.text import captions
 
 # What is minimized differs from loss to loss: values of different losses do not compare.
@@ -170,14 +170,20 @@ def _rest(where: Layer, x: Layer, y: Layer, axis: Axis) -> list[Layer]:
     """Median and quartiles of the other runs."""
     held = [held_within(name, axis) for name in BAND[1:]]
     common: Layer = {"data": {"name": "rest"}, "transform": [where, flatten(*BAND), *held]}
-    area = {"type": "area", "color": MUTED, "opacity": 0.16, "tooltip": False}
+    area = {"type": "area", "color": MUTED, "tooltip": False}
     line = {"type": "line", "color": MUTED, "strokeWidth": 1.2}
     tips = [tip("step"), tip("median", "median of other runs")]
     low, median = y | {"field": "low"}, y | {"field": "median"}
+    band = {"x": x, "y": low, "y2": {"field": "high"}}
     return [
-        {**common, "mark": area, "encoding": {"x": x, "y": low, "y2": {"field": "high"}}},
-        {**common, "mark": line, "encoding": {"x": x, "y": median, "tooltip": tips}},
+        {**common, "mark": area, "encoding": band | _fading(0.16)},
+        {**common, "mark": line, "encoding": {"x": x, "y": median, "tooltip": tips} | _fading(1)},
     ]
+
+
+def _fading(opacity: float) -> Layer:
+    """The channel `opacity` of what belongs to a loss."""
+    return {"opacity": {"condition": {"test": SELECTED, "value": opacity}, "value": FADED / 2}}
 
 
 def _threshold(limit: float | None, y: Layer, axis: Axis) -> list[Layer]:

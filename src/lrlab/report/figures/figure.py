@@ -34,8 +34,9 @@ class Figure:
         datasets: Frames that several figures share (such as `runs`), by the name that the
             specification gives them.
         follows: What a selection of runs elsewhere on the page does to it: `run` (its marks are
-            runs: only the selected stay), `method` (its marks are methods: those that are not in
-            the parameter `selected`, a list of optimizers, fade), or nothing.
+            runs: only the selected stay), `method` (its marks are optimizers, losses or pairs:
+            those that are not in the parameter `selected` fade), `optimizer` (the same, but its
+            numbers are of all losses and learning rates), or nothing.
         variants: Other specifications by name (`linear`: on a linear axis), without `datasets`:
             those of `spec` are theirs.
         links: Addresses of the runs' pages by run id, http or https.

@@ -13,7 +13,7 @@ from lrlab.report.figures.figure import Figure
 from lrlab.report.figures.layers import Layer
 from lrlab.report.figures.records import records, tip
 from lrlab.report.figures.scene import Scene
-from lrlab.report.figures.style import MUTED
+from lrlab.report.figures.style import MUTED, SELECTED
 from lrlab.report.text import captions
 from lrlab.report.text.formats import number
 
@@ -48,7 +48,8 @@ def cells(table: pd.DataFrame, row: str, column: str, title: str, direction: str
     rows, columns = (list(dict.fromkeys(table[name])) for name in (row, column))
     tips = [tip(row, form=None), tip(column, form=None), tip("best", title, ".5~g")]
     tips.append(tip("n_runs", "runs", ","))
-    common = {"tooltip": tips, **_fading(row)}
+    fading = {"condition": {"test": SELECTED, "value": 1}, "value": 0.2}
+    common = {"tooltip": tips, "opacity": fading}
     return {
         "params": [{"name": "selected", "value": []}],
         "datasets": {"cells": records(_told(table, len(columns), direction))},
@@ -89,14 +90,6 @@ def _layers() -> list[Layer]:
             "encoding": {"text": {"field": "text", "type": "nominal"}, "color": ink},
         },
     ]
-
-
-def _fading(row: str) -> Layer:
-    """The channel `opacity` where rows are optimizers, which may be chosen elsewhere."""
-    if row != "optimizer":
-        return {}
-    test = "length(selected) == 0 || indexof(selected, datum.optimizer) >= 0"
-    return {"opacity": {"condition": {"test": test, "value": 1}, "value": 0.2}}
 
 
 def _places(row: str, column: str, rows: list[str], columns: list[str]) -> Layer:

@@ -88,10 +88,11 @@ def _limits(scene: Scene, limits: pd.DataFrame, x: Layer, axis: Axis) -> list[La
     for end, dash in (("limit", [5, 3]), ("safe", [1, 3])):
         seen = limits[limits[end].between(axis.low, axis.high)] if len(limits) else limits
         if len(seen):
-            rows: list[dict[str, Any]] = records(seen[["optimizer", end]])
+            rows: list[dict[str, Any]] = records(seen[["loss", "optimizer", end]])
             mark = {"type": "rule", "strokeDash": dash, "strokeWidth": 1.3}
             called = "largest stable lr" if end == "limit" else "largest safe lr"
             tips = [tip("optimizer", form=None), tip(end, called, ".3~g")]
             encoding = {"x": x | {"field": end}, "color": scene.methods.color(), "tooltip": tips}
+            encoding["opacity"] = scene.methods.shown(1)
             found.append({"data": {"values": rows}, "mark": mark, "encoding": encoding})
     return found

@@ -33,7 +33,7 @@ def profile(scene: Scene) -> Iterator[Figure]:
     caption = captions.profile_caption(table, len(costs), tried.dropna().astype(int))
     frame = long_profile(table)
     spec = profile_spec(scene.methods, frame)
-    yield scene.figure("profile", caption, frame, spec, follows="method")
+    yield scene.figure("profile", caption, frame, spec, follows="optimizer")
 
 
 def long_profile(table: pd.DataFrame) -> pd.DataFrame:

@@ -42,6 +42,12 @@ BEYOND_BOTTOM = "M-1,-0.5L0,0.7L1,-0.5"
 CLASSES = ("#dd5f16", "#2f7fd1")  # class 0 and class 1
 MUTED = "#7b8087"  # lines that are no method: readable on both papers
 FADED = 0.08  # opacity of what is not chosen
+# The page's `selected` lists the optimizers, the losses and the pairs that still have a run. What
+# a mark is follows from its fields: "adam", "\nhinge" (a loss) or "adam\nhinge" (a pair).
+SELECTED = (
+    "length(selected) == 0 || indexof(selected, (isValid(datum.optimizer) ? datum.optimizer : '')"
+    " + (isValid(datum.loss) ? '\\n' + datum.loss : '')) >= 0"
+)
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
 
 THEMES = {
@@ -140,8 +146,7 @@ class Methods:
 
     def chosen(self) -> dict[str, Any]:
         """The test that a mark belongs to a method that is not switched off."""
-        expression = "length(selected) == 0 || indexof(selected, datum.optimizer) >= 0"
-        return {"and": [{"param": "methods"}, expression]}
+        return {"and": [{"param": "methods"}, SELECTED]}
 
     def shown(self, opacity: float) -> dict[str, Any]:
         """The channel `opacity`: that of a method which is switched off is low."""

@@ -51,7 +51,7 @@ def tunability(scene: Scene) -> Iterator[Figure]:
         caption,
         table,
         specs[0],
-        follows="method",
+        follows="optimizer",
         variants=variants,
         objective=context.objective,
     )

@@ -243,6 +243,8 @@ function refresh(figure, runs) {
 
 function update(runs, all) {
   figures.forEach((figure) => {
+    const note = document.querySelector(`#${CSS.escape("figure-" + figure.name)} .stays`);
+    if (note) { note.classList.toggle("shown", staysBehind(figure.follows)); }
     const own = figure.names && (figure.names.has("brush") || figure.names.has("methods"));
     // What was brushed or clicked in a legend is let go by drawing anew.
     if (all && own && figure.view) { draw(figure); } else { refresh(figure, runs); }

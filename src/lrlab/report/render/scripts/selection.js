@@ -49,17 +49,27 @@ function runsWithout(figure) {
 }
 
 function isSelecting() {
-  const form = chosen.form;
-  const limits = form.low !== undefined || form.high !== undefined;
-  const named = form.sweep || form.loss || form.outcome;
-  return Boolean(chosen.brushes.size || chosen.methods.size || limits || named);
+  return Boolean(chosen.methods.size) || staysBehind("optimizer");
 }
 
-// Optimizers that still have a run, as the figures' parameter `selected`: none means all.
+// What still has a run, as the figures' parameter `selected`: optimizers ("adam"), losses
+// ("\nhinge") and pairs ("adam\nhinge"). None means all.
 function methodsLeft(runs) {
   if (!isSelecting() || !columns.optimizer) { return []; }
-  const found = Array.from(new Set(runs.map((run) => columns.optimizer[run])));
-  return found.length ? found : ["\u0000"];
+  const found = new Set();
+  runs.forEach((run) => {
+    const [optimizer, loss] = [columns.optimizer[run], "\n" + columns.loss[run]];
+    found.add(optimizer).add(loss).add(optimizer + loss);
+  });
+  return found.size ? Array.from(found) : ["\u0000"];
+}
+
+// Whether a figure leaves out something of the selection.
+function staysBehind(follows) {
+  const { form, brushes } = chosen;
+  const more = brushes.size || form.sweep || form.loss || form.outcome
+    || form.low !== undefined || form.high !== undefined;
+  return follows === "optimizer" ? Boolean(more) : !follows && isSelecting();
 }
 
 // Many runs take a while to draw: what comes meanwhile is told together.
