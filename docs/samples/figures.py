@@ -70,7 +70,10 @@ def _history(*values: float) -> dict[str, Any]:
 
 def _fastest(*rows: tuple[str, float, bool]) -> pd.DataFrame:
     frame = pd.DataFrame(rows, columns=["loss", "steps", "shared"])
-    return frame.assign(optimizer="adam", gap=1e-4)
+    searched = [
+        "" if shared else "l2,mse.delta" if steps > 2 else "l2" for _, steps, shared in rows
+    ]
+    return frame.assign(optimizer="adam", gap=1e-4, searched=searched)
 
 
 def _budgets(**ends: tuple[float, float]) -> dict[str, Any]:
@@ -140,10 +143,15 @@ CAPTIONS: dict[str, list[dict[str, Any]]] = {
         {"fastest": _fastest(("bce", NAN, True)), "seeds": 2},
         {"fastest": _fastest(("bce", 40.0, True), ("mse", 2.0, False)), "seeds": 10},
         {"fastest": _fastest(("mse", 2.0, False)), "seeds": 10},
+        {"fastest": _fastest(("mse", 4.0, False)), "seeds": 10},
     ],
     "gap_basis": [
         {"gaps": SimpleNamespace(exact=False, steps=2.0 ** np.arange(7), estimated_start=start)}
         for start in (False, True)
+    ]
+    + [
+        {"gaps": SimpleNamespace(exact=True, estimated_start=False, precision=p), "level": 8 * p}
+        for p in (1.2e-7, 2.2e-16)
     ],
     "tunability_caption": [
         _budgets(sgd=(0.3, 0.2), adam=(0.4, 0.1)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -119,6 +120,18 @@ def test_mini_batch_runs_of_old_records_start_at_their_first_mini_batch_and_say_
     assert found.estimated_start
     assert found.gap[:, 0] == pytest.approx([2 * rate / 8.5 for rate in RATES])
     assert "The gap at the start is estimated from the first mini-batch" in gap_basis(found)
+
+
+def test_lines_that_end_at_what_single_precision_can_tell_are_said_to() -> None:
+    runs, curves, every = geometric([0.99, 0.5, 0.5], 100)
+    known = replace(optima(100), precision=float(np.finfo(np.float32).eps))
+    found = gaps(runs, curves, known, every.to_numpy())
+    start = every[0] - BEST  # the lowest gap is 8 units in the last place of f*, over the descent
+    lowest = 8 * np.finfo(np.float32).eps * BEST / start
+    level = found.level(["r1", "r2"])
+    assert level == pytest.approx(float(lowest[1:].median()))
+    assert found.level(["r0"]) is None
+    assert gap_basis(found, level).endswith("at the optimum as far as single precision can tell.")
 
 
 def test_a_run_that_diverged_has_not_come_anywhere_to_stay() -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from collections.abc import Iterable
+from dataclasses import dataclass, field, fields
 
 import numpy as np
 import pandas as pd
@@ -52,6 +53,8 @@ class Gaps:
         exact: Whether `arrival` rests on every step; else on the evaluations.
         estimated_start: Whether the objective at the start is that of the first mini-batch, as
             records before lrlab 0.2 have no other.
+        least: The gap below which rounding tells nothing, [r].
+        precision: Relative precision of the training, 0 if unknown.
     """
 
     run_ids: np.ndarray
@@ -61,6 +64,17 @@ class Gaps:
     arrival: Arrival
     exact: bool = False
     estimated_start: bool = False
+    least: np.ndarray = field(default_factory=lambda: np.empty(0))
+    precision: float = 0.0
+
+    def level(self, run_ids: Iterable[str]) -> float | None:
+        """The gap at which some of these runs end because rounding tells no lower one."""
+        own = np.isin(self.run_ids, list(run_ids))
+        if not self.precision or not own.any():
+            return None
+        last = convergence.last_value(self.gap[own])
+        ends = self.least[own][last <= self.least[own]]
+        return float(np.median(ends)) if len(ends) else None
 
 
 def gaps(
@@ -99,7 +113,8 @@ def gaps(
     known = np.isfinite(gap).any(axis=1)
     full = optima is None or optima.batch_rows >= optima.n_rows
     guessed = not full and bool((estimated & known).any())
-    return Gaps(run_ids, steps, values, gap, arrival, per_step is not None, guessed)
+    exact, least = per_step is not None, convergence.least_gap(optimum, start, precision)
+    return Gaps(run_ids, steps, values, gap, arrival, exact, guessed, least, precision)
 
 
 def _exact(

@@ -41,9 +41,16 @@ def relative_gap(
         [r, e]; NaN where f is, or where the start is no higher than the optimum.
     """
     whole = np.where(start > optimum, start - optimum, np.nan)[:, None]
-    least = ROUNDING * precision * np.abs(optimum)[:, None] / whole
-    gaps: np.ndarray = np.maximum((values - optimum[:, None]) / whole, np.maximum(least, 1e-16))
+    least = least_gap(optimum, start, precision)[:, None]
+    gaps: np.ndarray = np.maximum((values - optimum[:, None]) / whole, least)
     return gaps
+
+
+def least_gap(optimum: np.ndarray, start: np.ndarray, precision: float) -> np.ndarray:
+    """The relative gap below which rounding tells nothing, [r]; arguments as `relative_gap`."""
+    whole = np.where(start > optimum, start - optimum, np.nan)
+    least: np.ndarray = np.maximum(ROUNDING * precision * np.abs(optimum) / whole, 1e-16)
+    return least
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from lrlab.optimum.record import Optima
 from lrlab.report.analysis.converged import Gaps, objectives
 from lrlab.report.analysis.distributions import share_interval
 from lrlab.report.analysis.methods import SPEED, best_trials, trial_frame
-from lrlab.report.analysis.speed import same_objective
+from lrlab.report.analysis.speed import same_objective, searched_of
 from lrlab.report.analysis.tables import minimizes, prepare, ranked
 
 MOST_PANELS = 6
@@ -25,7 +25,7 @@ MOMENTUM = {"sgd": None, "momentum": "momentum.beta"}  # optimizers whose stable
 UNSTABLE = ("oscillating", "above its start", "diverged")  # details of runs whose lr was too large
 
 
-FASTEST = ["optimizer", "loss", "lr", "gap", "steps", "shared"]
+FASTEST = ["optimizer", "loss", "lr", "gap", "steps", "shared", "searched"]
 
 
 def fastest_trials(
@@ -44,8 +44,9 @@ def fastest_trials(
 
     Returns:
         Indexed by trial: optimizer, loss, lr, gap at the end (mean over replicates), steps
-        until it stays below 1e-3 (geometric mean over replicates; NaN unless all do), and shared:
-        whether the steps of the loss compare. Empty where no gap is known.
+        until it stays below 1e-3 (geometric mean over replicates; NaN unless all do), shared:
+        whether the steps of the loss compare, and searched: what its objectives differ by, where
+        they do not (l2 and hyperparameters, joined by commas). Empty where no gap is known.
     """
     if SPEED not in converged or converged["gap"].isna().all():
         return pd.DataFrame(columns=pd.Index(FASTEST))
@@ -66,7 +67,8 @@ def fastest_trials(
         trials = trials[trials["gap"].notna()].sort_values(
             order, ascending=up, kind="stable", na_position="last"
         )
-        parts.append(trials.drop_duplicates("optimizer").assign(shared=shared))
+        varied = "" if shared else ",".join(searched_of(tried, str(loss)))
+        parts.append(trials.drop_duplicates("optimizer").assign(shared=shared, searched=varied))
     found = pd.concat(parts).sort_values(["steps", "gap"], kind="stable", na_position="last")
     return found[FASTEST]
 

@@ -152,11 +152,16 @@ def different_objectives(runs: pd.DataFrame, loss: str) -> Fact:
     own = runs[runs["loss"] == loss]
     if own["optimizer"].nunique() < 2:
         return Fact("one_optimizer", {"loss": loss})
-    keys = [str(c) for c in own.columns if c == "l2" or str(c).startswith(f"{loss}.")]
-    varied = tuple(c for c in keys if own[c].nunique() > 1)
+    varied = searched_of(own, loss)
     if not varied:
         return Fact("none_finite_of_loss", {"loss": loss})
     return Fact("objectives_differ", {"searched": varied})
+
+
+def searched_of(own: pd.DataFrame, loss: str) -> tuple[str, ...]:
+    """What was searched of that which the objectives of a loss's runs are made of."""
+    keys = [str(c) for c in own.columns if c == "l2" or str(c).startswith(f"{loss}.")]
+    return tuple(c for c in keys if own[c].nunique() > 1)
 
 
 def _counted(own: pd.DataFrame, converged: pd.DataFrame) -> Counted:

@@ -24,7 +24,7 @@ LINE = ["loss", "optimizer", "lr"]
 
 
 def gaps(scene: Scene) -> Iterator[Figure]:
-    """Median and quartiles over seeds of each optimizer's fastest setting."""
+    """Median and quartiles over runs of each optimizer's fastest or best trial."""
     found = scene.found
     if found.fastest.empty:
         return
@@ -32,7 +32,9 @@ def gaps(scene: Scene) -> Iterator[Figure]:
     if bands.empty:
         return
     seeds = int(found.runs["replicate"].nunique())
-    caption = captions.gap_caption(found.fastest, seeds) + captions.gap_basis(found.gaps)
+    chosen = found.runs.loc[found.runs["trial"].isin(found.fastest.index), "run_id"]
+    basis = captions.gap_basis(found.gaps, found.gaps.level(chosen))
+    caption = captions.gap_caption(found.fastest, seeds) + basis
     thin = thinned(bands, LINE)
     drawn = thin.assign(**{name: thin[name].clip(lower=SMALLEST) for name in ALONG[1:]})
     x_axis = Axis.of(drawn["step"], log=True, whole=True)

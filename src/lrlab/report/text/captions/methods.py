@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from lrlab.report.analysis.converged import Gaps
     from lrlab.report.analysis.methods import Comparison
 
+SINGLE = float(np.finfo(np.float32).eps)
+
 
 def gap_caption(fastest: pd.DataFrame, seeds: int) -> str:
     """What to see in the figure of the gaps: who comes closest, and soonest.
@@ -23,16 +25,24 @@ def gap_caption(fastest: pd.DataFrame, seeds: int) -> str:
         fastest: What `evidence.fastest_trials` returns, fastest first, not empty.
         seeds: Replicates of a trial.
     """
-    over = f": median and quartiles over {seeds:,} seeds" if seeds > 1 else ""
-    text = (
-        "Relative gap to the exact optimum against step, at each optimizer's fastest setting"
-        f"{over}."
+    shared = fastest["shared"].astype(bool)
+    apart = fastest[~shared]
+    which = "of the best trial of each optimizer"
+    if apart.empty:
+        which = "at each optimizer's fastest setting"
+    elif shared.any():
+        losses = listing(sorted(apart["loss"].unique()))
+        which = f"at each optimizer's fastest setting ({losses}: of its best trial)"
+    text = f"Relative gap to the exact optimum against step, {which}"
+    text += f": median and quartiles over its {seeds:,} runs." if seeds > 1 else "."
+    searched = sorted(
+        {name for each in apart["searched"] for name in str(each).split(",") if name}
     )
-    apart = sorted(fastest.loc[~fastest["shared"].astype(bool), "loss"].unique())
-    if apart:
+    if searched:
+        was = "was" if len(searched) == 1 else "were"
+        where = f" with {losses}" if shared.any() else ""
         text += (
-            f" With {listing(apart)}, l2 or a hyperparameter of the loss was searched: each line "
-            "is the setting with the best objective, and its gap is to an optimum of its own, so "
+            f" {listing(searched)} {was} searched, so each line{where} has an optimum of its own: "
             "lines do not compare."
         )
     same = fastest[fastest["shared"].astype(bool)]
@@ -40,7 +50,7 @@ def gap_caption(fastest: pd.DataFrame, seeds: int) -> str:
         return text
     first = same.iloc[0]
     if math.isnan(float(first["steps"])):
-        every = " with all its seeds" if seeds > 1 else ""
+        every = " in all its runs" if seeds > 1 else ""
         return f"{text} No setting reaches a gap of 1e-3 and stays below it{every}."
     return (
         f"{text} {first['optimizer']} with {first['loss']} is the first to stay below a gap of "
@@ -48,9 +58,20 @@ def gap_caption(fastest: pd.DataFrame, seeds: int) -> str:
     )
 
 
-def gap_basis(gaps: Gaps) -> str:
-    """What the gaps rest on, where that is less than it may be; else nothing."""
+def gap_basis(gaps: Gaps, level: float | None = None) -> str:
+    """What the gaps rest on, where that is less than it may be; else nothing.
+
+    Args:
+        gaps: All of them.
+        level: Where curves end because rounding tells no lower gap, if any do.
+    """
     text = ""
+    if level is not None:
+        kind = "single" if gaps.precision > SINGLE / 2 else "double"
+        text += (
+            f" A line that ends flat near {number(level, 1)} is at the optimum as far as {kind} "
+            "precision can tell."
+        )
     if not gaps.exact and len(gaps.steps) > 1:
         ratio = float(np.median(gaps.steps[1:] / gaps.steps[:-1]))
         text += (
