@@ -116,7 +116,8 @@ def test_places_on_an_axis_are_those_that_vega_computes(made):
     _, figures = made
     spec = figures["parallel"].complete()
     axes = spec["usermeta"]["axes"]
-    frame = figures["parallel"].frame.sort_values("run", ignore_index=True)
+    order = figures["parallel"].datasets["runs"]["id"].str[-8:].tolist()
+    frame = figures["parallel"].frame.sort_values("run", key=lambda c: c.map(order.index))
     drawn = [m["items"] for m in marks_of(spec) if m["marktype"] == "line"]
     low, high = spec["layer"][0]["encoding"]["y"]["scale"]["domain"]
     for i, axis in enumerate(axes):

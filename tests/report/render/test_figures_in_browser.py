@@ -133,7 +133,8 @@ def test_hovering_over_a_mark_names_the_run_and_its_settings(opened, sweep):
         mark = view.page.locator(f"{LR} .mark-symbol.role-mark path").first
         mark.hover(force=True)
         told = view.page.locator("#tooltip").inner_text().split("\n")
-        run = runs.iloc[int(told[told.index("run") + 1])]
+        (run,) = runs[runs["run_id"] == told[told.index("run") + 1]].to_dict("records")
+        assert told[told.index("trial") + 1] == str(run["trial"])
         assert told[told.index("optimizer") + 1] == run["optimizer"]
         assert told[told.index("loss") + 1] == run["loss"]
         assert math.isclose(float(told[told.index("lr") + 1]), run["lr"], rel_tol=1e-3)
@@ -146,10 +147,10 @@ def test_a_click_on_a_mark_opens_the_page_of_its_run(opened, sweep):
         mark = view.page.locator(f"{LR} .mark-symbol.role-mark path").first
         mark.hover(force=True)
         told = view.page.locator("#tooltip").inner_text().split("\n")
-        run = sweep[0].iloc[int(told[told.index("run") + 1])]
+        run = told[told.index("run") + 1]
         with view.page.context.expect_page() as found:
             mark.click(force=True)
-        assert found.value.url.endswith(f"/#/runs/{run['run_id']}")
+        assert found.value.url.endswith(f"/#/runs/{run}")
         assert found.value.evaluate("window.opener") is None
         found.value.close()
 

@@ -10,7 +10,7 @@ import pandas as pd
 from lrlab.report.figures import style
 from lrlab.report.figures.axes import Axis
 from lrlab.report.figures.records import datum, field, tip
-from lrlab.report.figures.scene import RUNS, Scene
+from lrlab.report.figures.scene import NAMED, RUNS, Scene
 from lrlab.report.figures.style import Methods
 
 Layer = dict[str, Any]
@@ -60,7 +60,7 @@ def _in_view(scene: Scene, x: Layer, axis: Axis, name: str, where: Sequence[Laye
     return {
         "name": name,
         "data": {"name": RUNS},
-        "transform": [*where, {"filter": inside}],
+        "transform": [*where, {"filter": inside}, NAMED],
         "mark": {"type": "point", "filled": True, "size": size},
         "encoding": {
             "x": x,
@@ -79,7 +79,7 @@ def _at_edge(
     """Runs that have no place on the objective's axis, along one of its edges."""
     return {
         "data": {"name": RUNS},
-        "transform": [*where, {"filter": test}],
+        "transform": [*where, {"filter": test}, NAMED],
         "mark": {"type": "point", "filled": False, "size": 32, "strokeWidth": 1.4},
         "encoding": {
             "x": x,

@@ -14,7 +14,7 @@ from lrlab.report.figures.axes import Axis
 from lrlab.report.figures.figure import Figure
 from lrlab.report.figures.layers import ALONE, Layer, small_multiples
 from lrlab.report.figures.records import datum, field
-from lrlab.report.figures.scene import RUNS, Scene
+from lrlab.report.figures.scene import NAMED, RUNS, Scene
 from lrlab.report.figures.style import BEYOND_BOTTOM, BEYOND_TOP
 from lrlab.report.text import captions
 from lrlab.report.text.formats import number, shorten
@@ -108,7 +108,8 @@ def parallel(scene: Scene) -> Iterator[Figure]:
     )
     rows = runs.index.get_indexer(table.index)
     frame = table.iloc[::-1]
-    frame.insert(0, "run", rows[::-1])
+    frame.insert(0, "run", runs["run_id"].iloc[rows[::-1]].str[-8:].to_numpy())
+    frame.insert(1, "trial", runs["trial"].iloc[rows[::-1]].to_numpy())
     total = int(scene.runs[context.objective].notna().sum())
     few = None if len(table) == total else sorted(rows.tolist())
     yield scene.figure(
@@ -171,6 +172,7 @@ def _runs(scene: Scene, rails: list[Rail], few: list[int] | None, x: Layer, y: L
         "transform": [
             {"filter": f"isValid({datum(objective)})"},
             *some,
+            NAMED,
             merit,
             *places,
             {"fold": keys, "as": ["key", "place"]},

@@ -20,6 +20,9 @@ from lrlab.search import Best
 
 RUNS = "runs"  # the name of the shared frame
 MOST_SETTINGS = 12  # that a tooltip lists
+NAME = "short_id"
+# A run is called by the last letters of its id, as in the tables.
+NAMED = {"calculate": "slice(datum.id, -8)", "as": NAME}
 
 
 @dataclass(frozen=True)
@@ -95,8 +98,8 @@ class Scene:
         """What a run tells of itself."""
         numbers = ["lr", self.context.objective, *self.settings[:MOST_SETTINGS]]
         names = [tip(name, form=None) for name in ("optimizer", "loss")]
-        rest = ("outcome", "trial", "replicate", "run")
-        return [*names, *map(tip, numbers), *(tip(name, form=None) for name in rest)]
+        rest = [tip(name, form=None) for name in ("outcome", "trial", "replicate")]
+        return [*names, *map(tip, numbers), *rest, tip(NAME, "run", form=None)]
 
     def figure(
         self,
