@@ -43,7 +43,7 @@ class Opened:
 
     def reset(self) -> None:
         """Select all runs again, at the top of the page."""
-        clear = self.page.get_by_role("button", name="Clear")
+        clear = self.page.locator("#selected button")
         if clear.is_visible():
             clear.click()
         self.page.evaluate("window.scrollTo({top: 0, behavior: 'instant'})")
@@ -167,7 +167,7 @@ def test_a_brush_selects_the_runs_below_it_in_every_figure_and_in_the_table(open
         lr = listed_lr(view)
         inside = runs[runs["lr"].between(lr.min(), lr.max()) & (runs["outcome"] != "diverged")]
         assert len(inside) == count
-        view.page.get_by_role("button", name="Clear").click()
+        view.page.locator("#selected button").click()
         assert view.selected == ""
         assert view.listed == len(runs)
         assert view.marks == runs["val_log_loss"].notna().sum()
@@ -263,6 +263,29 @@ def test_figures_of_methods_fade_the_losses_not_chosen_and_others_say_that_they_
             "figure-tunability": "Of the selection, this figure follows the optimizers only.",
             "figure-importance": "This figure does not follow the selection.",
         }
+
+
+def test_what_is_no_number_is_told_and_escape_clears_the_selection(opened, sweep):
+    with opened() as view:
+        page = view.page
+        upper = page.get_by_label("to", exact=True)
+        upper.fill("abc")
+        assert view.selected == ""
+        assert upper.get_attribute("aria-invalid") == "true"
+        note = page.locator(f"#{upper.get_attribute('aria-describedby')}")
+        assert note.inner_text().startswith("abc is not a number")
+        upper.fill("1e-1")
+        assert upper.get_attribute("aria-invalid") is None
+        assert note.inner_text() == ""
+        expected = int((sweep[0]["lr"] <= 0.1).sum())
+        assert view.selected == f"{expected} of {len(sweep[0])} runs selected"
+        page.keyboard.press("Tab")
+        assert page.evaluate("document.activeElement.textContent") == "Clear selection"
+        page.keyboard.press("Tab")
+        assert page.evaluate("document.activeElement.textContent") == "Clear"
+        page.keyboard.press("Escape")
+        assert view.selected == upper.input_value() == ""
+        assert view.listed == len(sweep[0])
 
 
 def test_the_legend_of_a_figure_chooses_methods_everywhere(opened, sweep):

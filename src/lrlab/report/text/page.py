@@ -11,7 +11,8 @@ LABELS = {
     "theme_light": "Light",
     "theme_dark": "Dark",
     "filters": "Choose runs",
-    "filters_hint": "The figures and the table of runs follow; a figure that cannot says so.",
+    "filters_hint": "The figures and the table of runs follow; a figure that cannot says so. "
+    "Escape clears the selection.",
     "stays": "This figure does not follow the selection.",
     "stays_but_optimizers": "Of the selection, this figure follows the optimizers only.",
     "brush_hint": "You can also drag over runs in these figures: {names}.",
@@ -24,6 +25,8 @@ LABELS = {
     "lr_to": "to",
     "selected": "{count} of {total} runs selected",
     "clear": "Clear",
+    "clear_selection": "Clear selection",
+    "no_number": "{text} is not a number, and not applied. Write it as 0.01 or 1e-2.",
     "numbers": "Numbers",
     "first_rows": "The first {count} of {total} rows.",
     "all_runs": "All runs",

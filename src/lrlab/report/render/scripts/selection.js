@@ -100,20 +100,44 @@ function clearSelection() {
   chosen.methods.clear();
   chosen.form = {};
   const form = document.getElementById("filters");
-  if (form) { form.reset(); }
+  // The button that has the focus is about to go.
+  const held = document.activeElement;
+  form.reset();
+  ["low", "high"].forEach((name) => marked(form.elements[name], false));
+  if (held && held.classList.contains("clear")) {
+    form.querySelector("button, select, input").focus({ preventScroll: true });
+  }
   changed(true);
 }
 
-function limit(text) {
-  const value = Number(text);
-  return text.trim() === "" || Number.isNaN(value) ? undefined : value;
+// The number in a field, if it has one; what is none is marked, and told below.
+function limit(field) {
+  const text = field ? field.value.trim() : "";
+  const value = text === "" ? undefined : Number(text);
+  if (!Number.isNaN(value)) { marked(field, false); return value; }
+  marked(field, true);
+  return undefined;
+}
+
+function marked(field, wrong) {
+  if (!field) { return; }
+  if (wrong) {
+    field.setAttribute("aria-invalid", "true");
+    field.setAttribute("aria-describedby", "no-number");
+  } else {
+    field.removeAttribute("aria-invalid");
+    field.removeAttribute("aria-describedby");
+  }
+  const first = field.form.querySelector("[aria-invalid]");
+  document.getElementById("no-number").textContent =
+    first ? fill(labels.no_number, { text: first.value.trim() }) : "";
 }
 
 function readForm(form) {
   const value = (name) => (form.elements[name] ? form.elements[name].value : "");
   chosen.form = {
     sweep: value("sweep"), loss: value("loss"), outcome: value("outcome"),
-    low: limit(value("low")), high: limit(value("high")),
+    low: limit(form.elements.low), high: limit(form.elements.high),
   };
   changed();
 }
@@ -131,7 +155,15 @@ function offerFilters() {
     button.prepend(sign);
     button.addEventListener("click", () => toggleMethod(button.dataset.method));
   });
-  bar.querySelector("button").addEventListener("click", clearSelection);
+  const clear = form.querySelector(".clear");
+  [clear, bar.querySelector("button")].forEach((each) => {
+    each.addEventListener("click", clearSelection);
+  });
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape") { return; }
+    tooltip.hidden = true;
+    if (isSelecting() || form.querySelector("[aria-invalid]")) { clearSelection(); }
+  });
   listeners.push((runs) => {
     form.querySelectorAll("button[data-method]").forEach((button) => {
       button.setAttribute("aria-pressed", String(chosen.methods.has(button.dataset.method)));
@@ -140,5 +172,6 @@ function offerFilters() {
     bar.querySelector("span").textContent = isSelecting() ? fill(labels.selected, words) : "";
     bar.classList.toggle("shown", isSelecting());
     bar.querySelector("button").hidden = !isSelecting();
+    clear.disabled = !isSelecting();
   });
 }
