@@ -26,6 +26,15 @@ ROOT = Path(__file__).parent.parent
 COMMANDS = sorted(command_group.commands)
 
 
+def test_no_help_text_is_cut_off() -> None:
+    groups: list[click.Group] = [command_group]
+    for group in groups:
+        for command in group.commands.values():
+            shown = command.get_short_help_str(60)
+            assert not shown.endswith("..."), (command.name, shown)
+            groups += [command] if isinstance(command, click.Group) else []
+
+
 @pytest.fixture
 def spec_file(workdir: Path) -> Path:
     path = workdir / "tiny.yaml"

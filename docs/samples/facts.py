@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from lrlab.report.analysis import judging
+
 Given = dict[str, Any]
 
 
-def _found(*counts: int) -> list[Given]:
-    return [{"found": count, "needed": 100} for count in counts]
+def _found(*counts: int, needed: int = judging.LEAST_ROWS) -> list[Given]:
+    return [{"found": count, "needed": needed} for count in counts]
 
 
 REFUSALS: dict[str, list[Given]] = {
@@ -23,7 +25,7 @@ REFUSALS: dict[str, list[Given]] = {
     "no_weights": [{}],
     "few_rows": _found(0, 1, 2, 60),
     "few_groups": _found(0, 1, 2, 60),
-    "few_of_a_class": _found(0, 1, 2, 15),
+    "few_of_a_class": _found(0, 1, 2, 15, needed=judging.LEAST_OF_A_CLASS),
     "not_finite": _found(0, 1, 2, 60),
     "no_optimum": [{}],
     "none_arrives": [{}],

@@ -85,7 +85,7 @@ def _budgets(**ends: tuple[float, float]) -> dict[str, Any]:
 
 
 def _profile(problems: int, **trials: int) -> dict[str, Any]:
-    table = pd.DataFrame({"sgd": [0.4, 1.0], "adam": [0.6, 0.8]}, index=[1.0, 100.0])
+    table = pd.DataFrame({"sgd": [0.5, 1.0], "adam": [0.5, 0.8]}, index=[1.0, 100.0])
     return {"table": table, "problems": problems, "trials": pd.Series(trials, dtype=int)}
 
 

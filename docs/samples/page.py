@@ -27,7 +27,7 @@ def _verdicts(
 
 
 def _profile(sgd: float, adam: float) -> pd.DataFrame:
-    return pd.DataFrame({"sgd": [0.6, sgd], "adam": [0.4, adam]}, index=[1.0, 4.0])
+    return pd.DataFrame({"sgd": [0.5, sgd], "adam": [0.5, adam]}, index=[1.0, 4.0])
 
 
 PAGE: dict[str, list[dict[str, Any]]] = {
@@ -54,10 +54,10 @@ ACROSS: dict[str, list[dict[str, Any]]] = {
         ),
     ],
     "fastest": [
-        {"profile": _profile(0.9, 0.8), "problems": 1, "tried": 1},
-        {"profile": _profile(0.8, 0.9), "problems": 2, "tried": 3},
+        {"profile": _profile(1, 1), "problems": 1, "tried": 1},
+        {"profile": _profile(0.5, 1), "problems": 2, "tried": 3},
         {"profile": _profile(0.9, 0.8), "problems": 40, "tried": 42},
-        {"profile": _profile(0.9, 0.8), "problems": 1, "tried": 2},
+        {"profile": _profile(1, 1), "problems": 1, "tried": 2},
     ],
     "left_out": [
         {"parts": tuple((f"data{i}", "bce", SEARCHED) for i in range(n))}

@@ -50,7 +50,12 @@ TEST = Verdict(
         Tie("loss", ("mse", "bce", "hinge"), "log_loss", 0.029, 4000, "recalibrated"),
     ),
     refused=(Refused("speed", Fact("few_seeds", {"seeds": 3, "judging": 6})),),
-    references=(RATE, Reference("bce solved exactly", "log_loss", 0.2502, "tied")),
+    references=(
+        RATE,
+        Reference(
+            "logistic regression without penalty, solved exactly", "log_loss", 0.2502, "tied"
+        ),
+    ),
     outcomes={"converged": 261, "slow": 27, "diverged": 12},
     at_optimum=120,
     race=Race("bce", {"l2": 0.0}, 3, 0, False, PACES),

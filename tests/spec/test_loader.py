@@ -616,7 +616,12 @@ def test_a_misspelt_key_is_answered_with_the_right_one(section: str, key: str) -
         make_spec(tree)
 
 
-@pytest.mark.parametrize("name", ["missing.yaml", "a\0b", "n" * 300, "."])
+def test_a_spec_that_is_not_there_is_said_to_be_no_such_file(tmp_path: Path) -> None:
+    with pytest.raises(SpecError, match=r"missing\.yaml: no such file$"):
+        load_spec(tmp_path / "missing.yaml")
+
+
+@pytest.mark.parametrize("name", ["a\0b", "n" * 300, "."])
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, name: str) -> None:
     with pytest.raises(SpecError, match=r"cannot read the spec: |is not a file name"):
         load_spec(tmp_path / name)

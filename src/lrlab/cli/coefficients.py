@@ -44,5 +44,6 @@ def show_coefficients(numbers: dict[str, Any], as_json: bool) -> None:
     click.echo(table(HEADER, cells))
     click.echo(
         "\nPer s.d. compares columns: one standard deviation over the training rows. Categories "
-        "of one column compare with each other; of two, the one that is not listed counts as 0."
+        "of one column compare with each other; a column of two lists one of them, whose "
+        "coefficient is that against the other."
     )

@@ -19,7 +19,10 @@ MAX_WIDTH = 100
 @click.argument("name", required=False)
 @json_option
 def losses(name: str | None, as_json: bool) -> int:
-    """List the losses: formula, when to choose each, hyperparameters, source."""
+    """List the losses, and when to choose each.
+
+    With formula, hyperparameters and source.
+    """
     from lrlab.losses import LOSSES
 
     _show_registry(LOSSES, name, as_json)
@@ -32,7 +35,10 @@ def losses(name: str | None, as_json: bool) -> int:
 @click.argument("name", required=False)
 @json_option
 def optimizers(name: str | None, as_json: bool) -> int:
-    """List the optimizers: update, when to choose each, hyperparameters, source."""
+    """List the optimizers, and when to choose each.
+
+    With update rule, hyperparameters and source.
+    """
     from lrlab.optimizers import OPTIMIZERS
 
     _show_registry(OPTIMIZERS, name, as_json)

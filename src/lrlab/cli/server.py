@@ -44,14 +44,20 @@ docs/team-server.md explains all of it.
 """
 )
 def server() -> None:
-    """The team server: one MLflow for all, which also runs submitted sweeps."""
+    """The team server: one MLflow for all.
+
+    It also runs submitted sweeps.
+    """
 
 
 @server.command()
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path), default=".env")
 @click.option("--force", is_flag=True, help="Overwrite the file; its secrets are lost.")
 def init(file: Path, force: bool) -> int:
-    """Write FILE (.env by default) with generated secrets, readable by you alone."""
+    """Write FILE (.env by default) with generated secrets.
+
+    It is readable by you alone.
+    """
     from lrlab.server.init import write_environment
 
     write_environment(file, force=force)
@@ -88,7 +94,10 @@ def run(service: str, env_file: Path) -> int:
 @click.option("--upgrade", is_flag=True, help="Upgrade tables that an older MLflow made.")
 @env_file_option
 def migrate(upgrade: bool, env_file: Path) -> int:
-    """Make databases, tables and administrator; upgrade them only with --upgrade."""
+    """Make databases, tables and administrator.
+
+    Those that are there are upgraded only with --upgrade.
+    """
     from lrlab.server.migrate import UPGRADE
     from lrlab.server.services import SERVICES, Command, become
 
@@ -135,7 +144,10 @@ def settings_from(env_file: Path, secrets: Sequence[str] | None = None) -> Setti
 @click.option("--upgrade", is_flag=True, help="Upgrade tables that an older MLflow made.")
 @env_file_option
 def up(local: bool, data: Path, workers: int | None, upgrade: bool, env_file: Path) -> int:
-    """Run the whole server with --local, until Ctrl-C or SIGTERM; its data stay."""
+    """Run the whole server with --local.
+
+    Ctrl-C or SIGTERM stops it; its data stay.
+    """
     from lrlab.server.local import address, running, watch
 
     if not local:
@@ -166,7 +178,9 @@ def up(local: bool, data: Path, workers: int | None, upgrade: bool, env_file: Pa
 @click.argument("url", required=False)
 @json_option
 def check(url: str | None, as_json: bool) -> int:
-    """Log in to the server at URL, write, read back, delete, and time it. Exit code 1 on failure.
+    """Check the server at URL, and time it.
+
+    Logs in, writes, reads back and deletes. Exit code 1 on failure.
 
     Without URL: MLFLOW_TRACKING_URI. Sign in with MLFLOW_TRACKING_USERNAME and
     MLFLOW_TRACKING_PASSWORD.
@@ -241,7 +255,10 @@ def add(name: str, password_stdin: bool, tracking_uri: str | None) -> int:
 @_password_option
 @tracking_option
 def passwd(name: str, password_stdin: bool, tracking_uri: str | None) -> int:
-    """Give the user NAME, oneself perhaps, another password, which is printed."""
+    """Give the user NAME another password.
+
+    It is printed. NAME may be oneself.
+    """
     from lrlab.server import users as accounts
 
     store = _connected(tracking_uri)
@@ -277,7 +294,10 @@ def rm(name: str, tracking_uri: str | None) -> int:
 )
 @tracking_option
 def grant(name: str, experiment: str, permission: str, tracking_uri: str | None) -> int:
-    """Let the user NAME do something with an EXPERIMENT that is not theirs."""
+    """Let the user NAME do something with an EXPERIMENT.
+
+    The experiment may be somebody else's.
+    """
     from lrlab.server import users as accounts
 
     accounts.grant(_connected(tracking_uri), name, experiment, permission)

@@ -51,7 +51,9 @@ def submit(
     as_json: bool,
     verbose: bool,
 ) -> int:
-    """Submit the sweep of SPEC to a team server, which runs it on its workers.
+    """Submit the sweep of SPEC to a team server.
+
+    The server runs it on its workers.
 
     A CSV or Parquet table is uploaded with it. The command returns at once;
     the sweep does not need this machine, and survives restarts of the server.

@@ -72,7 +72,7 @@ def sweep(
     as_json: bool,
     verbose: bool,
 ) -> int:
-    """Run the sweep that SPEC (a YAML file) describes, or continue it.
+    """Run the sweep of SPEC, a YAML file, or continue it.
 
     If SPEC has several `problems`, each is a sweep; they run one after another.
     """

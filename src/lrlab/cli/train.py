@@ -217,7 +217,10 @@ def graph(
     seed: int | None,
     svg: str | None,
 ) -> int:
-    """Draw the autograd graph of model and loss, and show what backward does."""
+    """Draw the autograd graph of model and loss.
+
+    Also shows what backward does, step by step.
+    """
     from lrlab.autograd_graph import gradient_lessons, lessons_text, to_svg, to_text, trace
     from lrlab.data import load_problem
     from lrlab.errors import LrlabError

@@ -85,6 +85,8 @@ def load_specs(path: str | Path, overrides: Iterable[str] = ()) -> tuple[SweepSp
 def _read(path: Path) -> str:
     try:
         raw = path.read_bytes()
+    except FileNotFoundError:
+        raise SpecError(f"{path}: no such file") from None
     except OSError as error:
         raise SpecError(f"{path}: cannot read the spec: {error.strerror or error}") from error
     except ValueError as error:  # a NUL byte in the name

@@ -75,7 +75,7 @@ def test_a_profile_says_that_chances_were_unequal() -> None:
     table = pd.DataFrame({"a": [0.4, 1.0], "b": [0.6, 0.8]}, index=[1.0, 100.0])
     even = profile_caption(table, 5, pd.Series({"a": 10, "b": 15}))
     assert even.endswith(
-        "b is fastest on 60% of 5 problems; within 100 times the fewest steps, a solves 100%."
+        "b is fastest on 3 of 5 problems; within 100 times the fewest steps, a solves 5."
     )
     tpe = profile_caption(table, 5, pd.Series({"a": 10, "b": 150}))
     assert tpe.endswith(

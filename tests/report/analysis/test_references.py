@@ -23,7 +23,7 @@ def test_the_base_rate_is_the_share_of_class_1() -> None:
 
 def test_plain_bce_is_solved_as_scikit_learn_solves_it_without_a_penalty() -> None:
     noisy = problem(noise=0.1)
-    found = reference_models(noisy, 3)["bce solved exactly"]
+    found = reference_models(noisy, 3)["logistic regression without penalty, solved exactly"]
     assert len(found) == 3
     fit = LogisticRegression(C=np.inf, tol=1e-10).fit(noisy.x_train.double(), noisy.y_train)
     np.testing.assert_allclose(found[2][0], fit.coef_[0], rtol=1e-4)
@@ -33,8 +33,8 @@ def test_plain_bce_is_solved_as_scikit_learn_solves_it_without_a_penalty() -> No
 def test_on_separable_rows_it_has_the_penalty_that_scikit_learn_has_by_default() -> None:
     apart = problem(means=[9.0, -9.0])
     found = reference_models(apart, 1)
-    assert list(found) == ["base rate", "bce with l2 1/n solved exactly"]
+    assert list(found) == ["base rate", "logistic regression with l2 1/n, solved exactly"]
     fit = LogisticRegression(tol=1e-10).fit(apart.x_train.double(), apart.y_train)
-    [(weight, bias)] = found["bce with l2 1/n solved exactly"]
+    [(weight, bias)] = found["logistic regression with l2 1/n, solved exactly"]
     np.testing.assert_allclose(weight, fit.coef_[0], rtol=1e-4)
     np.testing.assert_allclose(bias, fit.intercept_[0], rtol=1e-3, atol=1e-6)

@@ -133,7 +133,7 @@ class Reference:
     """A baseline beside the best setting, judged on the same rows.
 
     Args:
-        name: `base rate`, or `exact optimum of bce`.
+        name: `base rate`, or logistic regression, solved exactly.
         metric: What is judged.
         value: Its expected value on new rows.
         against_best: `worse`, `tied` or `better`, as tested; or `untested`, on rows that chose.

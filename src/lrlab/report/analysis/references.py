@@ -11,6 +11,8 @@ from lrlab.optimum.reference import LOG_LOSS, fit_log_loss
 from lrlab.report.analysis.evaluation import Weights
 
 MOST = 2**25  # numbers of training data up to which the minimizer is found for a report
+PLAIN = "logistic regression without penalty, solved exactly"
+PENALIZED = "logistic regression with l2 1/n, solved exactly"
 
 
 def reference_models(problem: Problem, replicates: int) -> dict[str, list[Weights]]:
@@ -22,18 +24,18 @@ def reference_models(problem: Problem, replicates: int) -> dict[str, list[Weight
 
     Returns:
         `base rate`, which says the training rows' share of class 1 of every row; and
-        `bce solved exactly`, or, where the training rows of some replicate are separable so that
-        plain bce has no minimizer, `bce with l2 1/n solved exactly`, which is what
-        scikit-learn's LogisticRegression minimizes by default. Neither for very large data.
+        `logistic regression without penalty, solved exactly`, or, where the training rows of some
+        replicate are separable so that log loss has no minimizer, the same with l2 1/n, which is
+        what scikit-learn's LogisticRegression minimizes by default. Neither for very large data.
     """
     own = problem.folds or (problem,)
     found = {"base rate": [base_rate_model(part) for part in own]}
     if sum(part.x_train.numel() for part in own) <= MOST:
         plain = [fit_log_loss(part) for part in own]
         if all(fit.weight is not None and fit.l2 == 0 for fit in plain):
-            found["bce solved exactly"] = [(fit.weight, fit.bias) for fit in plain]  # type: ignore[misc]
+            found[PLAIN] = [(fit.weight, fit.bias) for fit in plain]  # type: ignore[misc]
         else:
-            found["bce with l2 1/n solved exactly"] = [_penalized(part) for part in own]
+            found[PENALIZED] = [_penalized(part) for part in own]
     return {name: [of[r % len(own)] for r in range(replicates)] for name, of in found.items()}
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 
 from lrlab.report.analysis.fact import Fact
 from lrlab.report.text.facts import say
-from lrlab.report.text.formats import listing, number, percent, plural, share
+from lrlab.report.text.formats import listing, number, plural, share
 
 MOST_NAMES = 12
 SCORES = {"": "", "raw": ", by raw scores", "recalibrated": ", recalibrated by Platt scaling"}
@@ -64,12 +64,12 @@ def fastest(profile: pd.DataFrame, problems: int, tried: int) -> str:
     """
     at_once, within = profile.iloc[0], profile.loc[profile.index <= 4].iloc[-1]
     first, near = at_once.idxmax(), within.idxmax()
-    often, nearly = percent(float(at_once.max())), percent(float(within.max()))
-    of = "the only problem" if problems == 1 else f"{often} of {problems:,} problems"
+    often, nearly = (round(problems * float(part.max())) for part in (at_once, within))
+    of = "the only problem" if problems == 1 else f"{often:,} of {problems:,} problems"
     text = f"{first} is fastest to a gap of 1e-3 on {of} (data set, loss and seed). "
     if problems > 1:
         who = "It" if near == first else near
-        text += f"{who} is within a factor of 4 of the fastest on {nearly}. "
+        text += f"{who} is within a factor of 4 of the fastest on {nearly:,}. "
     left = tried - problems
     if left > 0:
         rest = "problem" if left == 1 else f"{left:,} problems"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lrlab.metrics import OF_PROBABILITIES
 from lrlab.report.analysis.answer import Best, Reference, Verdict
-from lrlab.report.text.formats import between, listing, number, plural, share
+from lrlab.report.text.formats import between, listing, number, plural
 
 METRICS = {"log_loss": "log loss", "auc": "AUC", "brier": "Brier score", "ece": "ECE"}
 AGAINST = {"worse": " (worse)", "tied": " (tied)", "better": " (better)"}
@@ -24,7 +24,7 @@ def about_best(best: Best, verdict: Verdict) -> str:
     """The second paragraph: what limits the first, and what to compare it with."""
     parts = [
         _in_time(verdict),
-        _optimism(best),
+        _optimism(best, verdict),
         _scores(best),
         _references(verdict),
         separable(verdict),
@@ -84,7 +84,7 @@ def _in_time(verdict: Verdict) -> str:
     return text
 
 
-def _optimism(best: Best) -> str:
+def _optimism(best: Best, verdict: Verdict) -> str:
     if best.optimism is None or best.value is None:
         return ""
     looks = (
@@ -92,7 +92,10 @@ def _optimism(best: Best) -> str:
     )
     if best.optimism <= 0 or best.value == 0:
         return f"{looks}."
-    return f"{looks}, which is {share(best.optimism / abs(best.value))} too optimistic."
+    by = best.optimism / abs(best.value)
+    way = "lower" if best.chosen_by < best.value else "higher"
+    by_how_much = f"{number(100 * by, 1 if by < 0.01 else 2, pad=False)}%"
+    return f"{looks}, {by_how_much} {way} than on {new_rows(verdict)}."
 
 
 def _scores(best: Best) -> str:
@@ -108,12 +111,13 @@ def _scores(best: Best) -> str:
 
 def _references(verdict: Verdict) -> str:
     told = [reference(part) for part in verdict.references]
-    return f"For comparison, on the same rows: {', '.join(told)}." if told else ""
+    return f"For comparison, on the same rows: {'; '.join(told)}." if told else ""
 
 
 def reference(part: Reference) -> str:
     """`base rate 0.6600 (worse)`."""
-    return f"{part.name} {number(part.value)}{AGAINST.get(part.against_best, '')}"
+    name = f"{part.name}," if "," in part.name else part.name
+    return f"{name} {number(part.value)}{AGAINST.get(part.against_best, '')}"
 
 
 def separable(verdict: Verdict) -> str:

@@ -49,7 +49,7 @@ def _compared(verdict: Verdict, about: str, scores: str) -> str:
         return ""
     leading = ties[0].methods if ties else ()
     worse = compared.against_leader(claims, leading)
-    told = [_tied(tie) for tie in ties]
+    told = [_tied(tie, verdict) for tie in ties]
     if len(leading) == 1:
         told = [f"{leading[0]} is best"]
     if worse:
@@ -60,11 +60,12 @@ def _compared(verdict: Verdict, about: str, scores: str) -> str:
     return f"{kind}: {'; '.join(filter(None, told))}."
 
 
-def _tied(tie: Tie) -> str:
-    names = compared.tied_names(tie)
+def _tied(tie: Tie, verdict: Verdict) -> str:
+    names = compared.tied_names(tie, verdict)
     if not names or tie.visible is None:
         return names
-    return f"{names} (a difference of {share(tie.visible)} would have been detected)"
+    visible = share(tie.visible)
+    return f"{names} (a difference of {visible} would have been detected with 90% probability)"
 
 
 def _speed(verdict: Verdict) -> str:

@@ -16,7 +16,7 @@ def compared(verdict: Verdict, about: str, scores: str) -> str:
     if not claims and not ties:
         return ""
     leading = ties[0].methods if ties else ()
-    parts = [_tied(tie, verdict.minimum_effect) for tie in ties]
+    parts = [_tied(tie, verdict) for tie in ties]
     parts.append(_worse(against_leader(claims, leading), verdict.minimum_effect))
     how = _scores(verdict, about, scores)
     return f"{KINDS[about]}, each at its best setting{how}: {' '.join(filter(None, parts))}"
@@ -53,13 +53,16 @@ def _both(verdict: Verdict, about: str) -> bool:
     return any(tie.scores == "recalibrated" for tie in verdict.ties if tie.about == about)
 
 
-def tied_names(tie: Tie) -> str:
-    """`adam and momentum are tied`; nothing of one method alone."""
-    return f"{listing(tie.methods, MOST_NAMES)} are tied" if len(tie.methods) > 1 else ""
+def tied_names(tie: Tie, verdict: Verdict) -> str:
+    """`adam and momentum are tied`, the best setting's first; nothing of one method alone."""
+    if len(tie.methods) < 2:
+        return ""
+    own = verdict.best and verdict.best.params.get(tie.about)
+    return f"{listing(sorted(tie.methods, key=lambda name: name != own), MOST_NAMES)} are tied"
 
 
-def _tied(tie: Tie, minimum: float) -> str:
-    names = tied_names(tie)
+def _tied(tie: Tie, verdict: Verdict) -> str:
+    names, minimum = tied_names(tie, verdict), verdict.minimum_effect
     if not names:
         return ""
     none = "neither" if len(tie.methods) == 2 else "none"
@@ -89,9 +92,7 @@ def _worse(claims: list[Claim], minimum: float) -> str:
         name = metric_name(claims[0].metric)
         told.append(f"{better} is better than {listing(each, MOST_NAMES)} in {name}{by}.")
     level = percent(claims[0].level)
-    if len(claims) == 1:
-        return f"{' '.join(told)} The {level} interval is simultaneous for all pairs."
-    return f"{' '.join(told)} The {level} intervals are simultaneous for all pairs."
+    return f"{' '.join(told)} The {level} intervals hold for all pairs at once."
 
 
 def _round(rows: int) -> int:

@@ -92,13 +92,13 @@ def one_run() -> str:
 
 def unsolved(count: int, iterations: int, objective: str, gap: float, value: float) -> str:
     """Of convex objectives whose optimum is not exact."""
-    was = "was" if count == 1 else "were"
-    which = "its optimum" if count == 1 else f"the optimum of {objective}"
-    named = f" ({objective})" if count == 1 else ""
+    within = f"not solved within {plural(iterations, 'iteration')}"
+    low = f"may be up to {number(gap, 2, pad=False)} below {number(value)}"
+    if count == 1:
+        return f"1 convex objective ({objective}) was {within}: its optimum {low}."
     return (
-        f"{plural(count, 'convex objective')}{named} {was} not solved within "
-        f"{plural(iterations, 'iteration')}: {which} may be up to {number(gap, 2, pad=False)} "
-        f"below {number(value)}."
+        f"{count:,} convex objectives were {within}. The least certain is {objective}: its "
+        f"optimum {low}."
     )
 
 

@@ -54,7 +54,7 @@ TITLES = {
         "Which optimizers need more steps",
         "The ratio is that of the steps of the worse optimizer, at its setting that comes "
         "nearest, to those of the better one, whose setting was chosen on other seeds. The "
-        "intervals are simultaneous 95% intervals for all pairs.",
+        "95% intervals hold for all pairs at once.",
     ),
     "endings": (
         "How runs ended",

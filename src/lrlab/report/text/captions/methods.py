@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from lrlab.report.analysis.tables import minimizes
-from lrlab.report.text.formats import listing, number, percent, plural
+from lrlab.report.text.formats import listing, number, plural
 
 if TYPE_CHECKING:
     from lrlab.report.analysis.converged import Gaps
@@ -129,14 +129,15 @@ def profile_caption(table: pd.DataFrame, problems: int, trials: pd.Series) -> st
         trials: How many each optimizer had, by its name.
     """
     fastest, solved = table.iloc[0], table.iloc[-1]
-    often = f"{percent(float(fastest.max()))} of {problems:,} problems"
-    often = "the only problem" if problems == 1 else often
+    often = f"{round(problems * float(fastest.max())):,} of {problems:,} problems"
+    most = f"{solved.idxmax()} solves {round(problems * float(solved.max())):,}"
+    if problems == 1:
+        often, most = "the only problem", f"{solved.idxmax()} solves it"
     text = (
         "Share of problems (a loss with a seed) that each optimizer, at its fastest setting, "
         "solves within a multiple of the fewest steps; solved means that the relative gap "
         f"stays below 1e-3. {fastest.idxmax()} is fastest on {often}; within "
-        f"{table.index[-1]:g} times the fewest steps, {solved.idxmax()} solves "
-        f"{percent(float(solved.max()))}."
+        f"{table.index[-1]:g} times the fewest steps, {most}."
     )
     if len(trials) < 2 or trials.max() < 2 * trials.min():
         return text

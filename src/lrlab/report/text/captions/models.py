@@ -58,7 +58,8 @@ def _part(some: int, total: int, noun: str, verb: str, verbs: str) -> str:
     if total == 1:
         return f"The only {noun} {verb}" if some else f"No {noun} {verb}"
     if some in (0, total):
-        return f"All {total:,} {noun}s {verbs}" if some else f"No {noun} {verb}"
+        every = "Both" if total == 2 else f"All {total:,}"
+        return f"{every} {noun}s {verbs}" if some else f"No {noun} {verb}"
     return f"{some:,} of {total:,} {noun}s {verb if some == 1 else verbs}"
 
 
