@@ -89,8 +89,12 @@ def _profile(problems: int, **trials: int) -> dict[str, Any]:
     return {"table": table, "problems": problems, "trials": pd.Series(trials, dtype=int)}
 
 
-def _importance(trials: int, *, drawn: bool, learns: bool) -> dict[str, Any]:
-    found = SimpleNamespace(shares=pd.Series({"lr": 0.6, "loss": 0.4}), trials=trials, drawn=drawn)
+def _importance(
+    trials: int, *, drawn: bool, learns: bool, top: str | None = "lr"
+) -> dict[str, Any]:
+    parts = {"low": pd.Series({"lr": 0.55}), "high": pd.Series({"lr": 0.72}), "top": top}
+    named = {"method": "fANOVA", "resamples": 12}
+    found = SimpleNamespace(trials=trials, drawn=drawn, **parts, **named)
     return {"importance": found, "objective": OBJECTIVE, "sampler": "tpe", "learns": learns}
 
 
@@ -170,6 +174,7 @@ CAPTIONS: dict[str, list[dict[str, Any]]] = {
         _importance(1, drawn=True, learns=False),
         _importance(60, drawn=True, learns=True),
         _importance(60, drawn=False, learns=True),
+        _importance(60, drawn=False, learns=True, top=None),
     ],
     "boundary_caption": [
         {"wrong": wrong, "rows": rows}

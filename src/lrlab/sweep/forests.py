@@ -17,7 +17,7 @@ from lrlab import search
 from lrlab.spec import SweepSpec
 
 if TYPE_CHECKING:
-    from lrlab.report.analysis.importance import Rows
+    from lrlab.report.analysis.importance import Interval, Rows
 
 PATIENCE = 60.0  # seconds for the answer, before it is computed here
 BEFORE_THE_END = 2  # trial batches before the last run, when the process is started
@@ -42,13 +42,13 @@ class Forests:
         if self._process is None and soon and trials >= LEAST_TRIALS and _cores() > 1:
             self._process = _started()
 
-    def shares(self, rows: Rows, names: Sequence[str], direction: str) -> dict[str, float]:
-        """Share of each of the named settings; see `shares_of`."""
+    def shares(self, rows: Rows, names: Sequence[str], direction: str) -> dict[str, Interval]:
+        """Share of each of the named settings, with its interval; see `shares_of`."""
         if self._process is not None:
             request = json.dumps([list(rows), list(names), direction])
             try:
                 found = json.loads(self._process.communicate(request, PATIENCE)[0])
-                return {str(name): float(found[name]) for name in names}
+                return {str(name): [float(part) for part in found[name]] for name in names}
             except (OSError, ValueError, TypeError, KeyError, subprocess.TimeoutExpired):
                 self.close()
         from lrlab.report.analysis.importance import shares_of

@@ -85,11 +85,13 @@ def test_a_profile_says_that_chances_were_unequal() -> None:
 
 def test_importance_says_which_trials_it_rests_on() -> None:
     shares = pd.Series({"lr": 1.0})
-    assert importance_basis(Importance(shares, 56), "random", learns=False) == (
-        "56 trials with a result."
-    )
-    assert importance_basis(Importance(shares, 60), "tpe", learns=True) == (
+
+    def known(trials: int, *, drawn: bool = True) -> Importance:
+        return Importance(shares, shares, shares, trials, drawn)
+
+    assert importance_basis(known(56), "random", learns=False) == ("56 trials with a result.")
+    assert importance_basis(known(60), "tpe", learns=True) == (
         "60 trials with a result, which tpe drew at random before it learned."
     )
-    blurred = importance_basis(Importance(shares, 200, drawn=False), "tpe", learns=True)
+    blurred = importance_basis(known(200, drawn=False), "tpe", learns=True)
     assert blurred.endswith("tpe drew good settings more often, which biases the shares.")

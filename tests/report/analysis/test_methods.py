@@ -16,6 +16,7 @@ from lrlab.report.analysis.converged import convergence_frame, gaps, objectives
 from lrlab.report.analysis.importance import importances
 from lrlab.report.analysis.limits import limits
 from lrlab.report.analysis.methods import compare, trial_frame, tunability
+from lrlab.report.text.captions import importance_caption
 from lrlab.report.text.facts import say
 from lrlab.spec import make_spec
 
@@ -136,6 +137,9 @@ def test_the_setting_that_decides_is_the_important_one() -> None:
         assert found.shares.iloc[0] > 0.8
         assert found.shares.sum() == pytest.approx(1)
         assert (found.trials, found.drawn) == (size, True)
+        assert found.top == "lr"
+        assert (found.low <= found.shares).all()
+        assert (found.shares <= found.high).all()
     assert importances(runs.head(10), **AIM).shares.empty
 
 
@@ -147,6 +151,21 @@ def test_the_important_setting_is_so_whichever_direction_is_better(
     down = importances(runs, **AIM)
     assert up.shares.index[0] == down.shares.index[0] == "lr"
     pd.testing.assert_series_equal(up.shares, down.shares)
+
+
+def test_no_setting_stands_out_where_another_sample_of_trials_would_rank_them_otherwise() -> None:
+    rng = np.random.default_rng(2)
+    rows = pd.DataFrame({"trial": range(40), "replicate": 0, "outcome": "slow", "l2": 0.0})
+    rows["run_id"] = [f"r{i}" for i in rows["trial"]]
+    rows["optimizer"] = rng.choice(["a", "b"], 40)
+    rows["loss"], rows["lr"] = rng.choice(["x", "y"], 40), 10 ** rng.uniform(-2, 0, 40)
+    bonus = 0.5 * (rows["optimizer"] == "a") + 0.5 * (rows["loss"] == "x")
+    found = importances(rows.assign(val_log_loss=bonus + rng.normal(0, 0.3, 40)), **AIM)
+    assert found.top is None
+    said = importance_caption(found, "val_log_loss", "random", learns=False)
+    assert said.startswith("No setting stands out for val_log_loss in this space. Shares of the")
+    own = found.shares.rename("importance").rename_axis("setting").reset_index()
+    pd.testing.assert_frame_equal(found.frame()[["setting", "importance"]], own)
 
 
 def test_importance_rests_on_the_random_trials_where_there_are_enough(

@@ -48,7 +48,7 @@ class Findings(Conclusions):
             "objectives": objectives_table(context),
             "beaten": beaten_table(self.beaten),
             "stable_lr": self.limits,
-            "importance": self.importance.shares.rename_axis("setting").reset_index(),
+            "importance": self.importance.frame(),
             "base_rate": base_rate_table(context.baseline),
             "columns": context.reading.frame() if context.reading else pd.DataFrame(),
         }

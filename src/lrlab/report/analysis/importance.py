@@ -20,9 +20,12 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 from lrlab.report.analysis.methods import drawn_at_random, trial_frame
 
 FOREST = 1000  # trials times optimizers and losses, up to which fANOVA's forest is quick
+TREES, FEW_TREES = 32, 8  # of the forest for the shares, and of those of resampled trials
+RESAMPLES, MOST_RESAMPLED = 12, 500  # and of how many trials at most: fewer only widen intervals
 LEAST_TRIALS = 20  # below which importance cannot be told
 Rows = Sequence[Mapping[str, str | float]]
-Compute = Callable[[Rows, Sequence[str], str], dict[str, float]]
+Interval = list[float]  # a share with the ends of its interval
+Compute = Callable[[Rows, Sequence[str], str], dict[str, Interval]]
 SETTINGS = ("optimizer", "loss", "lr", "l2")
 
 
@@ -32,19 +35,40 @@ class Importance:
 
     Args:
         shares: By setting, summing to 1, largest first; empty if that cannot be told.
+        low: The lowest that each is over resamples of the trials, in the same order.
+        high: The highest.
         trials: How many trials with a value it rests on.
         drawn: Whether these are all drawn at random, so that the shares are those of the space;
             else a sampler that learns has looked more at good settings, which blurs them.
+        method: `fANOVA` or `PED-ANOVA`.
+        resamples: How many.
     """
 
     shares: pd.Series
+    low: pd.Series
+    high: pd.Series
     trials: int = 0
     drawn: bool = True
+    method: str = "fANOVA"
+    resamples: int = RESAMPLES
+
+    @property
+    def top(self) -> str | None:
+        """The setting whose interval is above those of all others, if there is one."""
+        first = str(self.shares.index[0])
+        apart = bool((self.low[first] > self.high.drop(first)).all())
+        return first if apart else None
+
+    def frame(self) -> pd.DataFrame:
+        """setting, importance, low, high."""
+        columns = {"importance": self.shares, "low": self.low, "high": self.high}
+        return pd.DataFrame(columns).rename_axis("setting").reset_index()
 
     @classmethod
     def none(cls) -> Importance:
         """Nothing can be told."""
-        return cls(pd.Series(dtype=float, name="importance"))
+        nothing = pd.Series(dtype=float)
+        return cls(nothing, nothing, nothing)
 
 
 def importances(
@@ -87,37 +111,63 @@ def importances(
     needed = dict.fromkeys(("value", "optimizer", "loss", *names))
     rows: Rows = trials[[*needed]].to_dict("records")  # type: ignore[assignment]
     found = (compute or shares_of)(rows, names, direction)
-    shares = pd.Series({name: found[name] for name in names}, name="importance")
-    return Importance(shares.sort_values(ascending=False), len(trials), drawn)
+    table = pd.DataFrame([found[name] for name in names], names, ["share", "low", "high"])
+    table = table.sort_values("share", ascending=False)
+    method = "fANOVA" if _is_small(trials) else "PED-ANOVA"
+    return Importance(table["share"], table["low"], table["high"], len(trials), drawn, method)
 
 
-def shares_of(rows: Rows, names: Sequence[str], direction: str) -> dict[str, float]:
-    """Share of each setting.
+def shares_of(rows: Rows, names: Sequence[str], direction: str) -> dict[str, Interval]:
+    """Share of each setting, and the lowest and the highest of it over resamples of the trials.
+
+    The trials are a sample: another would give other shares, by how much is told by samples drawn
+    from these with replacement (Efron 1979).
 
     Args:
         rows: Of each trial its `value`, optimizer, loss and the named settings.
         names: Those that vary.
         direction: `minimize` or `maximize`.
     """
-    importance, trials = forests(), pd.DataFrame(list(rows))
-    distributions = {name: _distribution(trials[name]) for name in names}
+    table = pd.DataFrame(list(rows))
+    distributions = {name: _distribution(table[name]) for name in names}
+    trials = [
+        optuna.trial.create_trial(
+            value=float(row["value"]),
+            params={name: row[name] for name in names},
+            distributions=distributions,
+        )
+        for row in rows
+    ]
+    small = _is_small(table)
+    found = [_shares(trials, direction, TREES if small else 0)]
+    rng = np.random.default_rng(0)
+    for _ in range(RESAMPLES):
+        drawn = rng.integers(len(trials), size=min(len(trials), MOST_RESAMPLED))
+        own = [trials[i] for i in drawn]
+        if len({trial.value for trial in own}) > 1:
+            found.append(_shares(own, direction, FEW_TREES if small else 0))
+    each = {name: [shares[name] for shares in found] for name in names}
+    return {name: [values[0], min(values), max(values)] for name, values in each.items()}
+
+
+def _is_small(table: pd.DataFrame) -> bool:
+    """Whether a forest is quick."""
+    return len(table) * (table["optimizer"].nunique() + table["loss"].nunique()) <= FOREST
+
+
+def _shares(
+    trials: Sequence[optuna.trial.FrozenTrial], direction: str, trees: int
+) -> dict[str, float]:
+    """By fANOVA with so many trees; without any by PED-ANOVA."""
+    importance = forests()
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     study = optuna.create_study(direction=direction)
-    study.add_trials(
-        [
-            optuna.trial.create_trial(
-                value=float(row["value"]),
-                params={name: row[name] for name in names},
-                distributions=distributions,
-            )
-            for row in rows
-        ]
-    )
+    study.add_trials(trials)
     evaluator = importance.PedAnovaImportanceEvaluator()
-    if len(trials) * (trials["optimizer"].nunique() + trials["loss"].nunique()) <= FOREST:
-        evaluator = importance.FanovaImportanceEvaluator(seed=0)
+    if trees:
+        evaluator = importance.FanovaImportanceEvaluator(seed=0, n_trees=trees)
     found = importance.get_param_importances(study, evaluator=evaluator)
-    return {name: float(found[name]) for name in names}
+    return {name: float(found[name]) for name in found}
 
 
 def forests() -> Any:

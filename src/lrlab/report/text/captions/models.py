@@ -23,9 +23,16 @@ def importance_caption(
         sampler: The sweep's.
         learns: Whether it learns from results.
     """
-    top, share = str(importance.shares.index[0]), percent(float(importance.shares.iloc[0]))
-    text = f"{top} matters most for {objective} in this space ({share} of its variation)"
-    return f"{text}, estimated from {importance_basis(importance, sampler, learns)}"
+    top, basis = importance.top, importance_basis(importance, sampler, learns)
+    text = f"No setting stands out for {objective} in this space."
+    if top is not None:
+        low, high = (percent(float(part[top])) for part in (importance.low, importance.high))
+        share = f"{low} to {high} of the importance"
+        text = f"{top} matters most for {objective} in this space ({share})."
+    return (
+        f"{text} Shares of the importance ({importance.method}) add up to 100%; lines are their "
+        f"range over {importance.resamples} resamples of the trials. Estimated from {basis}"
+    )
 
 
 def importance_basis(importance: Importance, sampler: str, learns: bool) -> str:

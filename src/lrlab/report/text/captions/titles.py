@@ -30,7 +30,7 @@ ALTERNATIVES = {
     "boundary": "Scatter plot of the two columns, with a straight line between the classes.",
     "calibration": "Reliability diagram: fraction of positives against mean predicted "
     "probability, with the diagonal.",
-    "importance": "Bar chart: the share of the variation of {objective} due to each setting.",
+    "importance": "Bar chart: the share of each setting in the importance for {objective}.",
     "parallel": "Parallel coordinates: one line per run, one axis per setting.",
     "history": "Scatter plot of {objective} against trial, with a line for the best so far.",
     "by_sweep": "Heat map: each {by} in a row, each data set in a column.",
