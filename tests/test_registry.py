@@ -70,6 +70,11 @@ def test_a_malformed_name_is_refused(name: str) -> None:
         fresh().register(Thing(name))
 
 
+def test_a_name_that_javascript_reserves_is_refused_as_no_figure_could_show_it() -> None:
+    with pytest.raises(UserError, match="JavaScript"):
+        fresh().register(Thing("constructor"))
+
+
 def test_an_entry_of_the_wrong_type_is_refused() -> None:
     with pytest.raises(UserError, match="a thing must be a Thing, not str"):
         fresh().register("one")  # type: ignore[arg-type]

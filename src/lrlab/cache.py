@@ -37,7 +37,7 @@ def read(name: str) -> bytes | None:
     """
     try:
         path = cache_folder() / name
-        if not (_own(path.parent) and _own(path)):
+        if not (is_own(path.parent) and is_own(path)):
             return None
         head, content = (data := path.read_bytes())[:LENGTH_OF_HEAD], data[LENGTH_OF_HEAD:]
     except (OSError, RuntimeError):  # the latter: there is no home folder
@@ -49,7 +49,7 @@ def _head(content: bytes) -> bytes:
     return f"{hashlib.sha256(content).hexdigest()} {len(content):>12}\n".encode()
 
 
-def _own(path: Path) -> bool:
+def is_own(path: Path) -> bool:
     """Whether a file or folder is the user's, and no link, and nobody else may write it."""
     found = path.lstat()
     if stat.S_ISLNK(found.st_mode):
@@ -65,7 +65,7 @@ def write(name: str, content: bytes) -> None:
         path = cache_folder() / name
         path.parent.parent.mkdir(parents=True, exist_ok=True)
         path.parent.mkdir(mode=0o700, exist_ok=True)
-        if not _own(path.parent):
+        if not is_own(path.parent):
             return
         _replace(path, _head(content) + content)
     except (OSError, RuntimeError):

@@ -18,6 +18,7 @@ from lrlab.errors import LrlabError, UserError
 from lrlab.wording import quoted, some
 
 MOST_KNOWN = 30  # names that a message lists; a spec's section has fewer keys
+RESERVED = frozenset({"constructor"})  # what every object of JavaScript has, in lower case
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 
@@ -99,6 +100,11 @@ class Registry(Generic[E]):
         if not _NAME.fullmatch(entry.name):
             raise UserError(
                 f"{self.kind} name {entry.name!r}: use lower-case letters, digits and underscores"
+            )
+        if entry.name in RESERVED:
+            raise UserError(
+                f"{self.kind} name {entry.name!r}: JavaScript reserves this word, so no figure "
+                "could show it; use another name"
             )
         if entry.name in self._entries:
             raise UserError(f"there is already a {self.kind} named {entry.name!r}")

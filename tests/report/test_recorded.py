@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -74,6 +75,10 @@ def _a_changed_page(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(recorded, "_content", lambda *args: real(*args) + b" ")
 
 
+def _a_folder_of_others(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(recorded, "is_own", lambda path: path.name != "report")
+
+
 def _a_server(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(track.Store, "is_server", property(lambda store: True))
 
@@ -90,6 +95,7 @@ def _a_name_that_leads_elsewhere(patch: pytest.MonkeyPatch) -> None:
         _a_run_fewer,
         _a_metric_changed,
         _a_changed_page,
+        _a_folder_of_others,
         _a_server,
         _a_name_that_leads_elsewhere,
     ],
@@ -105,3 +111,21 @@ def test_after_any_change_it_is_made_anew(
 def test_of_a_sweep_that_is_not_finished_there_is_none(sweep: Any) -> None:
     store, info = sweep
     assert recorded.recorded_report(store, replace(info, state="running")) is None
+
+
+def test_a_verdict_on_runs_that_were_changed_since_is_not_told(
+    sweep: Any, finished: Finished, cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def show(*options: str) -> str:
+        return str(cli("show", finished.run_id, *options, "--tracking-uri", finished.uri).out)
+
+    def changed(*args: Any) -> list[track.RecordedRun]:
+        return [replace(first, latest={**first.latest, "val_log_loss": 0.0}), *others]
+
+    first, *others = track.recorded_runs(*sweep)
+    assert json.loads(show("--json"))["changed_since_verdict"] is False
+    assert "changed since" not in show()
+    monkeypatch.setattr("lrlab.track.recorded_runs", changed)
+    told = json.loads(show("--json"))
+    assert (told["changed_since_verdict"], told["verdict"]) == (True, {"text": None})
+    assert "The runs have changed since the verdict was made" in show()

@@ -109,6 +109,16 @@ def test_the_verdict_does_not_wait_for_the_report_and_a_stop_between_them_is_mad
     assert list_sweeps(connect())[0].state == "finished"
 
 
+def test_an_answer_that_nobody_takes_does_not_fail_the_sweep(workdir) -> None:
+    def closed_pipe(result: Any) -> None:
+        raise BrokenPipeError
+
+    with pytest.raises(BrokenPipeError):
+        run(on_answer=closed_pipe)
+    assert list_sweeps(connect())[0].state == "finished"
+    assert run().already_finished
+
+
 def test_a_finished_sweep_trains_nothing_more(workdir) -> None:
     first = run()
     again = run()

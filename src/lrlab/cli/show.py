@@ -51,6 +51,7 @@ def show(
     """Show a sweep: its state, best trials and verdict. SWEEP is a name or run id."""
     from lrlab import track
     from lrlab.report.best import ranked_trials
+    from lrlab.report.recorded import has_changed
 
     track.quiet(verbose)
     store = track.connect(tracking_uri)
@@ -67,23 +68,31 @@ def show(
         show_coefficients(load_numbers(info.run_id, store.uri), as_json)
         return 0
     spec = track.load_sweep_spec(store, info)
-    runs = track.runs_frame(track.recorded_runs(store, info))
+    recorded = track.recorded_runs(store, info)
+    changed = has_changed(store, info, recorded)
+    runs = track.runs_frame(recorded)
     best = ranked_trials(runs, spec).head(top)
     outcomes = {str(name): int(count) for name, count in runs["outcome"].value_counts().items()}
     if as_json:
-        _print_sweep(store, info, spec, outcomes, best)
+        _print_sweep(store, info, spec, outcomes, best, changed)
     else:
-        _show_sweep(store, info, spec, outcomes, best)
+        _show_sweep(store, info, spec, outcomes, best, changed)
     return 0
 
 
 def _print_sweep(
-    store: Store, info: SweepInfo, spec: SweepSpec, outcomes: Mapping[str, int], best: pd.DataFrame
+    store: Store,
+    info: SweepInfo,
+    spec: SweepSpec,
+    outcomes: Mapping[str, int],
+    best: pd.DataFrame,
+    changed: bool,
 ) -> None:
     from lrlab.report.recorded import read_verdict
     from lrlab.report.text.record import verdict_document
 
-    verdict = read_verdict(store, info)
+    verdict = None if changed else read_verdict(store, info)
+    said = None if changed else info.verdict
     print_json(
         {
             "name": info.name,
@@ -97,7 +106,8 @@ def _print_sweep(
             "outcomes": outcomes,
             "objective": spec.objective,
             "base_rate": info.baseline and info.baseline.to_dict(),
-            "verdict": verdict_document(verdict) if verdict else {"text": info.verdict},
+            "verdict": verdict_document(verdict) if verdict else {"text": said},
+            "changed_since_verdict": changed,
             "spec": spec.resolved(),
             "best_runs": [row.dropna().to_dict() for _, row in best.iterrows()],
         }
@@ -110,6 +120,7 @@ def _show_sweep(
     spec: SweepSpec,
     outcomes: Mapping[str, int],
     best: pd.DataFrame,
+    changed: bool,
 ) -> None:
     """State, spec and best trials as text."""
     from lrlab.spec import flatten
@@ -143,7 +154,12 @@ def _show_sweep(
     if rows and info.base_rate is not None:
         rows.append(("-", "base rate", "-", "-", info.base_rate, "-", "-"))
     click.echo("\n" + table(header, rows) if rows else "\nNo trial has an objective yet.")
-    if info.verdict:
+    if changed:
+        click.echo(
+            "\nThe runs have changed since the verdict was made: "
+            f"lrlab report {quote(info.name)} makes it anew."
+        )
+    elif info.verdict:
         click.echo(f"\n{wrapped(info.verdict)}")
     elif rows:
         click.echo(f"\nNo verdict yet: lrlab report {quote(info.name)} shows the results so far.")

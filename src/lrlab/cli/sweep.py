@@ -220,5 +220,7 @@ def show_answer(result: SweepResult, seconds: float) -> None:
         click.echo(f"\n{trained:,} runs in {seconds:.1f} s ({trained / seconds:.1f} runs/s).")
     if result.verdict is not None:
         click.echo(f"\n{verdict_text(in_words(result.verdict).brief)}")
+    elif best is not None:
+        click.echo(f"\nNo verdict on these runs: lrlab report {quote(spec.name)} makes one.")
     if best is not None:
         click.echo(f"\nBest run: {best['run_id']}")

@@ -2,8 +2,8 @@
 
 A sweep that ends writes its report beside what it was made of: a digest of the record, of lrlab's
 own code and of the versions of the libraries. As long as all of that is the same, the report would
-be the same, too, and `lrlab report` hands out the recorded one. Not that of a server: whoever may
-write there could have put anything into a page.
+be the same, too, and `lrlab report` hands out the recorded one. Not that of a server, nor of a
+folder that others may write: they could have put anything into a page.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from lrlab.cache import is_own
 from lrlab.notes import note
 from lrlab.report.analysis.answer import VERDICT_FILE, Verdict
 from lrlab.report.text.record import verdict_of
@@ -52,7 +53,14 @@ def describe_made(
 ) -> str:
     """What goes into `MADE_FILE` beside a report's files, as JSON."""
     files = {path.name: _sha(path.read_bytes()) for path in paths}
-    return json.dumps({"of": made_of(store, info, runs), "files": files}, indent=1)
+    made = {"of": made_of(store, info, runs), "runs": _digest(_of_runs(runs)), "files": files}
+    return json.dumps(made, indent=1)
+
+
+def has_changed(store: Store, info: SweepInfo, runs: Iterable[RecordedRun]) -> bool:
+    """Whether a finished sweep's runs are not those that its verdict was made of."""
+    made = _made(store, info)
+    return made is not None and made.runs not in ("", _digest(_of_runs(runs)))
 
 
 def recorded_report(store: Store, info: SweepInfo) -> dict[str, bytes] | None:
@@ -60,13 +68,25 @@ def recorded_report(store: Store, info: SweepInfo) -> dict[str, bytes] | None:
 
     None if there is none that can be trusted, or another would be made today.
     """
-    ours = not store.is_server and local_folder(info.artifact_uri) is not None
-    made = _made(store, info) if ours and info.state == schema.FINISHED else None
+    ours = info.state == schema.FINISHED and _is_ours(store, info)
+    made = _made(store, info) if ours else None
     if made is None or made.of != made_of(store, info, recorded_runs(store, info)):
         return None
     found = {name: _content(store, info, name) for name in made.files}
     whole = all(_sha(content) == made.files[name] for name, content in found.items())
     return found if whole and set(NEEDED) <= found.keys() else None
+
+
+def _is_ours(store: Store, info: SweepInfo) -> bool:
+    """Whether nobody but the user can have put anything into the report's folder."""
+    place = None if store.is_server else local_folder(info.artifact_uri)
+    if place is None:
+        return False
+    folder = place / schema.REPORT_FOLDER
+    try:
+        return is_own(folder) and all(map(is_own, folder.iterdir()))
+    except OSError:
+        return False
 
 
 def of_formats(files: Mapping[str, bytes], formats: Collection[str]) -> dict[str, bytes]:
@@ -79,8 +99,12 @@ def of_formats(files: Mapping[str, bytes], formats: Collection[str]) -> dict[str
 def made_of(store: Store, info: SweepInfo, runs: Iterable[RecordedRun]) -> str:
     """A digest of all that a finished sweep's report depends on; its table is in the record by
     its own digest."""
+    return _digest(_parts(store, info, runs))
+
+
+def _digest(parts: Iterable[object]) -> str:
     sha = hashlib.sha256()
-    for part in _parts(store, info, runs):
+    for part in parts:
         sha.update(repr(part).encode())
     return sha.hexdigest()
 
@@ -94,6 +118,10 @@ def _parts(store: Store, info: SweepInfo, runs: Iterable[RecordedRun]) -> Iterat
     with explained(store.uri):
         curves = store.client.list_artifacts(info.run_id, schema.CURVES_FOLDER)
     yield sorted((file.path, file.file_size) for file in curves)
+    yield from _of_runs(runs)
+
+
+def _of_runs(runs: Iterable[RecordedRun]) -> Iterator[object]:
     for run in runs:
         yield run.run_id, run.trial, run.replicate, run.outcome, run.steps, run.diverged_at
         yield sorted(run.params.items()), sorted(run.latest.items())
@@ -117,9 +145,11 @@ def _version(name: str) -> str | None:
 
 @dataclass(frozen=True)
 class _Made:
-    """The content of `MADE_FILE`: what a report was made of, and its files with their digests."""
+    """The content of `MADE_FILE`: digests of what a report was made of, of its runs alone (empty
+    where it is not recorded), and of its files."""
 
     of: str
+    runs: str
     files: Mapping[str, str]
 
 
@@ -128,7 +158,8 @@ def _made(store: Store, info: SweepInfo) -> _Made | None:
     name = f"{schema.REPORT_FOLDER}/{MADE_FILE}"
     try:
         content = json.loads(read_text(store, info.run_id, name, info.artifact_uri) or "")
-        made = _Made(str(content["of"]), {str(k): str(v) for k, v in content["files"].items()})
+        files = {str(k): str(v) for k, v in content["files"].items()}
+        made = _Made(str(content["of"]), str(content.get("runs", "")), files)
     except (ValueError, TypeError, KeyError, AttributeError):
         return None
     return made if all(map(_is_plain, made.files)) else None

@@ -10,7 +10,7 @@ from lrlab import search, track
 from lrlab.data import Problem, TableReading, load_divided, why_other_folds
 from lrlab.optimum.background import OptimumFinder
 from lrlab.optimum.objectives import Objective
-from lrlab.report.recorded import read_verdict
+from lrlab.report.recorded import has_changed, read_verdict
 from lrlab.report.render import bundle
 from lrlab.spec import SweepSpec
 from lrlab.sweep.background import Background
@@ -69,6 +69,7 @@ def run_sweep(
     _note_reading(given, spec, problem, on_note)
     store = track.connect(tracking_uri)
     with (
+        _told_in_the_end(on_answer) as answer,
         _uncounted(),
         closing(WorkerPool(workers, executor, data, spec, on_note)) as pool,
         open_sweep(store, spec, problem, new=new, run_id=run_id, on_note=on_note) as recorder,
@@ -77,7 +78,7 @@ def run_sweep(
     ):
         resumed, finished = len(recorder.runs), recorder.is_finished
         if finished:
-            return _from_record(recorder, on_answer)
+            return _from_record(recorder, answer)
         _resume(recorder, on_note)
         with (
             Background(recorder, resumed, on_progress) as background,
@@ -85,7 +86,25 @@ def run_sweep(
             _mirror(mirror, recorder, on_note) as copy,
         ):
             _run_batches(spec, data, pool, background, copy, finder, forests)
-        return _end(recorder, problem, finder, forests, resumed, on_note, on_answer)
+        return _end(recorder, problem, finder, forests, resumed, on_note, answer)
+
+
+@contextmanager
+def _told_in_the_end(
+    on_answer: Callable[[SweepResult], None],
+) -> Iterator[Callable[[SweepResult], None]]:
+    """`on_answer`, whose errors are raised at the end: a closed pipe does not fail a sweep."""
+    errors: list[Exception] = []
+
+    def answer(result: SweepResult) -> None:
+        try:
+            on_answer(result)
+        except Exception as error:
+            errors.append(error)
+
+    yield answer
+    if errors:
+        raise errors[0]
 
 
 def _resume(recorder: Recorder, on_note: Callable[[str], None]) -> None:
@@ -97,7 +116,8 @@ def _resume(recorder: Recorder, on_note: Callable[[str], None]) -> None:
 
 def _from_record(recorder: Recorder, on_answer: Callable[[SweepResult], None]) -> SweepResult:
     """The result of a sweep that was finished before."""
-    verdict = read_verdict(recorder.store, recorder.info)
+    changed = has_changed(recorder.store, recorder.info, recorder.in_order)
+    verdict = None if changed else read_verdict(recorder.store, recorder.info)
     found = SweepResult.of(recorder, finished=True, resumed=len(recorder.runs), verdict=verdict)
     on_answer(found)
     return found

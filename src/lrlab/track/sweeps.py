@@ -274,8 +274,9 @@ def load_sweep_spec(store: Store, info: SweepInfo) -> SweepSpec:
             spec = parse_dumped_spec(path.read_text("utf-8"))
     except (UserError, UnicodeDecodeError) as error:
         why = str(error).splitlines()[0]
+        plug_in = _PLUG_IN if "unknown" in why else ""
         raise DamagedArtifact(
-            info.run_id, schema.SPEC_FILE, f"cannot be used: {why}; {_WRITES_IT_AGAIN}"
+            info.run_id, schema.SPEC_FILE, f"cannot be used: {why}; {_WRITES_IT_AGAIN}{plug_in}"
         ) from error
     except DamagedArtifact as error:
         raise DamagedArtifact(
@@ -289,3 +290,4 @@ def load_sweep_spec(store: Store, info: SweepInfo) -> SweepSpec:
 
 
 _WRITES_IT_AGAIN = "`lrlab sweep SPEC.yaml` with the sweep's own spec writes it again"
+_PLUG_IN = "; if the sweep used a plug-in's loss or optimizer, install that plug-in"
