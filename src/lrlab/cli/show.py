@@ -156,8 +156,8 @@ def _show_sweep(
     click.echo("\n" + table(header, rows) if rows else "\nNo trial has an objective yet.")
     if changed:
         click.echo(
-            "\nThe runs have changed since the verdict was made: "
-            f"lrlab report {quote(info.name)} makes it anew."
+            "\nThe runs have changed since the verdict was made; for a new verdict: "
+            f"lrlab report {quote(info.name)}"
         )
     elif info.verdict:
         click.echo(f"\n{wrapped(info.verdict)}")
