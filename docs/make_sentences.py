@@ -40,7 +40,7 @@ HELPERS = {
     "in_brief", "in_words", "judging_rows", "listing", "metric_name", "new_rows", "number",
     "paces", "parts_of", "percent", "plural", "reference", "say", "scores_in_brief", "sentence",
     "separable", "setting", "share", "shorten", "speed", "tied_names", "title",
-    "spoken", "verdict_document", "verdict_json", "verdict_of",
+    "column_title", "note_of", "spoken", "verdict_document", "verdict_json", "verdict_of",
 }  # fmt: skip
 SENTENCES_HEAD = """# Every sentence of a report
 

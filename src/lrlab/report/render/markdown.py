@@ -12,7 +12,7 @@ import pandas as pd
 from lrlab.report.context import ReportContext
 from lrlab.report.figures.figure import Figure
 from lrlab.report.text.formats import number
-from lrlab.report.text.tables import SUMMARY, TITLES, steps_allowed, summary_note
+from lrlab.report.text.tables import SUMMARY, TITLES, column_title, steps_allowed, summary_note
 from lrlab.report.text.words import Words
 
 MOST_ROWS = 40
@@ -57,7 +57,7 @@ def escape(text: str) -> str:
 
 
 def _table(frame: pd.DataFrame) -> str:
-    rows = [list(map(str, frame.columns)), ["---"] * frame.shape[1]]
+    rows = [[column_title(str(name)) for name in frame.columns], ["---"] * frame.shape[1]]
     rows += [
         [_cell(value) for value in row] for row in frame.head(MOST_ROWS).to_numpy(dtype=object)
     ]

@@ -25,6 +25,7 @@ from lrlab.report.text.tables import (
     HEADINGS,
     SUMMARY,
     TITLES,
+    note_of,
     steps_allowed,
     summary_note,
     top_title,
@@ -128,9 +129,10 @@ def _sections(context: ReportContext, tables: Mapping[str, pd.DataFrame]) -> dic
         note = summary_note(context.objective, base_rate(context.baseline, context.objective))
         shown = summary_rows(summary, context.direction)
         found["summary"] = Section("summary", SUMMARY, note, shown)
-    for name, (title, note) in TITLES.items():
+    for name, (title, _) in TITLES.items():
         if name in tables:
             shown = frame_rows(title, tables[name].head(MOST_ROWS))
+            note = note_of(name, [column.title for column in shown.columns])
             found[name] = Section(name, title, note, shown)
     return found
 

@@ -13,7 +13,7 @@ import pandas as pd
 from lrlab.report.analysis.tables import minimizes
 from lrlab.report.context import ReportContext, safe_link
 from lrlab.report.text.formats import number, percent
-from lrlab.report.text.tables import SUMMARY
+from lrlab.report.text.tables import SUMMARY, column_title
 
 METRICS = ("val_log_loss", "val_accuracy", "val_auc", "val_brier", "val_ece")
 PAPER = 660  # pixels that a table has on A4
@@ -113,7 +113,7 @@ def summary_rows(summary: pd.DataFrame, direction: str) -> Table:
         Column("best", True, order),
         Column("best lr", True),
         Column("median", True),
-        Column("spread", True),
+        Column(column_title("spread"), True),
         Column("steps to threshold", True),
         Column("reached", True),
         Column("diverged", True),
@@ -140,7 +140,7 @@ def frame_rows(label: str, frame: pd.DataFrame) -> Table:
     """Any frame as it is shown."""
     numeric = [pd.api.types.is_numeric_dtype(frame[name]) for name in frame.columns]
     columns = [
-        Column(str(name).replace("_", " "), is_number)
+        Column(column_title(str(name)), is_number)
         for name, is_number in zip(frame.columns, numeric, strict=True)
     ]
     rows = [
