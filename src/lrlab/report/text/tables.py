@@ -72,8 +72,8 @@ TITLES = {
     ),
     "endings": (
         "How runs ended",
-        "Runs by outcome, as recorded, and by what happened: what the gap to the optimum says, see "
-        "docs/report.md.",
+        "Runs by outcome, as recorded, and by what happened: what the gap to the optimum says, "
+        "see docs/report.md.",
     ),
     "objectives": (
         "Objectives: optimum and curvature",
