@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import click
 
 from lrlab.cli.common import json_option, print_json, quote, tracking_option, verbose_option
-from lrlab.report.render.terminal import table, wrapped
+from lrlab.report.render.terminal import settings_of, settings_titles, table, wrapped
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -50,6 +50,7 @@ def show(
 ) -> int:
     """Show a sweep: its state, best trials and verdict. SWEEP is a name or run id."""
     from lrlab import track
+    from lrlab.report.analysis.tables import searched
     from lrlab.report.best import ranked_trials
     from lrlab.report.recorded import has_changed
 
@@ -76,7 +77,7 @@ def show(
     if as_json:
         _print_sweep(store, info, spec, outcomes, best, changed)
     else:
-        _show_sweep(store, info, spec, outcomes, best, changed)
+        _show_sweep(store, info, spec, outcomes, best, searched(runs), changed)
     return 0
 
 
@@ -120,9 +121,10 @@ def _show_sweep(
     spec: SweepSpec,
     outcomes: Mapping[str, int],
     best: pd.DataFrame,
+    names: Sequence[str],
     changed: bool,
 ) -> None:
-    """State, spec and best trials as text."""
+    """State, spec and best trials, with the settings `names`, as text."""
     from lrlab.spec import flatten
 
     ended = ", ".join(f"{count} {name}" for name, count in sorted(outcomes.items()))
@@ -138,21 +140,25 @@ def _show_sweep(
     for key, value in flatten(spec.resolved()).items():
         if value:
             click.echo(f"  {key}: {value}")
+    names = [name for name in names if best[name].notna().any()]
     rows: list[tuple[object, ...]] = [
         (
             int(row["trial"]),
             row["optimizer"],
             row["loss"],
             float(row["lr"]),
+            *settings_of(row.to_dict(), names),
             float(row[f"mean_{spec.objective}"]),
             row["outcome"],
             row["run_id"][-8:],
         )
         for _, row in best.iterrows()
     ]
-    header = ("trial", "optimizer", "loss", "lr", spec.objective, "outcome", "run")
+    titles = settings_titles(names)
+    header = ("trial", "optimizer", "loss", "lr", *titles, spec.objective, "outcome", "run")
     if rows and info.base_rate is not None:
-        rows.append(("-", "base rate", "-", "-", info.base_rate, "-", "-"))
+        none = ["-"] * (len(titles) + 1)
+        rows.append(("-", "base rate", "-", *none, info.base_rate, "-", "-"))
     click.echo("\n" + table(header, rows) if rows else "\nNo trial has an objective yet.")
     if changed:
         click.echo(

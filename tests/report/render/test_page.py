@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import math
+import re
 from html.parser import HTMLParser
 
 import pandas as pd
@@ -164,6 +166,28 @@ def test_the_best_twenty_runs_are_listed_in_order(sweep, report):
     assert [row[0] for row in page.rows[start + 1 :]] == best
     assert "replicate" not in page.rows[start]
     assert "momentum.beta\u00a00.9" in {row[-1] for row in page.rows[start + 1 :]}
+
+
+def test_what_was_searched_stands_beside_the_learning_rate_in_every_table(runs_of, context_of):
+    runs = runs_of(
+        [("sgd", "bce", 0.1, 0.2), ("adam", "bce", 0.2, 0.3), ("adam", "bce", 0.3, 0.4)]
+    )
+    runs = runs.assign(l2=[0.5, 0.25, 0.125], **{"adam.beta1": [NAN, 0.9, 0.8], "adam.eps": 1e-8})
+    report = build_report(runs, NO_CURVES, context_of())
+    rows = Page(report.html).rows
+    pair = next(row for row in rows if row[0] == "optimizer")
+    assert pair[4:7] == ["best lr", "best l2", "hyperparameters"]
+    assert [row[4:7] for row in rows[1:3]] == [
+        ["0.1", "0.5", ""],
+        ["0.2", "0.25", "adam.beta1\u00a00.9"],
+    ]
+    start = next(i for i, row in enumerate(rows) if row[0] == "run")
+    assert rows[start][4:7] == ["lr", "l2", "hyperparameters"]
+    assert rows[start + 2][4:7] == ["0.2", "0.25", "adam.beta1\u00a00.9"]
+    assert report.summary["best_l2"].tolist() == [0.5, 0.25]
+    shown = json.loads(re.search(r'id="data">(.*?)</script>', report.html)[1])["runs"]["shown"]
+    names = [column["name"] for column in shown]
+    assert names[names.index("lr") :][:3] == ["lr", "l2", "adam.beta1"]
 
 
 def test_columns_carry_what_they_sort_by_and_say_how_they_are_sorted(report, high_report):

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from lrlab.report.analysis.tables import PAIR, minimizes, order_of_trials, prepare
+from lrlab.report.analysis.tables import PAIR, minimizes, order_of_trials, prepare, searched
 from lrlab.report.analysis.trial_curves import steps_to_stay, trial_curves
 from lrlab.search import Best
 
@@ -122,7 +122,8 @@ def summary_table(
 
     Returns:
         optimizer, loss; n_runs, all runs of the pair; best, the objective of its best trial (the
-        mean over replicates), and best_lr, the learning rate of that; median and
+        mean over replicates), and best_lr, the learning rate of that, with best_l2 and the like
+        for what else was searched; median and
         spread (interquartile range, NaN for fewer than two) of such means over the trials of the
         pair, that is over what the sweep varied within it, above all lr; steps_to_threshold, the
         fewest steps from which on one of its trials is as good as the threshold (see
@@ -150,7 +151,12 @@ def summary_table(
     best = first.drop_duplicates(PAIR).set_index(PAIR)
     table["best"] = best["value"]
     table["best_lr"] = best["lr"]
-    table = table.reset_index()[list(SUMMARY_COLUMNS)]
+    settings = searched(runs)
+    own = runs.set_index("run_id")[settings].reindex(best["run_id"]).set_axis(best.index)
+    table = table.join(own.add_prefix("best_")).reset_index()
+    place = SUMMARY_COLUMNS.index("best_lr") + 1
+    names = [f"best_{name}" for name in settings]
+    table = table[[*SUMMARY_COLUMNS[:place], *names, *SUMMARY_COLUMNS[place:]]]
     return table.sort_values(
         "best", ascending=minimizes(direction), kind="stable", ignore_index=True
     )

@@ -32,6 +32,12 @@ def minimizes(direction: str) -> bool:
     return direction == "minimize"
 
 
+def searched(runs: pd.DataFrame) -> list[str]:
+    """Settings beside optimizer, loss and lr of which runs have several values: l2, adam.beta1."""
+    own = [str(name) for name in runs.columns if name == "l2" or "." in str(name)]
+    return [name for name in own if runs[name].nunique() > 1]
+
+
 def prepare(runs: pd.DataFrame, objective: str, direction: str) -> pd.DataFrame:
     """The columns that every table and figure needs, one row a run, in the order of `runs`.
 

@@ -91,7 +91,7 @@ def render_page(
         labels=LABELS,
         summary=sections.pop("summary", None),
         sections=list(sections.values()),
-        top=top_rows(top, context),
+        top=top_rows(top, runs, context),
         top_title=top_title(len(top)),
         figures=figures,
         choices=choices,

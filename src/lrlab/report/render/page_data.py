@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 
+from lrlab.report.analysis.tables import searched
 from lrlab.report.context import safe_link
 from lrlab.report.figures.figure import Figure
 from lrlab.report.figures.style import Methods
@@ -91,7 +92,8 @@ def runs_columns(runs: pd.DataFrame, objective: str) -> list[dict[str, Any]]:
     names = [
         str(name) for name in runs.columns if name not in SKIPPED and runs[name].notna().any()
     ]
-    ranks = {name: i for i, name in enumerate((*FIRST, objective, "outcome", *METRICS, *LAST))}
+    order = (*FIRST, *searched(runs), objective, "outcome", *METRICS, *LAST)
+    ranks = {name: i for i, name in reversed(list(enumerate(order)))}
     if "replicate" in names and runs["replicate"].nunique() == 1:
         names.remove("replicate")
     if "l2" in names and not (runs["l2"] != 0).any():

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lrlab.report.analysis.tables import minimizes
+from lrlab.report.analysis.tables import minimizes, searched
 from lrlab.report.context import ReportContext, safe_link
 from lrlab.report.text.formats import number, percent
 from lrlab.report.text.tables import SUMMARY, column_title
@@ -106,12 +106,15 @@ def printable(titles: Sequence[str], letters: Sequence[int]) -> list[bool]:
 def summary_rows(summary: pd.DataFrame, direction: str) -> Table:
     """The table optimizer x loss as it is shown."""
     order = "ascending" if minimizes(direction) else "descending"
+    own = (name.removeprefix("best_") for name in map(str, summary.columns))
+    names = [name for name in own if name == "l2" or "." in name]
     columns = [
         Column("optimizer", False),
         Column("loss", False),
         Column("runs", True),
         Column("best", True, order),
         Column("best lr", True),
+        *_settings_columns("best ", names),
         Column("median", True),
         Column(column_title("spread"), True),
         Column("steps to threshold", True),
@@ -125,6 +128,7 @@ def summary_rows(summary: pd.DataFrame, direction: str) -> Table:
             _count(row["n_runs"]),
             _number(row["best"]),
             _number(row["best_lr"], pad=False),
+            *_settings(row, names, "best_"),
             _number(row["median"]),
             _number(row["spread"]),
             _count(row["steps_to_threshold"]),
@@ -153,23 +157,54 @@ def frame_rows(label: str, frame: pd.DataFrame) -> Table:
     return fitted(label, columns, rows)
 
 
-def top_rows(top: pd.DataFrame, context: ReportContext) -> Table:
-    """The best trials as they are shown; a column is left out where it says nothing."""
+def _settings_columns(prefix: str, names: Sequence[str]) -> list[Column]:
+    """The columns of l2 and of hyperparameters, which are given by name in a single one."""
+    found = [Column(f"{prefix}l2", True)] if "l2" in names else []
+    if any(name != "l2" for name in names):
+        found.append(Column("hyperparameters", False))
+    return found
+
+
+def _settings(row: Mapping[Any, Any], names: Sequence[str], prefix: str = "") -> list[Cell]:
+    cells = [_number(row[f"{prefix}l2"], pad=False)] if "l2" in names else []
+    if own := [name for name in names if name != "l2"]:
+        given = [
+            (name, float(row[prefix + name])) for name in own if not pd.isna(row[prefix + name])
+        ]
+        # A line may break between two of them, not within one.
+        cells.append(_text(", ".join(f"{name}\u00a0{number(v, pad=False)}" for name, v in given)))
+    return cells
+
+
+def top_rows(top: pd.DataFrame, runs: pd.DataFrame, context: ReportContext) -> Table:
+    """The best trials as they are shown; a column is left out where it says nothing.
+
+    Args:
+        top: Their runs, best first.
+        runs: All runs, which show what was searched: that stands beside the learning rate.
+        context: The objective, and the runs' addresses.
+    """
     metrics = [
         name
         for name in dict.fromkeys((context.objective, *METRICS))
         if name in top.columns and top[name].notna().any()
     ]
-    own = [name for name in map(str, top.columns) if "." in name and top[name].notna().any()]
+    own = [name for name in searched(runs) if top[name].notna().any()]
+    fixed = [
+        name
+        for name in map(str, top.columns)
+        if "." in name and name not in own and top[name].notna().any()
+    ]
     order = "ascending" if minimizes(context.direction) else "descending"
     columns = [Column("run", False), Column("trial", True)]
     columns += [Column("optimizer", False), Column("loss", False), Column("lr", True)]
+    columns += _settings_columns("", own)
     columns += [Column(name, True, None if i else order) for i, name in enumerate(metrics)]
     columns += [Column("steps", True), Column("outcome", False)]
-    if own:
-        columns.append(Column("hyperparameters", False))
+    if fixed:
+        columns.append(Column("not searched" if own else "hyperparameters", False))
     links = context.run_links or {}
-    rows = [_top_row(row, links, metrics, own) for row in top.to_dict("records")]
+    rows = [_top_row(row, links, metrics, own, fixed) for row in top.to_dict("records")]
     return fitted("Best trials", columns, rows)
 
 
@@ -178,17 +213,16 @@ def _top_row(
     links: Mapping[str, str | None],
     metrics: list[str],
     own: list[str],
+    fixed: list[str],
 ) -> tuple[Cell, ...]:
     run_id = str(row["run_id"])
     cells = [Cell(run_id[-8:], run_id, safe_link(links.get(run_id)), run_id)]
     cells.append(_count(row["trial"]))
     cells += [_text(row["optimizer"]), _text(row["loss"]), _number(row["lr"], pad=False)]
+    cells += _settings(row, own)
     cells += [_number(row[name]) for name in metrics]
     cells += [_count(row.get("steps", math.nan)), _text(row["outcome"])]
-    if own:
-        given = [(name, float(row[name])) for name in own if not pd.isna(row[name])]
-        # A line may break between two of them, not within one.
-        cells.append(_text(", ".join(f"{name}\u00a0{number(v, pad=False)}" for name, v in given)))
+    cells += _settings(row, fixed)
     return tuple(cells)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import shutil
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from lrlab.wording import printable
@@ -42,16 +42,38 @@ def _width() -> int:
 
 def summary_text(summary: pd.DataFrame, objective: str, baseline: Baseline | None) -> str:
     """The head of the table optimizer x loss, for a terminal; the base rate is its last row."""
-    columns = ["optimizer", "loss", "n_runs", "best", "best_lr", "median"]
+    own = [name for name in ("best_l2",) if name in summary]
+    columns = ["optimizer", "loss", "n_runs", "best", "best_lr", *own, "median"]
     rows = [
         (*row[columns], f"{row['diverged']:.0%}") for _, row in summary.head(MOST_PAIRS).iterrows()
     ]
+    none = ["-"] * (len(own) + 3)
     if baseline is not None and objective in baseline.metrics:
-        rows.append(("base rate", "-", "-", baseline.metrics[objective], "-", "-", "-"))
-    header = ("optimizer", "loss", "runs", f"best {objective}", "at lr", "median", "diverged")
+        rows.append(("base rate", "-", "-", baseline.metrics[objective], *none))
+    at = [name.replace("best_", "at ") for name in ("best_lr", *own)]
+    header = ("optimizer", "loss", "runs", f"best {objective}", *at, "median", "diverged")
     more = len(summary) - MOST_PAIRS
     rest = f"\n... and {more} more; the report has them all." if more > 0 else ""
     return table(header, rows) + rest
+
+
+def settings_titles(names: Sequence[str]) -> list[str]:
+    """Headings of l2 and of other settings, which share a column."""
+    several = any(name != "l2" for name in names)
+    return [name for name in ("l2",) if name in names] + ["hyperparameters"] * several
+
+
+def settings_of(row: Mapping[Any, Any], names: Sequence[str]) -> list[Any]:
+    """The cells below `settings_titles`: what a run has of these settings."""
+    given = [
+        f"{name} {cell(row[name])}" for name in names if name != "l2" and row[name] == row[name]
+    ]
+    cells = [row[name] for name in ("l2",) if name in names]
+    return (
+        [*cells, ", ".join(given) or None]
+        if "hyperparameters" in settings_titles(names)
+        else cells
+    )
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
