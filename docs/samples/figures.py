@@ -180,14 +180,17 @@ CAPTIONS: dict[str, list[dict[str, Any]]] = {
         {"wrong": wrong, "rows": rows}
         for wrong, rows in ((0, 1), (1, 1), (1, 2), (2, 2), (0, 40), (12, 40))
     ]
-    + [{"wrong": 310, "rows": 9000, "drawn": 2000}],
+    + [{"wrong": 310, "rows": 9000, "drawn": 2000, "fold": True}],
     "calibration_caption": [
         _bins(0.5),
         _bins(0.1, 0.5),
         _bins(0.1, 0.5, 0.9, 0.95, width=0.4, rows=10),
+        _bins(0.1, 0.5) | {"source": "folds"},
+        _bins(0.1, 0.5) | {"source": "fold"},
     ],
     "parallel_caption": [
-        {"best": 0.2231, "objective": OBJECTIVE, "folds": folds, "gaps": folds}
+        {"extreme": 0.2231, "objective": OBJECTIVE, "folds": folds, "gaps": folds}
+        | {"highest": not folds}
         for folds in (False, True)
     ],
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,11 +12,14 @@ import pytest
 from sklearn.calibration import calibration_curve
 
 from lrlab.data import load_problem
+from lrlab.report import find
 from lrlab.report.analysis import evidence
 from lrlab.report.analysis.converged import convergence_frame, gaps, objectives
 from lrlab.report.analysis.importance import importances
 from lrlab.report.analysis.limits import limits
 from lrlab.report.analysis.methods import compare, trial_frame, tunability
+from lrlab.report.figures.calibration import calibration
+from lrlab.report.figures.scene import Scene
 from lrlab.report.text.captions import importance_caption
 from lrlab.report.text.facts import say
 from lrlab.spec import make_spec
@@ -181,6 +185,20 @@ def test_importance_rests_on_the_random_trials_where_there_are_enough(
     assert (few.drawn, few.trials) == (False, int(runs["val_log_loss"].notna().sum()))
 
 
+def test_what_random_trials_give_is_left_out_where_too_few_were_random(
+    sweep_of: Callable[..., Any],
+) -> None:
+    runs, _ = sweep_of(100)
+    few, enough = (compare(runs, "optimizer", random=n, **AIM).table for n in (12, 80))
+    columns = ["expected_best_1", "expected_best_10"]
+    assert (runs[runs["trial"] < 12].groupby("optimizer")["trial"].nunique() < 10).any()
+    assert few[[*columns, "expected_best_100"]].isna().all(axis=None)
+    assert enough[columns].notna().all(axis=None)
+    own = runs[(runs["trial"] < 80) & (runs["optimizer"] == enough["optimizer"].iloc[0])]
+    if own["val_log_loss"].notna().all():
+        assert enough["expected_best_1"].iloc[0] == pytest.approx(own["val_log_loss"].mean())
+
+
 # --- evidence ---------------------------------------------------------------------------------
 
 
@@ -194,6 +212,40 @@ def test_calibration_is_that_of_scikit_learn() -> None:
     np.testing.assert_allclose(table["positives"], seen)
     assert table["rows"].sum() == len(problem.y_val)
     assert ((table["low"] <= table["positives"]) & (table["positives"] <= table["high"])).all()
+
+
+def test_with_folds_calibration_is_over_all_rows_each_by_the_model_without_it(
+    sweep_of: Callable[..., Any], context_of: Callable[..., Any]
+) -> None:
+    data = {"source": "sklearn", "dataset": "breast_cancer", "folds": 3}
+    problem = load_problem(make_spec({"name": "x", "data": data, "search": {"replicates": 3}}))
+    drawn = np.random.default_rng(0).normal(0, 0.3, (3, problem.n_features))
+    runs, curves = sweep_of(60)
+    runs = runs.assign(trial=runs.index // 3, replicate=runs.index % 3)
+    best = runs.groupby("trial")["val_log_loss"].agg(lambda v: v.mean(skipna=False)).idxmin()
+    own = runs[runs["trial"] == best].sort_values("replicate")["run_id"]
+    models = [(weight, 0.2 * i) for i, weight in enumerate(drawn)]
+    context = context_of(
+        problem=problem,
+        best_weights=models[1],
+        best_replicate=1,
+        weights=dict(zip(own, models, strict=True)),
+    )
+    [figure] = calibration(Scene(find(runs, curves, context), context))
+    folds = list(zip(problem.folds, models, strict=True))
+    x = [fold.x_val.double().numpy() @ weight + bias for fold, (weight, bias) in folds]
+    y = np.concatenate([fold.y_val.numpy() for fold in problem.folds])
+    seen, told = calibration_curve(y, 1 / (1 + np.exp(-np.concatenate(x))), n_bins=10)
+    np.testing.assert_allclose(figure.frame["predicted"], told)
+    np.testing.assert_allclose(figure.frame["positives"], seen)
+    assert figure.frame["rows"].sum() == len(
+        np.unique(np.concatenate([f.val_rows for f in problem.folds]))
+    )
+    assert "each row by its run that did not train on it" in figure.caption
+    lost = replace(context, weights={})
+    [figure] = calibration(Scene(find(runs, curves, lost), lost))
+    assert figure.frame["rows"].sum() == len(problem.folds[1].y_val)
+    assert "on the one fold that it did not train on" in figure.caption
 
 
 def test_the_boundary_counts_rows_on_the_wrong_side() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -181,8 +182,16 @@ def calibration(problem: Problem, weight: np.ndarray, bias: float) -> pd.DataFra
         predicted (mean p), positives (share of class 1) with its 95% Wilson interval low..high,
         and rows; bins without rows are left out.
     """
-    p = torch.sigmoid(_logits(problem, weight, bias)).numpy()
-    y = problem.y_val.detach().cpu().numpy()
+    return calibration_of_folds([problem], [(weight, bias)])
+
+
+def calibration_of_folds(
+    problems: Sequence[Problem], models: Sequence[tuple[np.ndarray, float]]
+) -> pd.DataFrame:
+    """The same of the held-out rows of all folds, each predicted by its own model."""
+    pairs = list(zip(problems, models, strict=True))
+    p = np.concatenate([torch.sigmoid(_logits(fold, *model)).numpy() for fold, model in pairs])
+    y = np.concatenate([fold.y_val.detach().cpu().numpy() for fold in problems])
     which = np.minimum((p * BINS).astype(int), BINS - 1)
     rows = []
     for bin_ in np.unique(which):

@@ -10,11 +10,10 @@ import pandas as pd
 from lrlab.data import Baseline, TableReading
 from lrlab.optimum.record import Optima
 from lrlab.report.analysis.fact import Fact
-from lrlab.report.analysis.methods import BUDGETS, Comparison
+from lrlab.report.analysis.methods import BUDGETS, FEW_TRIALS, Comparison
 from lrlab.report.analysis.tables import minimizes
 
 EDGE = 0.05  # share of the range of learning rates, in decades, that counts as its end
-FEW_TRIALS = 10  # of a method, below which its best setting is a matter of luck
 
 
 def limits(

@@ -19,6 +19,7 @@ from lrlab.report.analysis.statistics import expected_best, lr_width
 from lrlab.report.analysis.tables import minimizes, prepare
 
 BUDGETS = (1, 10, 100)
+FEW_TRIALS = 10  # of a method, below which its best setting is a matter of luck
 SPEED = "steps_to_1e-3"
 BINS_PER_DECADE = 4  # of learning rates that are no grid
 
@@ -32,7 +33,8 @@ class Comparison:
         metric: What is compared.
         table: One row a method, best first: the setting of its best trial, value (mean over its
             replicates) with the lowest and highest of them, replicates; lr_width, trials,
-            random_trials, diverged and expected_best_k, which rests on the random trials.
+            random_trials, diverged and expected_best_k, which rests on the random trials, and is
+            NaN for all where a sampler that learns drew too few of them at random.
         drawn: How many trials were drawn at random.
     """
 
@@ -101,8 +103,10 @@ def compare(
     table["diverged"] = table[by].map(own["diverged"].mean())
     fair = drawn_at_random(trials, random)
     table["random_trials"] = table[by].map(fair.groupby(by).size()).fillna(0).astype("int64")
+    everything = bool((table["random_trials"] == table["trials"]).all())
+    unknown = not everything and bool((table["random_trials"] < FEW_TRIALS).any())
     for budget, column in zip(BUDGETS, _affordable(fair, table[by], by, objective), strict=True):
-        table[f"expected_best_{budget}"] = column
+        table[f"expected_best_{budget}"] = math.nan if unknown else column
     return Comparison(by, objective, table, len(fair))
 
 

@@ -29,7 +29,12 @@ def boundary(scene: Scene) -> Iterator[Figure]:
         return
     rows, line = evidence.boundary(problem, *weights)
     drawn = _some(rows)
-    caption = captions.boundary_caption(int((~rows["right"]).sum()), len(rows), len(drawn))
+    caption = captions.boundary_caption(
+        int((~rows["right"]).sum()),
+        len(rows),
+        len(drawn),
+        fold=scene.context.problem is not problem,
+    )
     names = (problem.feature_names[0], problem.feature_names[1])
     spec = _spec(drawn, line, names, problem.classes)
     yield scene.figure("boundary", caption, rows, spec)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import numpy as np
 import pandas as pd
 
+from lrlab.data import Problem
 from lrlab.report.analysis import evidence
+from lrlab.report.analysis.evaluation import folds_of_repeat
 from lrlab.report.figures.axes import Axis
 from lrlab.report.figures.figure import Figure
 from lrlab.report.figures.layers import Layer, channel
@@ -19,12 +22,30 @@ SIDE = 310  # pixels: a square that a telephone shows whole
 
 
 def calibration(scene: Scene) -> Iterator[Figure]:
-    """Of the best run, on held-out rows, with Wilson intervals."""
+    """Of the best trial's predictions out of fold, or of the best run, with Wilson intervals."""
     problem, weights = scene.context.best_problem, scene.context.best_weights
     if problem is None or weights is None:
         return
-    table = evidence.calibration(problem, *weights)
-    yield scene.figure("calibration", captions.calibration_caption(table), table, _spec(table))
+    folds = _out_of_fold(scene)
+    source = "fold" if scene.context.problem is not problem else "run"
+    if folds:
+        source, table = "folds", evidence.calibration_of_folds(*zip(*folds, strict=True))
+    else:
+        table = evidence.calibration(problem, *weights)
+    caption = captions.calibration_caption(table, source)
+    yield scene.figure("calibration", caption, table, _spec(table))
+
+
+def _out_of_fold(scene: Scene) -> list[tuple[Problem, tuple[np.ndarray, float]]]:
+    """Each fold with the best trial's model that did not train on it; none if one is not known."""
+    problem, known = scene.context.problem, scene.context.weights
+    if problem is None or not problem.folds or not scene.order:
+        return []
+    runs = scene.runs[scene.runs["trial"] == scene.order[0].trial].set_index("replicate")["id"]
+    folds = range(folds_of_repeat(problem))
+    if any(fold not in runs.index or runs[fold] not in known for fold in folds):
+        return []
+    return [(problem.of(fold), known[runs[fold]]) for fold in folds]
 
 
 def _spec(table: pd.DataFrame) -> Layer:

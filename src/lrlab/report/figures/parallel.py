@@ -102,9 +102,12 @@ def parallel(scene: Scene) -> Iterator[Figure]:
     last = rails[-1].axis
     beyond = (0, 0) if last is None else last.beyond(table[context.objective])
     folds = context.problem is not None and bool(context.problem.folds)
-    best = float(table.iloc[-1][context.objective])
     caption = captions.parallel_caption(
-        best, context.objective, folds=folds, gaps=any(rail.gaps for rail in rails)
+        float(table.iloc[-1][context.objective]),
+        context.objective,
+        folds=folds,
+        gaps=any(rail.gaps for rail in rails),
+        highest=context.direction == "maximize",
     )
     rows = runs.index.get_indexer(table.index)
     frame = table.iloc[::-1]

@@ -11,6 +11,12 @@ from lrlab.report.text.formats import number, percent, plural
 if TYPE_CHECKING:
     from lrlab.report.analysis.importance import Importance
 
+CALIBRATED = {
+    "run": "the run whose model is kept",
+    "fold": "the run whose model is kept, on the one fold that it did not train on",
+    "folds": "the best trial, each row by its run that did not train on it",
+}
+
 
 def importance_caption(
     importance: Importance, objective: str, sampler: str, *, learns: bool
@@ -45,18 +51,23 @@ def importance_basis(importance: Importance, sampler: str, learns: bool) -> str:
     return f"{text}; {sampler} drew good settings more often, which biases the shares."
 
 
-def boundary_caption(wrong: int, rows: int, drawn: int | None = None) -> str:
+def boundary_caption(
+    wrong: int, rows: int, drawn: int | None = None, *, fold: bool = False
+) -> str:
     """What to see in the figure of the decision boundary: how many rows it gets wrong.
 
     Args:
         wrong: Rows on the wrong side.
         rows: All held-out rows.
         drawn: How many of them are drawn, if not all.
+        fold: Whether they are those of one fold.
     """
     some = "" if drawn is None or drawn == rows else f" Only {drawn:,} of the rows are drawn."
+    which = "a row of the fold that it did not train on" if fold else "a held-out row"
     return (
-        "Each mark is a held-out row, by its two columns; the line is the best run's decision "
-        f"boundary. {_part(wrong, rows, 'row', 'is', 'are')} on the wrong side of it.{some}"
+        "The line is the decision boundary of the run whose model is kept; each mark is "
+        f"{which}, by its two columns. {_part(wrong, rows, 'row', 'is', 'are')} on the wrong side "
+        f"of it.{some}"
     )
 
 
@@ -70,35 +81,39 @@ def _part(some: int, total: int, noun: str, verb: str, verbs: str) -> str:
     return f"{some:,} of {total:,} {noun}s {verb if some == 1 else verbs}"
 
 
-def calibration_caption(table: pd.DataFrame) -> str:
+def calibration_caption(table: pd.DataFrame, source: str = "run") -> str:
     """What to see in the reliability diagram: whether the probabilities can be believed.
 
     Args:
         table: What `evidence.calibration` returns.
+        source: Whose predictions they are, of `CALIBRATED`.
     """
     off = int(((table["predicted"] < table["low"]) | (table["predicted"] > table["high"])).sum())
     wide = float((table["high"] - table["low"]).median())
     few = " The intervals are wide, because there are few rows." if wide > 0.3 else ""
     missed = _part(off, len(table), "interval", "misses", "miss")
     return (
-        "Fraction of positives against mean predicted probability of the best run: "
+        f"Fraction of positives against mean predicted probability of {CALIBRATED[source]}: "
         f"{plural(int(table['rows'].sum()), 'held-out row')} in {plural(len(table), 'bin')}, with "
         f"95% intervals. The diagonal is perfect calibration. {missed} it.{few}"
     )
 
 
-def parallel_caption(best: float, objective: str, *, folds: bool, gaps: bool = False) -> str:
-    """What to see in the parallel coordinates: the best run's value.
+def parallel_caption(
+    extreme: float, objective: str, *, folds: bool, gaps: bool = False, highest: bool = False
+) -> str:
+    """What to see in the parallel coordinates: how low (or high) a single run comes.
 
     Args:
-        best: That value.
+        extreme: The lowest value of a run, or the highest, where that is better.
         objective: Name of the objective.
         folds: Whether a run is a fold.
         gaps: Whether some run lacks a setting.
+        highest: Whether it is the highest.
     """
     none = " A run without a setting passes through “none” on its axis." if gaps else ""
     whose = ", on its own fold (folds are not equally hard)" if folds else ""
     return (
         f"Each line is a run, through its settings to its {objective}; a stronger line is better."
-        f"{none} The best run reaches {number(best)}{whose}."
+        f"{none} The {'highest' if highest else 'lowest'} run reaches {number(extreme)}{whose}."
     )
