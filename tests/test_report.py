@@ -71,6 +71,10 @@ def test_a_suite_is_swept_and_reported_one_by_one_and_together(suite: Path, cli:
 
 
 def test_the_markdown_names_only_files_that_are_there(suite: Path, cli: Any) -> None:
+    svg = cli("report", "suite-easy", "-o", "pictures", "--format", "svg")
+    written = len(list(Path("pictures").iterdir()))
+    assert f"Report: {written} files in file://" in svg.out
+    assert svg.out.rstrip().endswith("/pictures")
     assert cli("report", "suite-easy", "-o", "md", "--format", "md").code == 0
     text = (suite / "md" / "report.md").read_text()
     names = [

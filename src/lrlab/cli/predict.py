@@ -69,12 +69,17 @@ def _predicted(
     from lrlab.errors import UserError
     from lrlab.model import predictor
     from lrlab.model.tables import read_parts
+    from lrlab.model.unseen import Unseen
 
+    unseen = Unseen(numbers)
     for part in read_parts(path, numbers):
         try:
             yield predictor.predict(numbers, part, threshold)
         except ValueError as error:
             raise UserError(f"{path}: {error}") from None
+        unseen.add(part)
+    if told := unseen.told():
+        click.echo(f"Note: {told}.", err=True)
 
 
 def _write(out: Path, parts: Iterator[pd.DataFrame]) -> int:

@@ -172,4 +172,13 @@ def _show(told: _Told, infos: Sequence[SweepInfo]) -> None:
     if len(infos) == 1:
         click.echo(summary_text(told.summary, infos[0].objective, infos[0].baseline) + "\n")
     click.echo(verdict_text(told.words.brief))
-    click.echo(f"\nReport: {told.paths[0].resolve().as_uri()}")
+    click.echo(f"\nReport: {_where(told.paths)}")
+
+
+def _where(paths: Sequence[Path]) -> str:
+    """The page or its text, else the folder and how many files are new in it."""
+    from lrlab.report.text.formats import plural
+
+    if paths[0].stem == "report":
+        return paths[0].resolve().as_uri()
+    return f"{plural(len(paths), 'file')} in {paths[0].resolve().parent.as_uri()}"

@@ -63,6 +63,7 @@ def ui(host: str, port: int, tracking_uri: str | None, verbose: bool) -> int:
         "1",
     ]
     environment = os.environ | QUIET
+    click.echo("Starting the MLflow server ...", err=True)
     output = None if verbose else subprocess.DEVNULL
     server = subprocess.Popen(
         command, env=environment, stdout=output, stderr=output, start_new_session=True

@@ -123,12 +123,7 @@ def _add_categories(
     A category that training did not see adds nothing, as in training.
     """
     coefficients = {each["category"]: each["coefficient"] for each in column["categories"]}
-    if values.dtype.kind in "mM":  # dates and durations
-        values = values.astype("string")
-    codes, found = _factorized(values, column["name"])
-    texts = [_text(value, column["of"], record) for value in found]
-    named = {column["base"], column["fill"], *coefficients}
-    blank = [text is None or (text not in named and _is_marker(text, record)) for text in texts]
+    codes, texts, blank = categories_of(column, values, record)
     missing: np.ndarray = np.array([*blank, True])[codes]
     if column["fill"] is None and missing.any():
         _allow_missing(missing, values, record)
@@ -138,6 +133,25 @@ def _add_categories(
     ]
     z += np.array(parts)[codes]
     return missing if column["fill"] is None else np.zeros(len(values), dtype=bool)
+
+
+def known_categories(column: dict[str, Any]) -> set[Any]:
+    """The categories of a column that training saw."""
+    return {column["base"], column["fill"], *(each["category"] for each in column["categories"])}
+
+
+def categories_of(
+    column: dict[str, Any], values: pd.Series, record: dict[str, Any]
+) -> tuple[np.ndarray, list[str | None], list[bool]]:
+    """Which different value each row has, [n] (-1 is missing), those as training wrote them, and
+    which of them are missing values."""
+    if values.dtype.kind in "mM":  # dates and durations
+        values = values.astype("string")
+    codes, found = _factorized(values, column["name"])
+    texts = [_text(value, column["of"], record) for value in found]
+    named = known_categories(column)
+    blank = [text is None or (text not in named and _is_marker(text, record)) for text in texts]
+    return codes, texts, blank
 
 
 def _allow_missing(missing: np.ndarray, values: pd.Series, record: dict[str, Any]) -> None:

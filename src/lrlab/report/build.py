@@ -11,7 +11,7 @@ import pandas as pd
 from lrlab.report.analysis.answer import VERDICT_FILE, Verdict
 from lrlab.report.analysis.findings import Findings, find
 from lrlab.report.analysis.tables import rank_trials
-from lrlab.report.context import Report, ReportContext
+from lrlab.report.context import Named, Report, ReportContext
 from lrlab.report.figures.figure import Figure
 from lrlab.report.figures.pictures import render_png, render_svg
 from lrlab.report.figures.registry import make_figures
@@ -74,8 +74,8 @@ def finished_report(
         markdown=render_markdown(context, words, tables, drawn),
         words=words,
         verdict=verdict,
-        tables=tables,
-        figures={figure.name: figure for figure in drawn},
+        tables=Named(tables),
+        figures=Named({figure.name: figure for figure in drawn}),
     )
 
 

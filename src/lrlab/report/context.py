@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, TypedDict, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -12,11 +12,14 @@ import pandas as pd
 from lrlab.data import Baseline, Problem, TableReading
 from lrlab.metrics import Direction
 from lrlab.optimum.record import Optima
+from lrlab.registry import did_you_mean
 from lrlab.report.analysis.answer import Verdict
 from lrlab.report.text.words import Words
 
 if TYPE_CHECKING:
     from lrlab.report.figures.figure import Figure
+
+T = TypeVar("T")
 
 
 class Aim(TypedDict):
@@ -94,6 +97,13 @@ class ReportContext:
     def aim(self) -> Aim:
         """Objective and direction, as most functions of the report take them."""
         return {"objective": self.objective, "direction": self.direction}
+
+
+class Named(dict[str, T]):
+    """Figures or tables by name; a KeyError says which names there are."""
+
+    def __missing__(self, name: str) -> T:
+        raise KeyError(f"there is no {name!r}{did_you_mean(str(name), list(self))}")
 
 
 @dataclass(frozen=True)

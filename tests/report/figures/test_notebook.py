@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import altair
+import pytest
 
 from lrlab.report import build_report, find
 from lrlab.report.figures.pictures import render_png, render_svg
@@ -27,6 +28,14 @@ def test_a_figure_of_more_runs_than_altair_allows_shows_itself(sweep_of, context
     assert spec["title"] == "mine"
     assert len(spec["datasets"]["runs"]) == len(figure.frame) == 5100
     assert spec["config"]["background"] == "#ffffff"
+
+
+def test_a_name_that_no_figure_or_table_has_is_told_with_those_that_are_there(report):
+    with pytest.raises(KeyError, match="there is no 'heatmap'; did you mean 'heat_map'"):
+        report.figures["heatmap"]
+    with pytest.raises(KeyError, match=r"there is no 'zzz'; known: .*summary"):
+        report.tables["zzz"]
+    assert report.figures.get("heatmap") is None
 
 
 def test_a_run_is_a_link_to_its_page_and_never_a_script(report, context_of, sweep):
