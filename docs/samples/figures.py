@@ -124,7 +124,13 @@ CAPTIONS: dict[str, list[dict[str, Any]]] = {
         _convergence(BOTH, 20.0, NAN, NAN, limit=0.234),
         _convergence(BOTH, NAN, limit=0.234) | {"means": True},
     ],
-    "heat_map_caption": [_heat(0.2), _heat(0.2, NAN), _heat(0.2, 0.25, 0.3, NAN), _heat(NAN)],
+    "heat_map_caption": [
+        _heat(0.2),
+        _heat(0.2, NAN),
+        _heat(0.2, 0.25, 0.3, NAN),
+        _heat(0.2, 0.25, 0.3, 0.4) | {"few": {("adam", "bce"), ("adam", "mse")}},
+        _heat(NAN),
+    ],
     "history_caption": [
         _history(0.3),
         _history(0.4, 0.2, 0.3, 0.3),

@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 import statistics
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from lrlab.report import (
     best_curves,
     convergence_band,
+    find,
     heat_map,
     history,
     lr_medians,
@@ -18,6 +20,9 @@ from lrlab.report import (
     summary_table,
 )
 from lrlab.report.analysis.figure_data import is_grid
+from lrlab.report.figures.heat_map import color_range
+from lrlab.report.figures.heat_map import heat_map as heat_map_figure
+from lrlab.report.figures.scene import Scene
 from lrlab.report.text.captions import heat_map_caption, history_caption
 from lrlab.report.text.formats import number, percent
 
@@ -147,8 +152,31 @@ def test_the_heat_map_caption_compares_the_choice_of_optimizer_with_that_of_loss
     rows = [("sgd", "bce", 0.1, 0.2), ("adam", "bce", 0.1, 0.25), ("sgd", "hinge", 0.1, 0.3)]
     table = heat_map(summary_table(runs_of(rows), NO_CURVES, **LOW))
     text = heat_map_caption(table, "val_log_loss")
-    assert "With bce, the choice of optimizer changes it by up to 0.050." in text
-    assert "With sgd, the choice of loss changes it by up to 0.10." in text
+    assert "With bce, the best trials of optimizers differ by up to 0.050." in text
+    assert "With sgd, the best trials of losses differ by up to 0.10." in text
+
+
+def test_the_heat_map_caption_does_not_compare_the_best_of_few_trials(runs_of, context_of):
+    rows = [("sgd", "bce", 0.1, 0.2 + 0.001 * i) for i in range(10)]
+    rows += [("adam", "bce", 0.1, 0.23 + 0.001 * i) for i in range(12)]
+    runs = runs_of([*rows, ("rmsprop", "bce", 0.1, 0.9), ("rmsprop", "bce", 0.1, 0.95)])
+    for sampler, said in (("tpe", True), ("grid", False)):
+        context = context_of(sampler=sampler)
+        [figure] = heat_map_figure(Scene(find(runs, NO_CURVES, context), context))
+        without = "0.030 (without rmsprop, of fewer than 10 trials)."
+        assert (
+            f"the best trials of optimizers differ by up to {without}" in figure.caption
+        ) == said
+
+
+@pytest.mark.parametrize("direction", ["minimize", "maximize"])
+def test_colors_of_a_heat_map_span_at_least_a_tenth_of_the_best(direction):
+    near = np.array([1.0, 1.009, 1.004])
+    worst, best = color_range(near, direction)
+    assert abs(worst - best) == pytest.approx(0.1 * (1.0 if direction == "minimize" else 1.009))
+    assert best == (1.0 if direction == "minimize" else 1.009)
+    worst, best = color_range(np.array([1.0, 1.2, 1.4]), direction)
+    assert {worst, best} == {1.0, 1.4}
 
 
 @pytest.mark.parametrize(

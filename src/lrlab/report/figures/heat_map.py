@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from lrlab.report.analysis import figure_data
+from lrlab.report.analysis.methods import FEW_TRIALS
 from lrlab.report.analysis.tables import minimizes
 from lrlab.report.figures.figure import Figure
 from lrlab.report.figures.layers import Layer
@@ -21,6 +22,7 @@ PALE, DEEP = "#dbe9f8", "#0b3f78"  # the same on both papers: a cell has an ink 
 BETWEEN = "#5a9bd8"
 MANY = 8  # columns above which numbers are short
 CELL = 30  # pixels
+LEAST_SPAN = 0.1  # of the best value, that the colors span at least
 
 
 def heat_map(scene: Scene) -> Iterator[Figure]:
@@ -29,9 +31,17 @@ def heat_map(scene: Scene) -> Iterator[Figure]:
     if len(table) < 2 or table["best"].isna().all():
         return
     objective = scene.context.objective
-    caption = captions.heat_map_caption(table, objective)
+    caption = captions.heat_map_caption(table, objective, _few(scene))
     spec = cells(table, "optimizer", "loss", objective, scene.context.direction)
     yield scene.figure("heat_map", caption, table, spec, follows="method", objective=objective)
+
+
+def _few(scene: Scene) -> set[tuple[str, str]]:
+    """The pairs of so few trials that the best of them is a matter of luck; none of a grid."""
+    if scene.context.sampler == "grid":
+        return set()
+    trials = scene.found.runs.groupby(["optimizer", "loss"])["trial"].nunique()
+    return set(trials.index[trials < FEW_TRIALS])
 
 
 def cells(table: pd.DataFrame, row: str, column: str, title: str, direction: str) -> Layer:
@@ -114,9 +124,14 @@ def _places(row: str, column: str, rows: list[str], columns: list[str]) -> Layer
 
 
 def color_range(values: np.ndarray, direction: str) -> tuple[float, float]:
-    """From the worst value that is no outlier to the best."""
+    """From the worst value that is no outlier to the best; at least a tenth of the best between.
+
+    Differences of a few thousandths would else look like those that matter.
+    """
     sign = 1.0 if minimizes(direction) else -1.0
     found = sign * values[np.isfinite(values)]
     low, middle, high = np.quantile(found, [0.25, 0.5, 0.75])
     reach = 1.5 * (high - low) or abs(middle) or 1.0
-    return sign * float(min(found.max(), high + reach)), sign * float(found.min())
+    best = float(found.min())
+    worst = max(min(float(found.max()), high + reach), best + LEAST_SPAN * abs(best))
+    return sign * worst, sign * best

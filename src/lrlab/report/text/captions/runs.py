@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 
 import numpy as np
 import pandas as pd
 
 from lrlab.report.analysis.figure_data import BINS_PER_DECADE, is_grid
+from lrlab.report.analysis.methods import FEW_TRIALS
 from lrlab.report.analysis.summary import TOLERANCE
-from lrlab.report.text.formats import number, percent, plural
+from lrlab.report.text.formats import listing, number, percent, plural
 
 LEAST_LR = 5  # learning rates of an optimizer, below which nothing is said of its range
 
@@ -148,30 +150,45 @@ def convergence_caption(
     return text
 
 
-def heat_map_caption(table: pd.DataFrame, objective: str) -> str:
-    """What to see in the heat map: which choice moves the objective more."""
-    grid = table.pivot(index="optimizer", columns="loss", values="best")
+def heat_map_caption(
+    table: pd.DataFrame, objective: str, few: Collection[tuple[str, str]] = ()
+) -> str:
+    """What to see in the heat map: which choice moves the objective more.
+
+    Args:
+        table: What `figure_data.heat_map` returns.
+        objective: Name of the objective.
+        few: Pairs (optimizer, loss) of too few trials to be compared by their best one.
+    """
     first = table[table["best"].notna()].head(1)
     if first.empty:
         return f"No pair has a run with a finite {objective}."
-    optimizer, loss = first["optimizer"].iloc[0], first["loss"].iloc[0]
-    column, row = grid[loss].dropna(), grid.loc[optimizer].dropna()
+    pairs = zip(table["optimizer"], table["loss"], strict=True)
+    fair = table[[pair not in few for pair in pairs]]
+    fair = fair[fair["best"].notna()]
     parts = [f"Best {objective} of each pair; darker is better."]
-    if len(column) > 1:
-        parts.append(
-            f"With {loss}, the choice of optimizer changes it by up to "
-            f"{number(float(column.max() - column.min()), 2)}."
-        )
-    if len(row) > 1:
-        parts.append(
-            f"With {optimizer}, the choice of loss changes it by up to "
-            f"{number(float(row.max() - row.min()), 2)}."
-        )
+    for fixed, varied in (("loss", "optimizer"), ("optimizer", "loss")):
+        name, plurals = first[fixed].iloc[0], "losses" if varied == "loss" else "optimizers"
+        own = fair[fair[fixed] == name]
+        if len(own) > 1:
+            by = number(float(own["best"].max() - own["best"].min()), 2)
+            parts.append(
+                f"With {name}, the best trials of {plurals} differ by up to {by}"
+                f"{_without(table[table[fixed] == name], own, varied)}."
+            )
     failed = int((table["best"].isna() & (table["n_runs"] > 0)).sum())
     if failed:
         verb = "has" if failed == 1 else "have"
         parts.append(f"{plural(failed, 'pair')} {verb} no result (“none”).")
     return " ".join(parts)
+
+
+def _without(table: pd.DataFrame, compared: pd.DataFrame, by: str) -> str:
+    """The pairs with a result that are not compared."""
+    left_out = table[table["best"].notna() & ~table[by].isin(compared[by])][by]
+    if left_out.empty:
+        return ""
+    return f" (without {listing(list(left_out))}, of fewer than {FEW_TRIALS} trials)"
 
 
 def history_caption(table: pd.DataFrame, objective: str) -> str:
