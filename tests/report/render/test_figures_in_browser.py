@@ -398,6 +398,27 @@ def test_of_a_wide_table_paper_gets_what_fits_and_the_names_of_the_rest(opened):
         assert note.inner_text().endswith(f"because the table is too wide: {', '.join(cut)}.")
 
 
+def test_a_long_table_begins_with_twenty_rows_and_paper_gets_no_more(
+    opened, tmp_path, sweep_of, context_of
+):
+    optimizers = tuple(f"o{i}" for i in range(6))
+    runs, curves = sweep_of(200, optimizers, ("a", "b", "c", "d"), 2)
+    path = tmp_path / "long.html"
+    report = build_report(runs, curves, context_of())
+    path.write_text(report.html, encoding="utf-8")
+    total = len(report.summary)
+    assert total > 20
+    with opened(path) as view:
+        rows = view.page.locator("#summary tbody tr:visible")
+        assert rows.count() == 20
+        view.page.get_by_role("button", name=f"Show all {total} rows here").click()
+        assert rows.count() == total
+        view.page.emulate_media(media="print")
+        assert rows.count() == 20
+        said = view.page.locator("#summary .paper").first.inner_text()
+        assert said == f"The first 20 of {total} rows; summary.csv has them all."
+
+
 def test_without_scripts_verdict_and_tables_are_there_and_it_is_said_what_figures_need(opened):
     with opened(java_script_enabled=False) as view:
         page = view.page

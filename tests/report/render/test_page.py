@@ -15,6 +15,7 @@ from lrlab.errors import UserError
 from lrlab.report import build_report, write_report
 from lrlab.report.context import safe_link
 from lrlab.report.render.bundle import bundle
+from lrlab.report.render.tables import frame_rows
 
 NAN = math.nan
 NO_CURVES = pd.DataFrame(columns=["run_id", "step", "metric", "value"])
@@ -188,6 +189,15 @@ def test_what_was_searched_stands_beside_the_learning_rate_in_every_table(runs_o
     shown = json.loads(re.search(r'id="data">(.*?)</script>', report.html)[1])["runs"]["shown"]
     names = [column["name"] for column in shown]
     assert names[names.index("lr") :][:3] == ["lr", "l2", "adam.beta1"]
+
+
+def test_of_a_wide_table_paper_gets_the_columns_that_the_note_explains():
+    frame = pd.DataFrame({f"column_{i}_of_the_table": [0.5] for i in range(12)})
+    frame = frame.assign(stable_lr=0.1, expected_best_10=0.2)
+    table = frame_rows("Wide", frame, "Text. stable lr: 2/L; expected best of k: of k trials.")
+    printed = [column.title for column in table.columns if column.printed]
+    assert printed[:3] == [f"column {i} of the table" for i in range(3)]
+    assert printed[-2:] == ["stable lr", "expected best of 10"]
 
 
 def test_columns_carry_what_they_sort_by_and_say_how_they_are_sorted(report, high_report):

@@ -114,7 +114,8 @@ def objectives_table(context: ReportContext) -> pd.DataFrame:
         for fold, optima in enumerate(folds or (context.optima,))
         for objective, optimum in optima.found.items()
     ]
-    return pd.DataFrame(rows)
+    by = ["loss", "hyperparameters", "l2", *(["fold"] if folds else [])]
+    return pd.DataFrame(rows).sort_values(by, ignore_index=True) if rows else pd.DataFrame()
 
 
 def base_rate_table(known: Baseline | None) -> pd.DataFrame:

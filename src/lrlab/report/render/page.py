@@ -6,7 +6,7 @@ import base64
 import hashlib
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.resources import files
 
 import pandas as pd
@@ -127,14 +127,18 @@ def _sections(context: ReportContext, tables: Mapping[str, pd.DataFrame]) -> dic
     found = {}
     if not (summary := tables.get("summary", pd.DataFrame())).empty:
         note = summary_note(context.objective, base_rate(context.baseline, context.objective))
-        shown = summary_rows(summary, context.direction)
-        found["summary"] = Section("summary", SUMMARY, note, shown)
-    for name, (title, _) in TITLES.items():
+        shown = summary_rows(summary, context.direction, note)
+        found["summary"] = Section("summary", SUMMARY, note, _counted(shown, "summary", summary))
+    for name, (title, explained) in TITLES.items():
         if name in tables:
-            shown = frame_rows(title, tables[name].head(MOST_ROWS))
+            shown = frame_rows(title, tables[name].head(MOST_ROWS), explained)
             note = note_of(name, [column.title for column in shown.columns])
-            found[name] = Section(name, title, note, shown)
+            found[name] = Section(name, title, note, _counted(shown, name, tables[name]))
     return found
+
+
+def _counted(table: Table, name: str, frame: pd.DataFrame) -> Table:
+    return replace(table, file=f"{name}.csv", total=len(frame))
 
 
 def _choices(runs: pd.DataFrame, tables: Mapping[str, pd.DataFrame]) -> dict[str, list[str]]:

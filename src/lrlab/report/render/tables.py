@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -16,6 +17,7 @@ from lrlab.report.text.formats import number, percent
 from lrlab.report.text.tables import SUMMARY, column_title
 
 METRICS = ("val_log_loss", "val_accuracy", "val_auc", "val_brier", "val_ece")
+KEYS = 3  # columns that say what a row is
 PAPER = 660  # pixels that a table has on A4
 LETTER, GAP, MOST_LETTERS = 5.6, 10, 22  # pixels of a printed letter and between columns
 
@@ -61,11 +63,21 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """A table of the page."""
+    """A table of the page.
+
+    Args:
+        label: What it is called.
+        columns: Without those that are empty.
+        rows: Those on the page.
+        file: Where all rows are.
+        total: How many those are.
+    """
 
     label: str
     columns: tuple[Column, ...]
     rows: tuple[tuple[Cell, ...], ...]
+    file: str = ""
+    total: int = 0
 
     @property
     def not_printed(self) -> str:
@@ -73,8 +85,13 @@ class Table:
         return ", ".join(column.title for column in self.columns if not column.printed)
 
 
-def fitted(label: str, columns: Sequence[Column], rows: Sequence[tuple[Cell, ...]]) -> Table:
-    """A table without its empty columns; of a wide one only the first that fit are printed."""
+def fitted(
+    label: str, columns: Sequence[Column], rows: Sequence[tuple[Cell, ...]], note: str = ""
+) -> Table:
+    """A table without its empty columns; of a wide one only those that fit are printed.
+
+    These are the first three, then those that the note below it explains, then the others.
+    """
     if rows:
         kept = [
             i for i in range(len(columns)) if any(row[i].text not in ("", "–") for row in rows)
@@ -82,9 +99,19 @@ def fitted(label: str, columns: Sequence[Column], rows: Sequence[tuple[Cell, ...
         columns = [columns[i] for i in kept]
         rows = [tuple(row[i] for i in kept) for row in rows]
     letters = [max((len(row[i].text) for row in rows), default=0) for i, _ in enumerate(columns)]
-    fits = printable([column.title for column in columns], letters)
+    titles = [column.title for column in columns]
+    ranks = [0 if i < KEYS else 1 if _is_explained(t, note) else 2 for i, t in enumerate(titles)]
+    order = sorted(range(len(titles)), key=ranks.__getitem__)
+    given = printable([titles[i] for i in order], [letters[i] for i in order])
+    fits = [fit for _, fit in sorted(zip(order, given, strict=True))]
     shown = (replace(column, printed=fit) for column, fit in zip(columns, fits, strict=True))
     return Table(label, tuple(shown), tuple(rows))
+
+
+def _is_explained(title: str, note: str) -> bool:
+    """Whether a note says what a column is, as in `reached: runs that do`."""
+    name = re.sub(r"\d+$", "k", title)  # expected best 10 is one of expected_best_k
+    return re.search(rf"\b{re.escape(name)}\b[^;.]*:", note.replace("_", " ")) is not None
 
 
 def printable(titles: Sequence[str], letters: Sequence[int]) -> list[bool]:
@@ -103,7 +130,7 @@ def printable(titles: Sequence[str], letters: Sequence[int]) -> list[bool]:
     return found
 
 
-def summary_rows(summary: pd.DataFrame, direction: str) -> Table:
+def summary_rows(summary: pd.DataFrame, direction: str, note: str = "") -> Table:
     """The table optimizer x loss as it is shown."""
     order = "ascending" if minimizes(direction) else "descending"
     own = (name.removeprefix("best_") for name in map(str, summary.columns))
@@ -137,10 +164,10 @@ def summary_rows(summary: pd.DataFrame, direction: str) -> Table:
         )
         for row in summary.to_dict("records")
     ]
-    return fitted(SUMMARY, columns, rows)
+    return fitted(SUMMARY, columns, rows, note)
 
 
-def frame_rows(label: str, frame: pd.DataFrame) -> Table:
+def frame_rows(label: str, frame: pd.DataFrame, note: str = "") -> Table:
     """Any frame as it is shown."""
     numeric = [pd.api.types.is_numeric_dtype(frame[name]) for name in frame.columns]
     columns = [
@@ -154,7 +181,7 @@ def frame_rows(label: str, frame: pd.DataFrame) -> Table:
         )
         for row in frame.to_numpy(dtype=object)
     ]
-    return fitted(label, columns, rows)
+    return fitted(label, columns, rows, note)
 
 
 def _settings_columns(prefix: str, names: Sequence[str]) -> list[Column]:

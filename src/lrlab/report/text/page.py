@@ -29,6 +29,8 @@ LABELS = {
     "no_number": "{text} is not a number, and not applied. Write it as 0.01 or 1e-2.",
     "numbers": "Numbers",
     "first_rows": "The first {count} of {total} rows.",
+    "all_rows": "Show all {count} rows here",
+    "rows_of": "The first {count} of {total} rows; {file} has them all.",
     "all_runs": "All runs",
     "page_of": "Runs {first} to {last} of {total}",
     "no_runs": "No run is selected.",

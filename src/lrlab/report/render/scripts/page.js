@@ -135,4 +135,15 @@ document.querySelectorAll("table[data-sortable]").forEach((table) => {
     sortable(heading, () => sortBy(table, heading));
   });
 });
+document.querySelectorAll(".all-rows").forEach((place) => {
+  const table = place.previousElementSibling.querySelector("table");
+  const button = place.querySelector("button");
+  const fold = (brief) => {
+    table.classList.toggle("brief", brief);
+    button.setAttribute("aria-expanded", String(!brief));
+  };
+  place.hidden = false;
+  button.addEventListener("click", () => fold(!table.classList.contains("brief")));
+  fold(true);
+});
 document.querySelectorAll(".scroll").forEach(watchEdges);
