@@ -167,6 +167,8 @@ def test_a_brush_selects_the_runs_below_it_in_every_figure_and_in_the_table(open
         lr = listed_lr(view)
         inside = runs[runs["lr"].between(lr.min(), lr.max()) & (runs["outcome"] != "diverged")]
         assert len(inside) == count
+        shown = opacities(view, f"{LR} [class*=' lr_'][class*=_marks] path")
+        assert (shown.count("0.65"), shown.count("0.08")) == (count, view.marks - count)
         view.page.locator("#selected button").click()
         assert view.selected == ""
         assert view.listed == len(runs)

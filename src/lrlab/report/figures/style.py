@@ -146,7 +146,8 @@ class Methods:
 
     def chosen(self) -> dict[str, Any]:
         """The test that a mark belongs to a method that is not switched off."""
-        return {"and": [{"param": "methods"}, SELECTED]}
+        # The page sets `faded` of runs that a figure's own brush leaves out.
+        return {"and": [{"param": "methods"}, "!datum.faded", SELECTED]}
 
     def shown(self, opacity: float) -> dict[str, Any]:
         """The channel `opacity`: that of a method which is switched off is low."""

@@ -42,7 +42,7 @@ function specification(figure, width) {
   }
   figure.rows = runsWithout(figure.name);
   if (data.runs.fields.length) {
-    spec.datasets = { ...spec.datasets, runs: runsData(follows(figure, figure.rows)) };
+    spec.datasets = { ...spec.datasets, runs: runsData(figure, follows(figure, figure.rows)) };
   }
   (spec.params || []).forEach((param) => {
     if (param.name === "selected") { param.value = methodsLeft(runsWithout(null)); }
@@ -50,10 +50,12 @@ function specification(figure, width) {
   return spec;
 }
 
-function runsData(rows) {
+// Runs as a figure draws them; those that its own brush leaves out are faded.
+function runsData(figure, rows) {
   const names = data.runs.fields;
+  const own = figure.own = chosen.brushes.get(figure.name);
   return rows.map((run) => {
-    const made = {};
+    const made = own && !own.has(run) ? { faded: true } : {};
     names.forEach((name) => { made[name] = columns[name][run]; });
     return made;
   });
@@ -230,13 +232,14 @@ function refresh(figure, runs) {
   if (!figure.near) { return; }
   const rows = runsWithout(figure.name);
   const methods = methodsLeft(runs);
-  const other = figure.follows === "run" && !same(figure.rows, rows);
+  const other = figure.follows === "run"
+    && (!same(figure.rows, rows) || figure.own !== chosen.brushes.get(figure.name));
   if (figure.names.has("selected") && !same(figure.view.signal("selected"), methods)) {
     figure.view.signal("selected", methods);
   } else if (!other) {
     return;
   }
-  if (other) { figure.view.data("runs", runsData(rows)); }
+  if (other) { figure.view.data("runs", runsData(figure, rows)); }
   figure.rows = rows;
   figure.view.run();
 }
