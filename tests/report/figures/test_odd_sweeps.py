@@ -11,6 +11,7 @@ import vl_convert
 
 from lrlab.report import find
 from lrlab.report.figures.registry import make_figures
+from lrlab.report.figures.style import Methods
 from vega import as_json, marks_of
 
 NAN = math.nan
@@ -155,3 +156,32 @@ def test_a_curve_that_peaks_far_away_is_cut_at_the_edge_with_a_sign(runs_of, cur
         v for v in figure.spec["layer"] if v["mark"].get("shape", "").startswith("M-1,0.5")
     )
     assert arrow["data"]["values"] == [{"loss": "bce", "optimizer": "o3", "step": 2, "up": True}]
+
+
+def test_a_curve_that_begins_beyond_the_axis_is_clipped_with_its_sign_where_it_comes_into_view(
+    runs_of, curves_of, drawn
+):
+    runs = runs_of([(f"o{i}", "bce", 0.1, 0.2 + i / 100) for i in range(9)])
+    steps = [1, 2, 4, 8, 16, 32]
+    falling = [(step, 0.7 / step + 0.1) for step in steps]
+    points = dict.fromkeys(runs["run_id"], falling)
+    points["run3"] = [(1, 900.0), (2, 800.0), (4, 700.0), (8, 0.3), (16, 0.2), (32, 0.15)]
+    figure = drawn(runs, curves_of(points, "val_log_loss"))["convergence_val_log_loss"]
+    (arrow,) = (
+        v for v in figure.spec["layer"] if v["mark"].get("shape", "").startswith("M-1,0.5")
+    )
+    assert arrow["data"]["values"] == [{"loss": "bce", "optimizer": "o3", "step": 4, "up": True}]
+    line = next(v for v in figure.spec["layer"] if v.get("name") == "curve_0")
+    assert line["mark"]["clip"]
+    curves = [m["items"] for m in marks_of(figure.complete()) if m["marktype"] == "line"]
+    (far,) = (
+        c for c in curves if c and c[0]["y"] < -100
+    )  # far above the view, not along its edge
+    assert all(point["y"] < -100 for point in far[:3])
+    assert all(point["y"] > 0 for point in far[3:])
+
+
+def test_twelve_methods_differ_without_their_color():
+    methods = Methods.of([f"o{i:02}" for i in range(12)])
+    for look in (methods.dash(), methods.shape()):
+        assert len({str(each) for each in look["scale"]["range"]}) == 12

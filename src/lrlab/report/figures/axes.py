@@ -14,6 +14,7 @@ REACH = 3.0  # interquartile ranges beyond the quartiles up to which a value is 
 FLATTENED = 2.0  # values are cut only if they would make the axis so many times longer
 MARGIN = 0.04  # of the axis, beyond the values at either end
 MOST_MARKS = 6
+OUTSIDE = 4.0  # lengths of an axis, to which a line is drawn beyond it
 # Like 0.01, but 1e-4: a row of zeros is no number that one reads.
 WRITTEN = (
     "datum.value != 0 && (abs(datum.value) < 1e-3 || abs(datum.value) >= 1e6)"
@@ -65,6 +66,15 @@ class Axis:
         """How many of the values lie below and above the axis."""
         found = np.asarray(values, dtype=float)
         return int((found < self.low).sum()), int((found > self.high).sum())
+
+    def beyond_view(self) -> Axis:
+        """The same axis many times longer either way: a line goes on there, and is clipped."""
+        ends = _straight(np.array([self.low, self.high]), self.kind, self.smallest)
+        room = OUTSIDE * float(ends[1] - ends[0])
+        low, high = (
+            _back(float(v), self.kind, self.smallest) for v in (ends[0] - room, ends[1] + room)
+        )
+        return replace(self, low=low, high=high)
 
     def with_strip(self, share: float, *, up: bool) -> Axis:
         """The same axis with a free strip of this share of it, above or below."""

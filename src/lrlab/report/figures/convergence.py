@@ -109,16 +109,22 @@ def _axis(best: pd.DataFrame, rest: pd.DataFrame, *, log: bool) -> Axis:
 
 
 def _cut(curves: Curves, axes: dict[str, Axis]) -> pd.DataFrame:
-    """The curves that go beyond their axis: loss, optimizer, step (of the point farthest from it,
-    the lower one first) and up.
+    """The curves that go beyond their axis: loss, optimizer, step and up.
+
+    The step is that of the point farthest from it; of a curve that begins beyond it, the last
+    before it comes into view, as many begin at one step.
     """
     best = curves.best
     low, high = (best["loss"].map({k: getattr(a, end) for k, a in axes.items()})
                  for end in ("low", "high"))  # fmt: skip
     far = np.maximum(low - best["value"], best["value"] - high)
     points = best.assign(far=far, up=best["value"] > high)[far > 0]
-    worst = points.sort_values("far", ascending=False).drop_duplicates(LINE)
-    return worst[["loss", "optimizer", "step", "up"]]
+    worst = points.sort_values("far", ascending=False).drop_duplicates(LINE).set_index(LINE)
+    inside = best[far <= 0].groupby(LINE)["step"].min().reindex(worst.index)
+    before = best.set_index(LINE)["step"]
+    before = before[before < inside.reindex(before.index).fillna(np.inf)].groupby(level=LINE).max()
+    worst["step"] = before.reindex(worst.index).fillna(worst["step"]).astype(best["step"].dtype)
+    return worst.reset_index()[["loss", "optimizer", "step", "up"]]
 
 
 def _beyond(curves: Curves, axes: dict[str, Axis]) -> int:
@@ -154,7 +160,7 @@ def _spec(scene: Scene, curves: Curves, axes: dict[str, Axis]) -> Layer:
             x,
             y,
             tips=(("step", "step"), ("full", curves.metric)),
-            where=[*where, held_within("value", y_axis)],
+            where=[*where, held_within("value", y_axis.beyond_view())],
             name=f"curve_{number}",
             dots=has_lone_points(best, LINE),
         )
@@ -168,10 +174,11 @@ def _spec(scene: Scene, curves: Curves, axes: dict[str, Axis]) -> Layer:
 
 def _rest(where: Layer, x: Layer, y: Layer, axis: Axis) -> list[Layer]:
     """Median and quartiles of the other runs."""
-    held = [held_within(name, axis) for name in BAND[1:]]
+    held = [held_within(name, axis) for name in ("low", "high")]
+    held.append(held_within("median", axis.beyond_view()))
     common: Layer = {"data": {"name": "rest"}, "transform": [where, flatten(*BAND), *held]}
     area = {"type": "area", "color": MUTED, "tooltip": False}
-    line = {"type": "line", "color": MUTED, "strokeWidth": 1.2}
+    line = {"type": "line", "color": MUTED, "strokeWidth": 1.2, "clip": True}
     tips = [tip("step"), tip("median", "median of other runs")]
     low, median = y | {"field": "low"}, y | {"field": "median"}
     band = {"x": x, "y": low, "y2": {"field": "high"}}
@@ -190,7 +197,8 @@ def _threshold(limit: float | None, y: Layer, axis: Axis) -> list[Layer]:
     if limit is None or not axis.low <= limit <= axis.high:
         return []
     data = {"values": [{"value": limit}]}
-    text = {"type": "text", "text": "threshold", "align": "left", "dy": -6, "fontSize": 10}
+    # below its line: curves come down from above and end near it
+    text = {"type": "text", "text": "threshold", "align": "left", "dy": 9, "fontSize": 10}
     encoding = {"y": y, "x": {"value": 3}}
     return [
         {"data": data, "mark": {"type": "rule", "strokeDash": [3, 3]}, "encoding": {"y": y}},

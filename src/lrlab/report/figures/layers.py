@@ -129,7 +129,7 @@ def method_lines(
     common: Layer = {"data": {"name": data}, "transform": list(where)}
     places = {"x": x, "y": y, "color": methods.color(), "opacity": methods.shown(0.95)}
     line = {"type": "line", "strokeWidth": 2, "interpolate": interpolate, "clip": True}
-    point = {"type": "point", "filled": True, "size": 30 if dots else 70}
+    point = {"type": "point", "filled": True, "size": 30 if dots else 70, "clip": not dots}
     dash = methods.dash() if legend else methods.dash() | {"legend": None}
     seen = methods.shown(0.95) if dots else {"value": 0}
     near = {"x": x, "y": y, "opacity": seen, "tooltip": told}

@@ -35,7 +35,21 @@ SHAPES = (
     "cross",
     "M-0.45,-1H0.45V1H-0.45Z",
 )  # fmt: skip
-DASHES = ([1, 0], [6, 3], [2, 2], [9, 3, 2, 3], [12, 4], [4, 2, 1, 2])
+DASHES = (
+    [1, 0],
+    [6, 3],
+    [2, 2],
+    [9, 3, 2, 3],
+    [12, 4],
+    [4, 2, 1, 2],
+    [1, 4],
+    [8, 2, 2, 2, 2, 2],
+    [3, 6],
+    [12, 2, 4, 2],
+    [6, 2, 6, 6],
+    [2, 2, 2, 6],
+)
+DASHED = 1100  # size of a line in a legend: long enough for each dash to be told
 CROSS = "M-1,-1L1,1M1,-1L-1,1"  # runs that diverged
 BEYOND_TOP = "M-1,0.5L0,-0.7L1,0.5"  # values beyond the axis, by the edge that they are past
 BEYOND_BOTTOM = "M-1,-0.5L0,0.7L1,-0.5"
@@ -142,7 +156,8 @@ class Methods:
 
     def dash(self) -> dict[str, Any]:
         """The channel `strokeDash`, with the legend of the channel `color`."""
-        return self._channel(DASHES)
+        legend = {"symbolType": "stroke", "symbolSize": DASHED, "symbolStrokeWidth": 2}
+        return self._channel(DASHES) | {"legend": legend}
 
     def chosen(self) -> dict[str, Any]:
         """The test that a mark belongs to a method that is not switched off."""
