@@ -200,6 +200,21 @@ def test_a_brush_over_an_axis_of_the_parallel_coordinates_selects_by_it(opened, 
         assert view.marks == expected["val_log_loss"].notna().sum()
 
 
+def test_near_a_line_of_the_parallel_coordinates_its_run_is_named(opened, sweep):
+    with opened() as view:
+        view.draw("#figure-parallel")
+        line = view.page.locator("#figure-parallel .mark-line.role-mark path").last
+        x, y = line.evaluate(
+            "e => { const q = e.getPointAtLength(e.getTotalLength() * 0.4), m = e.getScreenCTM();"
+            "return [q.x * m.a + m.e, q.y * m.d + m.f]; }"
+        )
+        view.page.mouse.move(x, y + 4)
+        told = view.page.locator("#tooltip").inner_text().split("\n")
+        assert told[told.index("run") + 1] in set(sweep[0]["run_id"])
+        view.page.mouse.move(x, y - 400)
+        assert not view.page.locator("#tooltip").is_visible()
+
+
 def test_an_axis_can_be_linear_or_logarithmic(opened):
     with opened() as view:
         figure = "#figure-convergence_val_log_loss"

@@ -35,7 +35,7 @@ from lrlab.report.text.words import Words
 TOP_RUNS = 20
 MOST_ROWS = 200
 MOST_CHOICES = 60  # optimizers, losses or sweeps that can be chosen on the page
-SCRIPTS = ("page", "selection", "runs", "around", "figures", "start")
+SCRIPTS = ("page", "selection", "runs", "around", "nearest", "figures", "start")
 
 
 @dataclass(frozen=True)

@@ -155,8 +155,10 @@ function listen(figure, view) {
       changed();
     });
   }
+  watchLines(figure, view);
   view.addEventListener("click", (event, item) => {
-    const run = item && item.datum ? item.datum.run : undefined;
+    const own = item && item.datum ? item.datum.run : undefined;
+    const run = own === undefined ? figure.line : own;
     // The end of a drag is a click, too, but not one that asks for a page.
     const moved = Math.hypot(event.clientX - figure.from[0], event.clientY - figure.from[1]);
     if (Number.isInteger(run) && moved < 5) { openRun(run); }
