@@ -10,6 +10,8 @@ import pytest
 import vl_convert
 
 from lrlab.report import find
+from lrlab.report.figures.axes import Axis
+from lrlab.report.figures.profile import profile_spec
 from lrlab.report.figures.registry import make_figures
 from lrlab.report.figures.style import Methods
 from vega import as_json, marks_of
@@ -185,3 +187,18 @@ def test_twelve_methods_differ_without_their_color():
     methods = Methods.of([f"o{i:02}" for i in range(12)])
     for look in (methods.dash(), methods.shape()):
         assert len({str(each) for each in look["scale"]["range"]}) == 12
+
+
+def test_a_logarithmic_axis_that_outliers_shorten_has_marks_enough_to_be_read():
+    for low, high in ((0.45, 0.86), (0.6, 1.9), (0.42, 1.7), (1e-6, 1.0), (0.02, 0.09)):
+        marks = Axis("log", low, high, low, high).marks()
+        assert len(marks) >= 4
+        assert all(low <= mark <= high for mark in marks)
+
+
+def test_the_legend_of_the_profile_lists_the_optimizers_that_have_a_line():
+    methods = Methods.of(["sgd", "adam", "rmsprop"])
+    frame = pd.DataFrame({"optimizer": ["adam", "sgd"], "ratio": [1.0, 2.0], "share": [0.5, 1.0]})
+    spec = profile_spec(methods, frame)
+    for look in ("color", "strokeDash"):
+        assert spec["layer"][0]["encoding"][look]["legend"]["values"] == ["sgd", "adam"]

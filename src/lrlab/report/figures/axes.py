@@ -13,7 +13,8 @@ LOG_RATIO = 3.0  # positive values that span less than this are shown on a linea
 REACH = 3.0  # interquartile ranges beyond the quartiles up to which a value is no outlier
 FLATTENED = 2.0  # values are cut only if they would make the axis so many times longer
 MARGIN = 0.04  # of the axis, beyond the values at either end
-MOST_MARKS = 6
+MOST_MARKS, LEAST_MARKS = 6, 4
+FINE = (1.0, 1.2, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0)  # where few marks would fit
 OUTSIDE = 4.0  # lengths of an axis, to which a line is drawn beyond it
 # Like 0.01, but 1e-4: a row of zeros is no number that one reads.
 WRITTEN = (
@@ -186,5 +187,9 @@ def _powers(low: float, high: float) -> list[float]:
         steps = (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 7.0)
     every = max(1, math.ceil(decades / MOST_MARKS))
     powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-    found = (float(f"{s * 10.0**p:.3g}") for p in powers if p % every == 0 for s in steps)
-    return [value for value in found if low <= value <= high]
+    for own in (steps, FINE):
+        found = [float(f"{s * 10.0**p:.3g}") for p in powers if p % every == 0 for s in own]
+        marks = [value for value in found if low <= value <= high]
+        if len(marks) >= LEAST_MARKS or decades > 1.1:
+            break
+    return marks

@@ -59,5 +59,11 @@ def profile_spec(methods: Methods, frame: pd.DataFrame) -> Mapping[str, Any]:
     line = method_lines(
         methods, "profile", x, y, tips=tips, where=where, name="profile", interpolate="step-after"
     )
+    drawn = set(frame["optimizer"])
+    for look in ("color", "strokeDash"):  # optimizers without a line are not in the legend
+        own = line[0]["encoding"][look]
+        own["legend"] = own.get("legend", {}) | {
+            "values": [n for n in methods.names if n in drawn]
+        }
     data = {"profile": lines(frame, LINE, ALONG)}
     return small_multiples({"": line}, methods.params(["profile"]), data, ALONE)
