@@ -122,6 +122,7 @@ CAPTIONS: dict[str, list[dict[str, Any]]] = {
         _convergence(BOTH, NAN, limit=None),
         _convergence(BOTH, 20.0, NAN, limit=0.234),
         _convergence(BOTH, 20.0, NAN, NAN, limit=0.234),
+        _convergence(BOTH, 20.0, 20.0, 31.0, limit=0.234),
         _convergence(BOTH, NAN, limit=0.234) | {"means": True},
     ],
     "heat_map_caption": [

@@ -12,7 +12,7 @@ import pytest
 from lrlab.report.analysis.figure_data import lr_medians, lr_sensitivity
 from lrlab.report.analysis.methods import compare
 from lrlab.report.figures.registry import make_figures
-from lrlab.report.text.captions import calibration_caption, lr_caption
+from lrlab.report.text.captions import calibration_caption, convergence_caption, lr_caption
 
 AIM: Any = {"objective": "val_log_loss", "direction": "minimize"}
 LRS = (0.01, 0.03, 0.1, 0.3, 1.0)
@@ -65,3 +65,12 @@ def test_intervals_that_miss_the_diagonal_are_counted_and_wide_ones_said_to_be_s
     assert calibration_caption(table).endswith("1 of 2 intervals misses it.")
     wide = table.assign(low=0.0, high=1.0)
     assert "No interval misses it. The intervals are wide" in calibration_caption(wide)
+
+
+def test_pairs_that_are_the_first_to_reach_the_threshold_at_one_step_are_all_named() -> None:
+    summary = pd.DataFrame(
+        {"optimizer": ["sgd", "adam", "sgd"], "loss": ["bce", "bce", "mse"]}
+    ).assign(steps_to_threshold=[3.0, 2.0, 2.0])
+    said = convergence_caption(summary, summary, pd.DataFrame(), "val_log_loss", 0.4)
+    assert " adam with bce and sgd with mse are the first to stay within 5% of the best" in said
+    assert "from step 2 on." in said

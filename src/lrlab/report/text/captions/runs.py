@@ -137,12 +137,14 @@ def convergence_caption(
         line = f"{percent(TOLERANCE)} of the best ({number(limit)}, the horizontal line)"
         text += f" No trial stays within {line}."
     else:
-        first = summary.iloc[int(steps.argmin())]
+        first = summary[steps == steps.min()]
+        pairs = zip(first["optimizer"], first["loss"], strict=True)
+        names = [f"{optimizer} with {loss}" for optimizer, loss in pairs]
         never = int(steps.isna().sum())
         text += (
-            f" {first['optimizer']} with {first['loss']} is the first to stay within "
+            f" {listing(names)} {'is' if len(names) == 1 else 'are'} the first to stay within "
             f"{percent(TOLERANCE)} of the best ({number(limit)}, the horizontal line), from step "
-            f"{number(float(first['steps_to_threshold']), 3, pad=False)} on."
+            f"{number(float(steps.min()), 3, pad=False)} on."
         )
         if never:
             verb = "does" if never == 1 else "do"
