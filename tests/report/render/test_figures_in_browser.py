@@ -182,16 +182,17 @@ def listed_lr(view: Opened) -> pd.Series:
     return pd.Series([float(text.replace(",", "")) for text in cells])
 
 
-def test_a_brush_over_an_axis_of_the_parallel_coordinates_selects_by_it(opened, sweep):
+@pytest.mark.parametrize("drift", [8, -4])  # across the axis, and straight along it
+def test_a_brush_over_an_axis_of_the_parallel_coordinates_selects_by_it(opened, sweep, drift):
     runs = sweep[0]
     with opened() as view:
         view.draw("#figure-parallel")
         name = view.page.locator("#figure-parallel .mark-text text", has_text="hinge").last
         place = name.bounding_box()
         mouse = view.page.mouse
-        mouse.move(place["x"] - 12, place["y"] - 8)
+        mouse.move(place["x"] - (12 if drift > 0 else 4), place["y"] - 8)
         mouse.down()
-        mouse.move(place["x"] + 8, place["y"] + place["height"] + 8, steps=4)
+        mouse.move(place["x"] + drift, place["y"] + place["height"] + 8, steps=4)
         mouse.up()
         assert len(view.page.context.pages) == 1
         expected = runs.query("loss == 'hinge'")

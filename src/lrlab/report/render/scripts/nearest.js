@@ -40,6 +40,15 @@ function pointAt(figure, event) {
     event.clientY - box.top - origin[1] - padding.top];
 }
 
+// A drag straight along an axis has no width, and would be no brush: it gets some.
+function widen(view) {
+  const [from, to] = view.signal("brush_x") || [];
+  const [top, bottom] = view.signal("brush_y") || [];
+  if (from === undefined || Math.abs(to - from) >= REACH || Math.abs(bottom - top) < 5) { return; }
+  const middle = (from + to) / 2;
+  view.signal("brush_x", [middle - REACH, middle + REACH]).run();
+}
+
 function watchLines(figure, view) {
   if (!(figure.spec.usermeta || {}).axes) { return; }
   const find = (event) => nearestLine(
@@ -50,6 +59,9 @@ function watchLines(figure, view) {
     figure.line = line ? line.datum.run : undefined;
     showTooltip(event, line ? line.tooltip : null);
   });
+  figure.box.onpointerup = () => setTimeout(() => {
+    if (figure.view === view) { widen(view); }
+  }, 0);
   figure.box.onpointerleave = () => {
     figure.line = undefined;
     tooltip.hidden = true;
