@@ -63,4 +63,13 @@ function offerAxes(figure) {
   });
 }
 
+function openRun(run) {
+  const link = linkOf(run);
+  if (!link) { return; }
+  const opened = window.open(link, "_blank");
+  if (opened) { opened.opener = null; return; }
+  const place = document.getElementById("blocked");
+  place.textContent = fill(labels.blocked, { link });
+}
+
 document.addEventListener("scroll", () => { tooltip.hidden = true; }, { passive: true });

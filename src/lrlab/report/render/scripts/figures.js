@@ -215,15 +215,6 @@ function plain(name) {
   return name.replace(/\\/g, "");
 }
 
-function openRun(run) {
-  const link = linkOf(run);
-  if (!link) { return; }
-  const opened = window.open(link, "_blank");
-  if (opened) { opened.opener = null; return; }
-  const place = document.getElementById("blocked");
-  place.textContent = fill(labels.blocked, { link });
-}
-
 function same(a, b) {
   return a && a.length === b.length && a.every((run, i) => run === b[i]);
 }
