@@ -119,9 +119,10 @@ def test_a_polite_stop_says_how_to_go_on(
 
 
 def test_a_second_process_on_the_same_sweep_is_refused(folder: Path, lrlab_process) -> None:
-    first = lrlab_process("sweep", "spec.yaml", cwd=folder)
+    long = ("--trials", "50000")  # so that the first has not ended when the second starts
+    first = lrlab_process("sweep", "spec.yaml", *long, cwd=folder)
     wait_for_runs(folder, 1, first)
-    second = lrlab_process("sweep", "spec.yaml", cwd=folder)
+    second = lrlab_process("sweep", "spec.yaml", *long, cwd=folder)
     _, err = second.communicate()
     assert second.returncode == 1
     assert "being run by another process" in err
