@@ -98,9 +98,7 @@ class TableReading:
     def in_disguise(self) -> str:
         """Which columns alone separate the classes; as `lost_rows` gives it."""
         found = [
-            quoted(c.name)
-            for c in self.columns
-            if IN_DISGUISE in c.why or IN_DISGUISE_0_1 in c.why
+            quoted(c.name) for c in self.columns if any(question in c.why for question in ASKED)
         ]
         if not found:
             return ""

@@ -45,7 +45,6 @@ NOT_CONTENT = {
 AS_BEFORE = {"test_fraction": 0, "folds": 0, "test_sizes": (0, 0)}
 # A table that a server keeps lies below its SHA-256.
 _KEPT = re.compile(r"(?:.*/)?data/([0-9a-f]{64})/[^/]+")
-_CHUNK = 1 << 20
 
 
 def content_digest(spec: SweepSpec) -> str:

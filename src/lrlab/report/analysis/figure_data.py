@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from lrlab.report.analysis.tables import PAIR, minimizes, order_of_trials, prepare
-from lrlab.report.analysis.trial_curves import trial_curves
+from lrlab.report.analysis.trial_curves import points_of, trial_curves
 from lrlab.search import Best
 
 MOST_GRID_VALUES = 24  # with more learning rates than this a line through each is no help
@@ -123,7 +123,7 @@ def convergence_band(
     competing = frame[frame["value"].notna()]
     shown = _best_of_pairs(frame, direction, order)["trial"]
     rest = competing.loc[~competing["trial"].isin(shown), ["run_id", "loss"]]
-    points = _curve(curves, metric, rest["run_id"])
+    points = points_of(curves, metric, rest["run_id"])
     points["loss"] = rest["loss"].to_numpy()[points["place"]]
     bands = [_band(part).assign(loss=loss) for loss, part in points.groupby("loss", sort=True)]
     columns = ["loss", "step", "low", "median", "high", "n_runs"]
@@ -183,18 +183,6 @@ def _best_of_pairs(
     columns = {"trial": [b.trial for b in order], "replicate": [b.replicate for b in order]}
     chosen = pd.DataFrame(columns, dtype="int64").merge(frame, on=list(columns), how="left")
     return chosen.drop_duplicates(PAIR)[["trial", *PAIR]]
-
-
-def _curve(curves: pd.DataFrame, metric: str, run_ids: pd.Series) -> pd.DataFrame:
-    """place (of the run among `run_ids`), step and value of those runs' curves."""
-    if curves.empty:
-        return pd.DataFrame({"place": [], "step": [], "value": []}, dtype="int64")
-    ids = curves["run_id"].astype("category").cat
-    place = pd.Index(run_ids).get_indexer(ids.categories)[ids.codes.to_numpy()]
-    wanted = (place >= 0) & (curves["metric"] == metric).to_numpy()
-    found: pd.DataFrame = curves.loc[wanted, ["step", "value"]].assign(place=place[wanted])
-    # A resumed run may have logged a step twice; the later value is the valid one.
-    return found.drop_duplicates(["place", "step"], keep="last")
 
 
 def _band(points: pd.DataFrame) -> pd.DataFrame:

@@ -29,7 +29,7 @@ def trial_curves(
     wanted = runs.loc[runs["trial"].isin(list(trials)), ["run_id", "trial"]]
     wanted = wanted.sort_values("trial", kind="stable", ignore_index=True)
     column = wanted.groupby("trial").cumcount().to_numpy()
-    points = _points(curves, metric, wanted)
+    points = points_of(curves, metric, wanted["run_id"])
     trial = wanted["trial"].to_numpy()[points["place"]]
     span = int(points["step"].max()) + 1 if len(points) else 1
     keys, row = np.unique(
@@ -61,13 +61,13 @@ def steps_to_stay(lines: pd.DataFrame, good: pd.Series) -> pd.Series:
     return lines[lines["step"] > before].groupby("trial")["step"].min().astype(float)
 
 
-def _points(curves: pd.DataFrame, metric: str, wanted: pd.DataFrame) -> pd.DataFrame:
-    """place (of the run among the wanted), step and value of those runs' curves."""
+def points_of(curves: pd.DataFrame, metric: str, run_ids: pd.Series) -> pd.DataFrame:
+    """place (of the run among `run_ids`), step and value of those runs' curves."""
     own = curves[curves["metric"] == metric] if len(curves) else curves
     if own.empty:
         return pd.DataFrame({"place": [], "step": [], "value": []}, dtype="int64")
     ids = own["run_id"].astype("category").cat
-    place = pd.Index(wanted["run_id"]).get_indexer(ids.categories)[ids.codes.to_numpy()]
+    place = pd.Index(run_ids).get_indexer(ids.categories)[ids.codes.to_numpy()]
     found: pd.DataFrame = own[["step", "value"]].assign(place=place)[place >= 0]
     # A resumed run may have logged a step twice; the later value is the valid one.
     return found.drop_duplicates(["place", "step"], keep="last")
