@@ -39,7 +39,29 @@ class Opened:
         box = self.page.locator(f"{figure} .chart")
         box.scroll_into_view_if_needed()
         self.page.locator(f"{figure} .chart[data-drawn=true]").wait_for()
+        self.settle()
         return box
+
+    def settle(self) -> None:
+        """Wait until the page has stopped scrolling, as that hides the tooltip."""
+        self.page.evaluate(
+            "new Promise(done => { let still = 0, last = -1; (function look() {"
+            "still = scrollY === last ? still + 1 : 0; last = scrollY;"
+            "still > 5 ? done() : requestAnimationFrame(look); })(); })"
+        )
+
+    def hover(self, mark: Any) -> None:
+        """Move the mouse over a mark that is in view."""
+        mark.scroll_into_view_if_needed()
+        self.settle()
+        mark.hover(force=True)
+
+    @property
+    def told(self) -> list[str]:
+        """The lines of the tooltip, once there is one."""
+        tooltip = self.page.locator("#tooltip")
+        tooltip.wait_for()
+        return str(tooltip.inner_text()).split("\n")
 
     def reset(self) -> None:
         """Select all runs again, at the top of the page."""
@@ -131,8 +153,8 @@ def test_hovering_over_a_mark_names_the_run_and_its_settings(opened, sweep):
     with opened() as view:
         view.draw()
         mark = view.page.locator(f"{LR} .mark-symbol.role-mark path").first
-        mark.hover(force=True)
-        told = view.page.locator("#tooltip").inner_text().split("\n")
+        view.hover(mark)
+        told = view.told
         (run,) = runs[runs["run_id"] == told[told.index("run") + 1]].to_dict("records")
         assert told[told.index("trial") + 1] == str(run["trial"])
         assert told[told.index("optimizer") + 1] == run["optimizer"]
@@ -145,8 +167,8 @@ def test_a_click_on_a_mark_opens_the_page_of_its_run(opened, sweep):
         view.draw()
         view.page.context.route("http://localhost:5000/**", lambda route: route.fulfill(body=""))
         mark = view.page.locator(f"{LR} .mark-symbol.role-mark path").first
-        mark.hover(force=True)
-        told = view.page.locator("#tooltip").inner_text().split("\n")
+        view.hover(mark)
+        told = view.told
         run = told[told.index("run") + 1]
         with view.page.context.expect_page() as found:
             mark.click(force=True)
@@ -210,7 +232,7 @@ def test_near_a_line_of_the_parallel_coordinates_its_run_is_named(opened, sweep)
             "return [q.x * m.a + m.e, q.y * m.d + m.f]; }"
         )
         view.page.mouse.move(x, y + 4)
-        told = view.page.locator("#tooltip").inner_text().split("\n")
+        told = view.told
         assert told[told.index("run") + 1] in set(sweep[0]["run_id"])
         view.page.mouse.move(x, y - 400)
         assert not view.page.locator("#tooltip").is_visible()
